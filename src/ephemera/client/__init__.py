@@ -1,0 +1,1 @@
+"""The Machines API from the caller's side."""

@@ -1,0 +1,97 @@
+"""Where Ephemera keeps its state on this computer, and how a running platform is found there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ephemera.errors import ConfigError
+
+#: The port of Fly's own Machines API inside its network, so that clients which look for a local
+#: API (the Ruby gem tries 127.0.0.1:4280) find ours.
+DEFAULT_LISTEN = "127.0.0.1:4280"
+
+
+def home() -> Path:
+    """Return the state folder: `EPHEMERA_HOME`, else the place this system has for such things.
+
+    The folder may not exist yet.
+    """
+    chosen = os.environ.get("EPHEMERA_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ephemera"
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "ephemera"
+
+
+def make_home(folder: Path) -> None:
+    """Create the state folder, readable by its owner alone. Repeating is safe.
+
+    Raises:
+        ConfigError: it cannot be created or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the state folder {folder} cannot be created: {error.strerror}",
+            hint="set EPHEMERA_HOME to a folder you may write to",
+        ) from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"the state folder {folder} is not writable",
+            hint="set EPHEMERA_HOME to a folder you may write to",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A platform that serves, as it wrote itself down in its state folder."""
+
+    url: str
+    pid: int
+    driver: str
+    #: Seconds since 1970, UTC.
+    started_at: float
+    version: str
+
+
+def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
+    """Write down where the platform of this folder answers, all at once."""
+    fresh = folder / f"platform.json.{endpoint.pid}"
+    fresh.write_text(json.dumps(asdict(endpoint)) + "\n")
+    fresh.replace(folder / "platform.json")
+
+
+def read_endpoint(folder: Path) -> Endpoint | None:
+    """Return what the last platform of this folder wrote, or None.
+
+    A killed platform leaves its file behind: only a connection tells whether it still serves.
+    """
+    try:
+        return Endpoint(**json.loads((folder / "platform.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def remove_endpoint(folder: Path) -> None:
+    """Take the note away again. Repeating is safe."""
+    (folder / "platform.json").unlink(missing_ok=True)
+
+
+def read_token(folder: Path) -> str | None:
+    """Return the platform's bearer token, or None before the platform's first start."""
+    try:
+        return (folder / "token").read_text().strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(
+            f"the token file {folder / 'token'} cannot be read: {error.strerror}",
+            hint="run as the user who started the platform, or set FLY_API_TOKEN",
+        ) from error

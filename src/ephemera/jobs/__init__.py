@@ -1,0 +1,1 @@
+"""The job layer: tasks, jobs, the supervisor that watches them."""

@@ -1,0 +1,1 @@
+"""The embedded platform: a Machines API that really runs machines on this computer."""

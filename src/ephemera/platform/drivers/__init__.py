@@ -1,0 +1,1 @@
+"""The ways a machine can be run."""

@@ -1,0 +1,1 @@
+"""The program inside the machine. It imports nothing of Ephemera."""

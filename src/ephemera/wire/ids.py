@@ -1,0 +1,64 @@
+"""The identifiers of the Machines API: machine ids, ULIDs, app ids and machine names."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID_LENGTH = 26
+_RANDOM_BITS = 80
+
+_ADJECTIVES = (
+    "amber", "brisk", "calm", "dawn", "early", "faint", "gentle", "hidden", "idle", "keen",
+    "lucky", "mellow", "nimble", "odd", "pale", "quick", "rapid", "silent", "tidy", "wild",
+)  # fmt: skip
+_NOUNS = (
+    "bank", "cloud", "dew", "ember", "field", "glade", "haze", "inlet", "lake", "meadow",
+    "mist", "pond", "reed", "ripple", "river", "shore", "spark", "stream", "wing", "wood",
+)  # fmt: skip
+
+
+class UlidFactory:
+    """Makes ULIDs that sort in the order in which they were made.
+
+    Two made in the same millisecond differ by one, so a list of events sorted by id is in the
+    order in which the events happened, also when the clock of the host is set back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def __call__(self) -> str:
+        """Return a new 26-character ULID. Safe to call from any thread."""
+        with self._lock:
+            fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            same_or_earlier_ms = fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS
+            self._last = self._last + 1 if same_or_earlier_ms else fresh
+            number = self._last
+        digits = []
+        for _ in range(_ULID_LENGTH):
+            number, digit = divmod(number, 32)
+            digits.append(_CROCKFORD[digit])
+        return "".join(reversed(digits))
+
+
+new_ulid = UlidFactory()
+
+
+def new_machine_id() -> str:
+    """Return a machine id in Fly's form: 14 hexadecimal digits."""
+    return secrets.token_hex(7)
+
+
+def new_app_id() -> str:
+    """Return an app id in Fly's form: 16 lower-case letters and digits."""
+    return "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(16))
+
+
+def new_machine_name() -> str:
+    """Return a name such as `calm-river-7371` for a machine whose creator gave none."""
+    number = secrets.randbelow(9000) + 1000
+    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number}"
