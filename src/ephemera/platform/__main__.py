@@ -1,0 +1,57 @@
+"""`python -m ephemera.platform`: the server as a process, as `ephemera up` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from ephemera.errors import EphemeraError
+from ephemera.home import DEFAULT_LISTEN, home
+from ephemera.platform.server import FolderInUse, serve
+
+
+def main() -> int:
+    """Serve; return the exit status."""
+    options = _parser().parse_args()
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+    def tell(line: str) -> None:
+        if options.ready_fd is not None:
+            os.write(options.ready_fd, f"{line}\n".encode())
+            os.close(options.ready_fd)
+
+    try:
+        serve(options.home, options.listen, options.driver, lambda url: tell(f"ready {url}"))
+    except FolderInUse as error:
+        tell(f"running {error}")
+        return _failed(error)
+    except EphemeraError as error:
+        tell(f"error {error}")
+        return _failed(error)
+    return 0
+
+
+def _failed(error: EphemeraError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ephemera.platform", description=__doc__)
+    parser.add_argument("--home", type=Path, default=home(), help="the state folder")
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, help="HOST:PORT")
+    parser.add_argument("--driver", default="process", help="how machines are run")
+    parser.add_argument("--ready-fd", type=int, help="where to say that it serves, or why not")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The HTTP face of the platform: who may come in, and what every answer has in common."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy.exc import OperationalError
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ephemera import __version__
+from ephemera.platform import refusals, tokens
+from ephemera.platform.platform import Platform
+from ephemera.platform.refusals import Refusal
+from ephemera.platform.routes import apps, inside, leases, logs, machines, metadata
+from ephemera.wire.ids import new_ulid
+
+_log = logging.getLogger(__name__)
+
+
+async def about(_: Request) -> Response:
+    """Say what answers here; the only endpoint that needs no token."""
+    return JSONResponse({"service": "ephemera", "version": __version__})
+
+
+async def status(request: Request) -> Response:
+    """Say how the platform is doing, for `ephemera status`."""
+    platform: Platform = request.app.state.platform
+    return JSONResponse({"driver": platform.driver.name, "machines": platform.counts()})
+
+
+def build(platform: Platform, token: str) -> Starlette:
+    """Return the application that serves a platform to those who show its token."""
+    app = Starlette(
+        routes=[
+            Route("/", about, methods=["GET"]),
+            Route("/ephemera/status", status, methods=["GET"]),
+            *apps.ROUTES,
+            *machines.ROUTES,
+            *inside.ROUTES,
+            *leases.ROUTES,
+            *metadata.ROUTES,
+            *logs.ROUTES,
+        ],
+        middleware=[Middleware(Gate, token=token)],
+        exception_handlers={HTTPException: _no_such_endpoint},
+    )
+    app.state.platform = platform
+    return app
+
+
+class Gate:
+    """Lets those in who show the token, names each answer, and answers every failure."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_ulid()
+        begun = False
+
+        async def named_send(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                MutableHeaders(scope=message)["fly-request-id"] = request_id
+            await send(message)
+
+        try:
+            self._check(scope)
+            await self._app(scope, receive, named_send)
+        except Exception as error:
+            if begun:
+                raise
+            await _failure(error, request_id)(scope, receive, named_send)
+
+    def _check(self, scope: Scope) -> None:
+        shown = tokens.shown_token(Headers(scope=scope).get("authorization", ""))
+        if scope["path"] != "/" and not tokens.same(shown, self._token):
+            raise refusals.unauthenticated()
+
+
+def _failure(error: Exception, request_id: str) -> Response:
+    if isinstance(error, Refusal):
+        return JSONResponse(error.body(), error.status)
+    _log.error("request %s failed", request_id, exc_info=error)
+    if isinstance(error, OperationalError):
+        body = {"error": f"unavailable: the platform's database cannot be used: {error.orig}"}
+        return JSONResponse(body, 503)
+    return JSONResponse({"error": f"internal error, request {request_id}: see the log"}, 500)
+
+
+async def _no_such_endpoint(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = f"{request.method} {request.url.path}: {error.detail.lower()}"
+    return JSONResponse({"error": said}, error.status_code, headers=error.headers)

@@ -1,0 +1,111 @@
+"""The events of a machine in the API's own words, one function for each thing that happens.
+
+Source of the types, statuses and the exit event: captured traffic of the real API; where no
+capture exists (`destroy`, a failed start) the words are ours, in the same form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ephemera.errors import DriverError, ImageUnavailable, Unsupported
+from ephemera.platform.drivers.base import Exit
+from ephemera.platform.logs import timestamp
+from ephemera.platform.records import EventRecord
+from ephemera.wire.ids import new_ulid
+
+#: How many events the API answers unless told otherwise, and at most.
+EVENTS_DEFAULT = 20
+EVENTS_MAX = 50
+
+
+def _event(
+    machine_id: str,
+    now: float,
+    type_: str,
+    status: str,
+    source: str,
+    request: dict[str, Any] | None = None,
+) -> EventRecord:
+    return EventRecord(new_ulid(), machine_id, type_, status, source, int(now * 1000), request)
+
+
+def created(machine_id: str, now: float) -> EventRecord:
+    """It was written down."""
+    return _event(machine_id, now, "launch", "created", "user")
+
+
+def start_asked(machine_id: str, now: float) -> EventRecord:
+    """Somebody asked for a start."""
+    return _event(machine_id, now, "start", "starting", "user")
+
+
+def started(machine_id: str, now: float) -> EventRecord:
+    """The driver has seen the program running."""
+    return _event(machine_id, now, "start", "started", "flyd")
+
+
+def start_failed(machine_id: str, now: float, error: DriverError) -> EventRecord:
+    """The program could not be started; the request says why, in words and in one word."""
+    if isinstance(error, ImageUnavailable):
+        code = "image_unavailable"
+    else:
+        code = "unsupported" if isinstance(error, Unsupported) else "boot_failed"
+    said = {"error": error.message, "code": code}
+    return _event(machine_id, now, "start", "failed", "flyd", said)
+
+
+def stop_asked(machine_id: str, now: float) -> EventRecord:
+    """Somebody asked for a stop."""
+    return _event(machine_id, now, "stop", "stopping", "user", {"reason": ""})
+
+
+def restart_asked(machine_id: str, now: float) -> EventRecord:
+    """Somebody asked for a restart."""
+    return _event(machine_id, now, "restart", "stopping", "user")
+
+
+def restarting(machine_id: str, now: float) -> EventRecord:
+    """The restart policy, or a restart that was asked for, starts it again."""
+    return _event(machine_id, now, "restart", "starting", "flyd")
+
+
+def replacing(machine_id: str, now: float) -> EventRecord:
+    """A new version was written down."""
+    return _event(machine_id, now, "update", "replacing", "user")
+
+
+def destroy_asked(machine_id: str, now: float, source: str) -> EventRecord:
+    """Somebody (`user`), or `auto_destroy` (`flyd`), asked for its end."""
+    return _event(machine_id, now, "destroy", "destroying", source)
+
+
+def destroyed(machine_id: str, now: float) -> EventRecord:
+    """Nothing is left of it."""
+    return _event(machine_id, now, "destroy", "destroyed", "flyd")
+
+
+def exited(
+    machine_id: str, now: float, end: Exit, *, requested: bool, restarting: bool, count: int
+) -> EventRecord:
+    """The main program ended.
+
+    Args:
+        requested: Whether somebody had asked for it.
+        restarting: Whether it is started again.
+        count: How many times the restart policy has started it, this time included.
+    """
+    exit_event = {
+        "requested_stop": requested,
+        "restarting": restarting,
+        "guest_exit_code": 0,
+        "guest_signal": -1,
+        "guest_error": "",
+        "exit_code": end.exit_code,
+        "signal": end.signal,
+        "error": end.error,
+        "oom_killed": end.oom_killed,
+        "exited_at": timestamp(end.exited_at or now)[:23] + "Z",
+    }
+    request = {"exit_event": exit_event, "restart_count": count}
+    return _event(machine_id, now, "exit", "stopped", "flyd", request)

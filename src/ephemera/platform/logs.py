@@ -1,0 +1,211 @@
+"""The log streams: one per app, kept when its machines are gone, followed by long polls.
+
+The lines live in the segments of `logfile.py`. A page of lines is answered with a token, which
+is the place in the segments where the next page begins; a caller who sends it back and is
+willing to wait is held until somebody appends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ephemera.platform import logfile
+from ephemera.wire.models import LogEntry
+
+#: How many lines one page holds at most, and how many a stream without a token begins with.
+PAGE_LINES = 500
+TAIL_LINES = 100
+#: How many lines are looked at in one go; the loop has other things to do.
+SCAN_LINES = 10_000
+#: How far back the beginning of a tail is looked for.
+_TAIL_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+
+
+class Cursor(NamedTuple):
+    """A place in a stream; `str()` of it is what travels."""
+
+    segment: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.segment}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Read what `str()` wrote.
+
+        Raises:
+            ValueError: it is not such a text.
+        """
+        segment, _, offset = text.partition(":")
+        if not (segment.isascii() and segment.isdigit() and offset.isascii() and offset.isdigit()):
+            raise ValueError(f"'{text}' is not a token of this log")
+        return cls(int(segment[:12]), int(offset[:18]))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines a reader wants; empty means any."""
+
+    machine: str = ""
+    region: str = ""
+
+    def __call__(self, entry: LogEntry) -> bool:
+        """Return whether a line is one of them."""
+        return self.machine in ("", entry.instance) and self.region in ("", entry.region)
+
+
+def timestamp(seconds: float) -> str:
+    """Return RFC 3339 in UTC with microseconds."""
+    whole = int(seconds)
+    micros = min(int((seconds - whole) * 1e6), 999_999)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{micros:06d}Z"
+
+
+class Logs:
+    """Writes the platform's own lines and reads everybody's."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._closed = False
+        self._readers: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+
+    def folder(self, app_id: str) -> str:
+        """Return where the lines of an app are; monitors append there by themselves."""
+        return str(self._folder / app_id)
+
+    def say(
+        self, app_id: str, machine_id: str, region: str, message: str, level: str = "info"
+    ) -> None:
+        """Append a line of the `runner`: what the platform did with a machine."""
+        line = {
+            "timestamp": timestamp(self._clock()),
+            "provider": "runner",
+            "instance": machine_id,
+            "region": region,
+            "level": level,
+            "message": message,
+        }
+        logfile.append(self.folder(app_id), json.dumps(line).encode() + b"\n")
+        self.appended(app_id)
+
+    def appended(self, app_id: str) -> None:
+        """Wake those who wait for lines of this app."""
+        for reader in self._readers.pop(app_id, ()):
+            if not reader.done():
+                reader.set_result(None)
+
+    def end(self, app_id: str) -> Cursor:
+        """Return the place after the last line, beginning a new segment where one is full."""
+        folder = self.folder(app_id)
+        logfile.rotate(folder)
+        newest = (logfile.segments(folder) or [1])[-1]
+        path = Path(logfile.segment_path(folder, newest))
+        return Cursor(newest, path.stat().st_size if path.exists() else 0)
+
+    def tail(self, app_id: str, wanted: Wanted) -> tuple[list[LogEntry], Cursor]:
+        """Return the last lines, at most `TAIL_LINES`, and the place after them."""
+        end = self.end(app_id)
+        lines: deque[LogEntry] = deque(maxlen=TAIL_LINES)
+        for entry, after in self._read(app_id, self._back_from(app_id, end)):
+            end = after
+            if wanted(entry):
+                lines.append(entry)
+        return list(lines), end
+
+    def page(self, app_id: str, begin: Cursor, wanted: Wanted) -> tuple[list[LogEntry], Cursor]:
+        """Return the wanted ones of the next lines, and the place after those looked at."""
+        lines: list[LogEntry] = []
+        end = begin
+        for entry, after in islice(self._read(app_id, begin), SCAN_LINES):
+            end = after
+            if wanted(entry):
+                lines.append(entry)
+                if len(lines) == PAGE_LINES:
+                    break
+        return lines, end
+
+    async def more(
+        self, app_id: str, begin: Cursor, wanted: Wanted, *, timeout: float
+    ) -> tuple[list[LogEntry], Cursor]:
+        """Return a page as `page` does, held until there is a line or `timeout` seconds passed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while True:
+            # Enlisted before reading: a line appended in between wakes us all the same.
+            woken = loop.create_future()
+            self._readers[app_id].add(woken)
+            lines, end = self.page(app_id, begin, wanted)
+            left = 0.0 if self._closed else deadline - loop.time()
+            if not lines and left > 0:
+                at_the_end = begin == end
+                await asyncio.wait([woken], timeout=left if at_the_end else 0)
+            self._readers[app_id].discard(woken)
+            begin = end
+            if lines or left <= 0 or self._closed:
+                return lines, begin
+
+    def release(self) -> None:
+        """Send all readers away, now and from now on; the server is about to stop."""
+        self._closed = True
+        for app_id in list(self._readers):
+            self.appended(app_id)
+
+    def _back_from(self, app_id: str, end: Cursor) -> Cursor:
+        if end.offset >= _TAIL_BYTES:
+            return _line_start(self.folder(app_id), Cursor(end.segment, end.offset - _TAIL_BYTES))
+        older = end.segment - 1
+        if older in logfile.segments(self.folder(app_id)):
+            size = Path(logfile.segment_path(self.folder(app_id), older)).stat().st_size
+            place = Cursor(older, max(0, size - _TAIL_BYTES))
+            return _line_start(self.folder(app_id), place)
+        return Cursor(end.segment, 0)
+
+    def _read(self, app_id: str, begin: Cursor) -> Iterator[tuple[LogEntry, Cursor]]:
+        """Yield each whole line from a place on, with the place after it."""
+        folder = self.folder(app_id)
+        for segment in logfile.segments(folder):
+            if segment < begin.segment:
+                continue
+            offset = begin.offset if segment == begin.segment else 0
+            for line, end in _lines(logfile.segment_path(folder, segment), offset):
+                entry = _entry(line)
+                if entry:
+                    yield entry, Cursor(segment, end)
+
+
+def _lines(path: str, offset: int) -> Iterator[tuple[bytes, int]]:
+    with Path(path).open("rb", buffering=_CHUNK_BYTES) as file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return  # still being written
+            offset += len(line)
+            yield line, offset
+
+
+def _line_start(folder: str, place: Cursor) -> Cursor:
+    if place.offset == 0:
+        return place
+    with Path(logfile.segment_path(folder, place.segment)).open("rb") as file:
+        file.seek(place.offset - 1)
+        return Cursor(place.segment, place.offset - 1 + len(file.readline()))
+
+
+def _entry(line: bytes) -> LogEntry | None:
+    """Return the line, or None for what a full disk cut off."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+        return LogEntry.model_construct(**found)
+    except (ValueError, TypeError):
+        return None

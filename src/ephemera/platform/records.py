@@ -1,0 +1,69 @@
+"""What the platform knows of apps, machines and events: values, read from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ephemera.platform.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """An app that lives."""
+
+    id: str
+    name: str
+    org_slug: str
+    network: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One thing that happened to a machine, in the API's own words."""
+
+    id: str
+    machine_id: str
+    type: str
+    status: str
+    source: str
+    #: Milliseconds since 1970.
+    timestamp: int
+    request: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRecord:
+    """A machine, alive or destroyed. The columns are described in `schema.py`."""
+
+    id: str
+    app_id: str
+    name: str
+    state: State
+    generation: int
+    region: str
+    instance_id: str
+    config: dict[str, Any]
+    launch: bool
+    boot: int
+    handle: str
+    stop_signal: int | None
+    stop_by: float | None
+    restarts: list[float]
+    log_from: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """Who alone may change a machine, until when."""
+
+    machine_id: str
+    nonce: str
+    owner: str
+    description: str
+    #: Seconds since 1970.
+    expires_at: int
+    version: str

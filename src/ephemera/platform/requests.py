@@ -1,0 +1,136 @@
+"""What a request says, read with care: bodies, queries, tokens. No endpoint is in here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from ephemera.platform import refusals
+from ephemera.platform.refusals import Refusal
+from ephemera.wire.durations import parse_duration
+
+#: Larger bodies are refused, before they are read. A machine's files travel in them.
+BODY_BYTES_MAX = 1024 * 1024
+
+NONCE_HEADER = "fly-machine-lease-nonce"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+async def model(request: Request, shape: type[ModelT], *, required: bool = True) -> ModelT:
+    """Return the JSON body as a model.
+
+    Args:
+        required: Whether an empty body is an error; otherwise it is an empty object.
+
+    Raises:
+        Refusal: 400 for what is not such a body, 413 for one that is too long.
+    """
+    body = await _body(request)
+    if not body.strip():
+        if required:
+            raise Refusal(400, "EOF")
+        return shape()
+    try:
+        return shape.model_validate(_parsed(body))
+    except ValidationError as error:
+        raise refusals.invalid(_first(error)) from None
+
+
+def flag(request: Request, *names: str) -> bool:
+    """Return whether one of the query's keys says yes.
+
+    Raises:
+        Refusal: it says neither yes nor no.
+    """
+    for name in names:
+        text = request.query_params.get(name)
+        if text is None:
+            continue
+        if text.lower() not in ("true", "1", "false", "0", ""):
+            raise refusals.invalid(f"{name}={text[:40]!r} is neither true nor false")
+        if text.lower() in ("true", "1"):
+            return True
+    return False
+
+
+def integer(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number of the query.
+
+    Raises:
+        Refusal: it is not one, or outside the range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise refusals.invalid(f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+def duration(value: str | int | float | None, default: float, name: str) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        Refusal: it is not a duration.
+    """
+    if value is None or value == "":
+        return default
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise refusals.invalid(f"{name}: {error}") from None
+
+
+def nonce(request: Request) -> str:
+    """Return the lease nonce that the caller shows, or nothing."""
+    return request.headers.get(NONCE_HEADER, "")
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > BODY_BYTES_MAX:
+        raise _too_long()
+    received = bytearray()
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > BODY_BYTES_MAX:
+                raise _too_long()
+    except ClientDisconnect:
+        raise Refusal(400, "the body ended before it was complete") from None
+    return bytes(received)
+
+
+def _too_long() -> Refusal:
+    return Refusal(413, f"the body is longer than {BODY_BYTES_MAX} bytes")
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        text = body.decode()
+        parsed = json.loads(text, parse_constant=_no_constant)
+        # Escaped halves of characters are JSON, and cannot be written to any file or database.
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise refusals.invalid("the body is not UTF-8, or holds half a character") from None
+    except RecursionError:
+        raise refusals.invalid("the body is nested too deeply") from None
+    except ValueError as error:
+        raise refusals.invalid(f"the body is not JSON: {error}") from None
+    return parsed
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _first(error: ValidationError) -> str:
+    """Return the first thing that is wrong, as `config.guest.cpus: ...`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in found["loc"])
+    said = found["msg"][:1].lower() + found["msg"][1:]
+    return f"{where}: {said}" if where else said

@@ -1,0 +1,1 @@
+"""The endpoints: read the request, ask the platform, show the answer. Nothing is decided here."""

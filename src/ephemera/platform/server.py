@@ -1,0 +1,190 @@
+"""One server for one state folder, from taking the folder to giving it back.
+
+```
+lock the folder ─► bind the port ─► open the store ─► adopt the machines ─► serve
+                                                                              │ SIGTERM, SIGINT
+give the folder back ◄─ close the store ◄─ let go of the machines ◄───────────┘
+```
+
+Machines are not touched by any of this: they live on when the server stops, however it stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from ephemera import __version__
+from ephemera.errors import ConfigError
+from ephemera.home import Endpoint, make_home, read_endpoint, remove_endpoint, write_endpoint
+from ephemera.platform import app, migrate, tokens
+from ephemera.platform.drivers import open_driver
+from ephemera.platform.platform import Platform
+from ephemera.platform.store import Store
+
+_log = logging.getLogger(__name__)
+
+#: How long requests that are being answered may take when the server stops.
+_GRACE_S = 3
+_BACKLOG = 2048
+
+
+class FolderInUse(ConfigError):
+    """Another server runs on this state folder."""
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Hold the state folder for as long as the block runs, or until the process dies.
+
+    Raises:
+        FolderInUse: another server holds it.
+    """
+    lock = os.open(home / "platform.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = read_endpoint(home)
+            where = f" at {other.url} (process {other.pid})" if other else ""
+            raise FolderInUse(
+                f"a platform already runs on {home}{where}",
+                hint="`ephemera down` stops it; EPHEMERA_HOME names another folder",
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def bind(listen: str) -> socket.socket:
+    """Return a listening socket.
+
+    Args:
+        listen: `HOST:PORT`; port 0 takes any free one.
+
+    Raises:
+        ConfigError: not such an address, or it is in use.
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"'{listen}' is not HOST:PORT", hint="for example 127.0.0.1:4280")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), int(port)))
+        listener.listen(_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        why = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise ConfigError(
+            f"cannot listen on {listen}: {why}",
+            hint="choose another with --listen HOST:PORT; port 0 takes any free one",
+        ) from error
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """Return the URL at which a program on this computer reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not listened on
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None]) -> None:
+    """Serve the platform of a state folder until SIGTERM or SIGINT.
+
+    Args:
+        home: The state folder; made if it is not there.
+        listen: `HOST:PORT`.
+        driver_name: How machines are run, see `ephemera.platform.drivers`.
+        ready: Called with the base URL once requests are answered.
+
+    Raises:
+        ConfigError: the folder, the address or the driver cannot be used.
+        DriverError: the driver cannot run on this computer.
+    """
+    make_home(home)
+    with (
+        locked(home),
+        bind(listen) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(home, listener, driver_name, ready))
+
+
+async def _serve(
+    home: Path, listener: socket.socket, driver_name: str, ready: Callable[[str], None]
+) -> None:
+    url = base_url(listener)
+    store = Store(home / "platform.db")
+    platform: Platform | None = None
+    try:
+        migrate.upgrade(store.engine)
+        platform = Platform(store, open_driver(driver_name, home), home, url)
+        await platform.open()
+        server = _Server(platform, tokens.ensure_token(home))
+        endpoint = Endpoint(url, os.getpid(), driver_name, time.time(), __version__)
+        await server.serve_on(listener, lambda: _announce(home, endpoint, ready))
+    finally:
+        if platform:
+            await platform.close()
+        store.close()
+        remove_endpoint(home)
+
+
+def _announce(home: Path, endpoint: Endpoint, ready: Callable[[str], None]) -> None:
+    write_endpoint(home, endpoint)
+    _log.info("the platform serves %s, with the %s driver", endpoint.url, endpoint.driver)
+    ready(endpoint.url)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with our own signals, and with an end to the requests that are held open."""
+
+    def __init__(self, platform: Platform, token: str) -> None:
+        config = uvicorn.Config(
+            app.build(platform, token),
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        super().__init__(config)
+        self._platform = platform
+        self._announce: Callable[[], None] = lambda: None
+
+    async def serve_on(self, listener: socket.socket, announce: Callable[[], None]) -> None:
+        """Serve until a signal says to stop."""
+        self._announce = announce
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, self._stop)
+        await self.serve(sockets=[listener])
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to us: uvicorn would raise them again before we have cleaned up."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self._announce()
+
+    def _stop(self) -> None:
+        self._platform.release()
+        self.should_exit = True

@@ -1,0 +1,215 @@
+"""The platform's memory: one SQLite file, written before anything is answered.
+
+All calls are synchronous and made on the server's event loop: a commit that is on disk
+(`synchronous=FULL`) takes 0.2 to 0.4 ms, less than handing it to a thread and back.
+See docs/decisions/0004-store-calls-on-the-loop.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import StaticPool
+
+from ephemera.errors import Stale
+from ephemera.platform import schema
+from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
+from ephemera.platform.states import State
+
+
+class NameTaken(Exception):
+    """A live app, or a live machine of the app, has this name already."""
+
+
+class Store:
+    """Apps, machines, events and leases in one database, for one server at a time."""
+
+    def __init__(self, path: Path) -> None:
+        # One connection for good: the server's loop is the only user, and a pool's checkout
+        # would cost as much as the statement.
+        self._engine: Engine = create_engine(
+            f"sqlite:///{path}",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+        event.listen(self._engine, "connect", _prepare_sqlite)
+        event.listen(self._engine, "begin", _begin)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for migrations."""
+        return self._engine
+
+    def close(self) -> None:
+        """Close the file. The store cannot be used afterwards."""
+        self._engine.dispose()
+
+    # apps
+
+    def apps(self) -> list[AppRecord]:
+        """Return the apps that live, oldest first."""
+        query = (
+            select(*_columns(schema.apps, AppRecord))
+            .where(schema.apps.c.deleted_at.is_(None))
+            .order_by(schema.apps.c.created_at)
+        )
+        with self._engine.connect() as connection:
+            return [AppRecord(**row) for row in connection.execute(query).mappings()]
+
+    def add_app(self, app: AppRecord) -> None:
+        """Write down a new app.
+
+        Raises:
+            NameTaken: a live app has this name.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(schema.apps), asdict(app))
+        except IntegrityError as error:
+            raise NameTaken(app.name) from error
+
+    def delete_app(self, app_id: str, deleted_at: float) -> None:
+        """Mark an app as gone, which frees its name."""
+        query = update(schema.apps).where(schema.apps.c.id == app_id)
+        with self._engine.begin() as connection:
+            connection.execute(query.values(deleted_at=deleted_at))
+
+    # machines
+
+    def live_machines(self) -> list[MachineRecord]:
+        """Return every machine that is not destroyed, oldest first."""
+        return self._machines(schema.machines.c.state != State.DESTROYED)
+
+    def destroyed_machines(self, app_id: str) -> list[MachineRecord]:
+        """Return the destroyed machines of an app, oldest first."""
+        gone = schema.machines.c.state == State.DESTROYED
+        return self._machines(gone & (schema.machines.c.app_id == app_id))
+
+    def machine(self, app_id: str, machine_id: str) -> MachineRecord | None:
+        """Return one machine of an app, alive or destroyed."""
+        this = schema.machines.c.id == machine_id
+        found = self._machines(this & (schema.machines.c.app_id == app_id))
+        return found[0] if found else None
+
+    def _machines(self, condition: Any) -> list[MachineRecord]:
+        query = (
+            select(*_columns(schema.machines, MachineRecord))
+            .where(condition)
+            .order_by(schema.machines.c.created_at, schema.machines.c.id)
+        )
+        with self._engine.connect() as connection:
+            return [
+                MachineRecord(**{**row, "state": State(row["state"])})
+                for row in connection.execute(query).mappings()
+            ]
+
+    def add_machine(
+        self,
+        machine: MachineRecord,
+        happened: Sequence[EventRecord],
+        lease: LeaseRecord | None,
+    ) -> None:
+        """Write down a new machine with its first events, and the lease it was born with.
+
+        Raises:
+            NameTaken: a live machine of the app has this name.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(schema.machines), asdict(machine))
+                _add_events(connection, happened)
+                if lease:
+                    connection.execute(insert(schema.leases), asdict(lease))
+        except IntegrityError as error:
+            raise NameTaken(machine.name) from error
+
+    def move_machine(
+        self, old: MachineRecord, happened: Sequence[EventRecord], **changes: Any
+    ) -> MachineRecord:
+        """Change a machine and write down what happened to it, in one transaction.
+
+        Raises:
+            Stale: the machine is not any more what `old` says; nothing was written.
+        """
+        fresh = replace(old, generation=old.generation + 1, **changes)
+        query = (
+            update(schema.machines)
+            .where(schema.machines.c.id == old.id)
+            .where(schema.machines.c.state == old.state)
+            .where(schema.machines.c.generation == old.generation)
+            .values(generation=fresh.generation, **changes)
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(query).rowcount != 1:
+                raise Stale(f"machine {old.id} is not any more at generation {old.generation}")
+            _add_events(connection, happened)
+        return fresh
+
+    # events
+
+    def events(self, machine_id: str, limit: int) -> list[EventRecord]:
+        """Return the newest events of a machine, newest first."""
+        query = (
+            select(*_columns(schema.events, EventRecord))
+            .where(schema.events.c.machine_id == machine_id)
+            .order_by(schema.events.c.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [EventRecord(**row) for row in connection.execute(query).mappings()]
+
+    # leases
+
+    def leases(self) -> list[LeaseRecord]:
+        """Return every lease, expired ones included."""
+        query = select(*_columns(schema.leases, LeaseRecord))
+        with self._engine.connect() as connection:
+            return [LeaseRecord(**row) for row in connection.execute(query).mappings()]
+
+    def put_lease(self, lease: LeaseRecord) -> None:
+        """Write down a lease in the place of any older one of the same machine."""
+        with self._engine.begin() as connection:
+            connection.execute(_lease_of(lease.machine_id))
+            connection.execute(insert(schema.leases), asdict(lease))
+
+    def drop_lease(self, machine_id: str) -> None:
+        """Forget the lease of a machine. Repeating is safe."""
+        with self._engine.begin() as connection:
+            connection.execute(_lease_of(machine_id))
+
+
+def _lease_of(machine_id: str) -> Any:
+    return delete(schema.leases).where(schema.leases.c.machine_id == machine_id)
+
+
+def _columns(table: Any, record: Any) -> list[Any]:
+    return [table.c[name] for name in record.__dataclass_fields__]
+
+
+def _add_events(connection: Connection, happened: Iterable[EventRecord]) -> None:
+    rows = [asdict(one) for one in happened]
+    if rows:
+        connection.execute(insert(schema.events), rows)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """FULL, so that what was answered survives the host; foreign keys are off by default."""
+    connection.isolation_level = None  # or the driver begins late, and never for a migration
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

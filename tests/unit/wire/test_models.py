@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ephemera.wire.models import LogEntry, Machine, MachineConfig, MachineEvent
+
+
+def test_a_field_that_we_do_not_know_survives_reading_and_writing() -> None:
+    sent = {"image": "host", "guest": {"cpus": 1, "new_in_2030": [1]}, "spot": {"x": 0.5}}
+    assert MachineConfig.model_validate(sent).model_dump(exclude_unset=True) == sent
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"image": 3},
+        {"guest": {"cpus": "2"}},
+        {"guest": []},
+        {"env": {"A": 1}},
+        {"restart": {"policy": "sometimes"}},
+        {"stop_config": {"timeout": "soon"}},
+    ],
+)
+def test_types_are_strict(config: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        MachineConfig.model_validate(config)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"exit_event": {"exit_code": 3, "signal": -1}},
+        {"MonitorEvent": {"exit_event": {"exit_code": 3}}},
+        {"MonitorEvent": {"exit_event": {"exit_code": 3}}, "exit_event": {"exit_code": 9}},
+    ],
+)
+def test_the_exit_event_is_found_in_both_its_places(request_: dict[str, Any]) -> None:
+    found = MachineEvent(type="exit", request=request_).exit_event()
+    assert found is not None
+    assert found.exit_code == 3
+
+
+def test_a_missing_exit_code_is_zero() -> None:
+    found = MachineEvent(type="exit", request={"exit_event": {"signal": -1}}).exit_event()
+    assert found is not None
+    assert (found.exit_code, found.signal) == (0, -1)
+
+
+def _machine(*types: str) -> Machine:
+    exit_ = {"exit_event": {"exit_code": 7}}
+    return Machine(
+        events=[MachineEvent(type=one, request=exit_ if one == "exit" else None) for one in types]
+    )
+
+
+def test_an_exit_is_found_below_later_events() -> None:
+    found = _machine("destroy", "exit", "stop", "start", "launch").last_exit()
+    assert found is not None
+    assert found.exit_code == 7
+
+
+def test_the_exit_of_an_earlier_boot_is_not_that_of_this_one() -> None:
+    assert _machine("start", "exit", "start", "launch").last_exit() is None
+
+
+def test_a_log_line_has_the_form_of_fly() -> None:
+    entry = LogEntry(
+        timestamp="2022-09-20T04:08:07.123456Z",
+        provider="runner",
+        instance="5683009c17548e",
+        region="iad",
+        message="machine exited with exit code 0, not restarting",
+    )
+    assert entry.line() == (
+        "2022-09-20T04:08:07Z runner[5683009c17548e] iad "
+        "[info]machine exited with exit code 0, not restarting"
+    )
