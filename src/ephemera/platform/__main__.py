@@ -31,7 +31,7 @@ def main() -> int:
     try:
         serve(options.home, options.listen, options.driver, lambda url: tell(f"ready {url}"))
     except FolderInUse as error:
-        tell(f"running {error}")
+        tell(f"error running {error}")
         return _failed(error)
     except EphemeraError as error:
         tell(f"error {error}")

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ephemera.platform.logs import Wanted
+from ephemera.platform.refusals import Refusal
+from ephemera.platform.states import State
+from ephemera.platform.store import Store
+
+from .world import World, happened, reach
+
+Play = Callable[[Callable[[World], Awaitable[None]]], None]
+
+
+def test_a_machine_runs_its_program_and_rests(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", "0", restart={"policy": "no"})
+        assert owner.record.state is State.CREATED
+        await reach(owner, State.STOPPED)
+        assert happened(owner) == ["launch/created", "start/started", "exit/stopped"]
+        request = owner.events()[0].request
+        assert request is not None
+        assert request["exit_event"]["exit_code"] == 0
+        assert request["exit_event"]["requested_stop"] is False
+
+    play(scene)
+
+
+def test_a_machine_that_is_not_to_be_launched_rests(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", skip_launch=True)
+        await reach(owner, State.STOPPED)
+        assert world.driver.specs == {}
+        assert owner.ask_start() is State.STOPPED
+        await reach(owner, State.STARTED)
+
+    play(scene)
+
+
+def test_a_failed_boot_says_why(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("fail-boot", "no such command")
+        await reach(owner, State.FAILED)
+        newest = owner.events()[0]
+        assert (newest.type, newest.status) == ("start", "failed")
+        assert newest.request == {"error": "no such command", "code": "boot_failed"}
+
+    play(scene)
+
+
+def test_a_missing_image_is_told_from_a_failed_boot(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("no-image")
+        await reach(owner, State.FAILED)
+        request = owner.events()[0].request
+        assert request is not None
+        assert request["code"] == "image_unavailable"
+
+    play(scene)
+
+
+def test_a_failed_machine_can_be_started_and_destroyed(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("fail-boot")
+        await reach(owner, State.FAILED)
+        owner.ask_start()
+        await reach(owner, State.FAILED)
+        owner.ask_destroy(force=False)
+        await reach(owner, State.DESTROYED)
+
+    play(scene)
+
+
+def test_a_stop_sends_the_signal_and_the_exit_is_a_requested_one(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 5)
+        assert owner.record.state is State.STOPPING
+        await reach(owner, State.STOPPED)
+        assert world.driver.signals == [(f"{owner.record.id}/1", signal.SIGTERM, False)]
+        request = owner.events()[0].request
+        assert request is not None
+        assert request["exit_event"]["requested_stop"] is True
+        assert request["exit_event"]["signal"] == signal.SIGTERM
+
+    play(scene)
+
+
+def test_a_program_that_ignores_its_signal_is_killed_with_everything_it_started(
+    play: Play,
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("ignore-term")
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 0.01)
+        await reach(owner, State.STOPPED)
+        sent = [(signum, everyone) for _, signum, everyone in world.driver.signals]
+        assert sent == [(signal.SIGTERM, False), (signal.SIGKILL, True)]
+
+    play(scene)
+
+
+def test_a_stop_request_is_idempotent(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 5)
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+        owner.ask_stop(signal.SIGTERM, 5)
+        assert happened(owner).count("stop/stopping") == 1
+        assert owner.record.state is State.STOPPED
+
+    play(scene)
+
+
+def test_a_stop_during_the_boot_ends_what_was_booted(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", skip_launch=True)
+        await reach(owner, State.STOPPED)
+        owner.ask_start()
+        assert owner.record.state is State.STARTING
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+        assert happened(owner)[-1] == "exit/stopped"
+
+    play(scene)
+
+
+def test_a_destroy_during_the_boot_leaves_nothing(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", skip_launch=True)
+        await reach(owner, State.STOPPED)
+        owner.ask_start()
+        owner.ask_destroy(force=True)
+        await reach(owner, State.DESTROYED)
+        assert await world.driver.machines() == set()
+
+    play(scene)
+
+
+def test_the_policy_restarts_a_failure_and_gives_up_when_it_is_used_up(play: Play) -> None:
+    async def scene(world: World) -> None:
+        restart = {"policy": "on-failure", "max_retries": 1}
+        owner = world.create("exit", "3", restart=restart)
+        await reach(owner, State.STOPPED)
+        assert happened(owner) == [
+            "launch/created",
+            "start/started",
+            "exit/stopped",
+            "restart/starting",
+            "start/started",
+            "exit/stopped",
+        ]
+        counts = [
+            (event.request["exit_event"]["restarting"], event.request["restart_count"])
+            for event in owner.events()
+            if event.type == "exit" and event.request
+        ]
+        assert counts == [(False, 1), (True, 1)]
+        lines, _ = world.platform.logs.tail(world.app().id, Wanted())
+        said = [line.message for line in lines]
+        assert "machine exited with exit code 3, restarting" in said
+        assert said[-2:] == [
+            "machine exited with exit code 3, not restarting",
+            "machine has reached its max restart count of 1",
+        ]
+
+    play(scene)
+
+
+def test_a_stop_while_a_restart_waits_its_turn_is_obeyed_at_once(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", "1", restart={"policy": "always"})
+        while owner.record.boot < 3:
+            await owner.changed(5)
+        assert owner.record.state is State.STARTING
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+        assert f"{owner.record.id}/3" not in world.driver.specs
+
+    play(scene)
+
+
+def test_a_restart_ends_the_program_and_starts_it_again(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        owner.ask_restart(signal.SIGTERM, 5)
+        assert owner.record.state is State.RESTARTING
+        await reach(owner, State.STARTED)
+        assert set(world.driver.specs) == {f"{owner.record.id}/1", f"{owner.record.id}/2"}
+
+    play(scene)
+
+
+def test_an_update_reboots_a_running_machine_into_a_new_version(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        before = owner.record.instance_id
+        config = {**owner.record.config, "env": {"COLOUR": "blue"}}
+        owner.ask_update(config, skip_launch=False)
+        assert owner.record.state is State.REPLACING
+        await reach(owner, State.STARTED)
+        assert owner.record.instance_id != before
+        assert world.driver.specs[f"{owner.record.id}/2"].env["COLOUR"] == "blue"
+
+    play(scene)
+
+
+def test_an_update_leaves_a_resting_machine_at_rest(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        owner.ask_update(owner.record.config, skip_launch=False)
+        await reach(owner, State.STOPPED)
+        assert list(world.driver.specs) == [f"{owner.record.id}/1"]
+
+    play(scene)
+
+
+def test_a_second_update_while_one_is_under_way_is_refused(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("ignore-term", stop_config={"timeout": "60s"})
+        await reach(owner, State.STARTED)
+        owner.ask_update(owner.record.config, skip_launch=False)
+        with pytest.raises(Refusal) as caught:
+            owner.ask_update(owner.record.config, skip_launch=False)
+        assert caught.value.status == 409
+        owner.ask_destroy(force=True)
+        await reach(owner, State.DESTROYED)
+
+    play(scene)
+
+
+def test_a_running_machine_is_only_destroyed_with_force(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        with pytest.raises(Refusal, match="not currently stopped"):
+            owner.ask_destroy(force=False)
+        owner.ask_destroy(force=True)
+        owner.ask_destroy(force=True)
+        await reach(owner, State.DESTROYED)
+        assert happened(owner)[-3:] == [
+            "destroy/destroying",
+            "exit/stopped",
+            "destroy/destroyed",
+        ]
+        assert world.again(owner).record.state is State.DESTROYED
+
+    play(scene)
+
+
+def test_auto_destroy_takes_a_machine_away_whatever_its_exit_code(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", "3", auto_destroy=True, restart={"policy": "no"})
+        await reach(owner, State.DESTROYED)
+        assert "exit/stopped" in happened(owner)
+
+    play(scene)
+
+
+def test_running_out_of_memory_is_told_as_such(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("oom", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        request = owner.events()[0].request
+        assert request is not None
+        assert request["exit_event"]["oom_killed"] is True
+        assert request["exit_event"]["exit_code"] == 137
+
+    play(scene)
+
+
+def test_the_name_of_a_destroyed_machine_is_free_again(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", name="web")
+        with pytest.raises(Refusal, match=owner.record.id):
+            world.create("run", name="web")
+        owner.ask_destroy(force=True)
+        await reach(owner, State.DESTROYED)
+        await reach(world.create("run", name="web"), State.STARTED)
+
+    play(scene)
+
+
+def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from ephemera.platform import machine
+
+    monkeypatch.setattr(machine, "_STORE_RETRY_S", 0.01)
+
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        write, failures = Store.move_machine, [1, 2]
+
+        def fail_twice(self: Store, *args: object, **changes: object) -> object:
+            if failures and changes.get("state") is State.STOPPED:
+                failures.pop()
+                raise OperationalError("UPDATE", {}, Exception("disk is full"))
+            return write(self, *args, **changes)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Store, "move_machine", fail_twice)
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+        assert failures == []
+        assert happened(owner).count("exit/stopped") == 1
+
+    play(scene)

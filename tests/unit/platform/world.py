@@ -1,0 +1,78 @@
+"""A platform without HTTP, on the mock driver, with time that stands still until it is moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ephemera.platform import migrate, waiting
+from ephemera.platform.drivers.mock import MockDriver
+from ephemera.platform.machine import Owner
+from ephemera.platform.platform import Platform
+from ephemera.platform.records import AppRecord
+from ephemera.platform.states import State
+from ephemera.platform.store import Store
+from ephemera.wire.models import MachineConfig
+
+
+class World:
+    """One state folder; the platform on it can be killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.driver = MockDriver()
+        self.now = 1_700_000_000.0
+
+    async def open(self) -> None:
+        """Start a platform on the folder."""
+        self.store = Store(self.home / "platform.db")
+        migrate.upgrade(self.store.engine)
+        self.platform = Platform(
+            self.store, self.driver, self.home, "http://127.0.0.1:4280", lambda: self.now
+        )
+        await self.platform.open()
+
+    async def close(self) -> None:
+        """Stop it; the driver's machines live on."""
+        await self.platform.close()
+        self.store.close()
+
+    async def reopen(self) -> None:
+        """Stop it and start it again on the same folder."""
+        await self.close()
+        await self.open()
+
+    def app(self) -> AppRecord:
+        """Return the app, created at the first call."""
+        if not self.platform.apps("personal"):
+            self.platform.create_app("demo", "personal", "")
+        return self.platform.app("demo")
+
+    def create(self, *command: str, name: str = "", **config: Any) -> Owner:
+        """Create a machine that plays a command of the mock driver's script."""
+        skip_launch = config.pop("skip_launch", False)
+        whole = {"image": "host", "init": {"exec": list(command)}, **config}
+        owner, _ = self.platform.create_machine(
+            self.app(),
+            MachineConfig.model_validate(whole),
+            name=name,
+            region="",
+            skip_launch=skip_launch,
+            lease_ttl=0,
+            lease_owner="me",
+        )
+        return owner
+
+    def again(self, owner: Owner) -> Owner:
+        """Return the owner that the platform has for the same machine now."""
+        return self.platform.owner(self.app(), owner.record.id)
+
+
+async def reach(owner: Owner, *states: State) -> None:
+    """Wait until the machine is in one of the states."""
+    await waiting.reach(owner, frozenset(states), "", 10)
+
+
+def happened(owner: Owner) -> list[str]:
+    """Return what happened to a machine, oldest first, as `type/status`."""
+    return [f"{event.type}/{event.status}" for event in reversed(owner.events())]
