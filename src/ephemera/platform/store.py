@@ -8,11 +8,22 @@ See docs/decisions/0004-store-calls-on-the-loop.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Update,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import StaticPool
 
@@ -69,7 +80,7 @@ class Store:
         """
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(schema.apps), asdict(app))
+                connection.execute(insert(schema.apps), _row(app))
         except IntegrityError as error:
             raise NameTaken(app.name) from error
 
@@ -121,10 +132,10 @@ class Store:
         """
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(schema.machines), asdict(machine))
+                connection.execute(insert(schema.machines), _row(machine))
                 _add_events(connection, happened)
                 if lease:
-                    connection.execute(insert(schema.leases), asdict(lease))
+                    connection.execute(insert(schema.leases), _row(lease))
         except IntegrityError as error:
             raise NameTaken(machine.name) from error
 
@@ -137,15 +148,11 @@ class Store:
             Stale: the machine is not any more what `old` says; nothing was written.
         """
         fresh = replace(old, generation=old.generation + 1, **changes)
-        query = (
-            update(schema.machines)
-            .where(schema.machines.c.id == old.id)
-            .where(schema.machines.c.state == old.state)
-            .where(schema.machines.c.generation == old.generation)
-            .values(generation=fresh.generation, **changes)
-        )
+        columns = (*_MOVING, "config") if "config" in changes else _MOVING
+        values = {name: getattr(fresh, name) for name in columns}
+        guard = {"old_id": old.id, "old_state": old.state, "old_generation": old.generation}
         with self._engine.begin() as connection:
-            if connection.execute(query).rowcount != 1:
+            if connection.execute(_UPDATES[columns], values | guard).rowcount != 1:
                 raise Stale(f"machine {old.id} is not any more at generation {old.generation}")
             _add_events(connection, happened)
         return fresh
@@ -175,12 +182,42 @@ class Store:
         """Write down a lease in the place of any older one of the same machine."""
         with self._engine.begin() as connection:
             connection.execute(_lease_of(lease.machine_id))
-            connection.execute(insert(schema.leases), asdict(lease))
+            connection.execute(insert(schema.leases), _row(lease))
 
     def drop_lease(self, machine_id: str) -> None:
         """Forget the lease of a machine. Repeating is safe."""
         with self._engine.begin() as connection:
             connection.execute(_lease_of(machine_id))
+
+
+#: What a move may change. Made once: building a statement costs more than running it. The config
+#: has a statement of its own, because it may be a megabyte of files.
+_MOVING = (
+    "state",
+    "generation",
+    "instance_id",
+    "launch",
+    "boot",
+    "handle",
+    "stop_signal",
+    "stop_by",
+    "restarts",
+    "updated_at",
+)
+
+
+def _update(columns: Sequence[str]) -> Update:
+    machine = schema.machines.c
+    return (
+        update(schema.machines)
+        .where(machine.id == bindparam("old_id"))
+        .where(machine.state == bindparam("old_state"))
+        .where(machine.generation == bindparam("old_generation"))
+        .values({name: bindparam(name) for name in columns})
+    )
+
+
+_UPDATES = {columns: _update(columns) for columns in (_MOVING, (*_MOVING, "config"))}
 
 
 def _lease_of(machine_id: str) -> Any:
@@ -191,8 +228,13 @@ def _columns(table: Any, record: Any) -> list[Any]:
     return [table.c[name] for name in record.__dataclass_fields__]
 
 
+def _row(record: Any) -> dict[str, Any]:
+    """Return a record as a row; `asdict` would copy a config's files down to the last one."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
 def _add_events(connection: Connection, happened: Iterable[EventRecord]) -> None:
-    rows = [asdict(one) for one in happened]
+    rows = [_row(one) for one in happened]
     if rows:
         connection.execute(insert(schema.events), rows)
 
