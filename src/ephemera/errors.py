@@ -7,7 +7,7 @@ EphemeraError                 .hint
 │  ├─ Unauthorized            401, 403
 │  ├─ NotFound                404
 │  ├─ WaitTimeout             408
-│  ├─ Conflict                409
+│  ├─ Conflict                409; 422 where an app's name is taken
 │  ├─ WrongState              412
 │  ├─ NoCapacity              400, 403, 409, 412, 422, told by text or code
 │  ├─ Invalid                 400, 413, 422 and every other 4xx
@@ -99,7 +99,7 @@ class WaitTimeout(ApiError):
 
 
 class Conflict(ApiError):
-    """Somebody holds the name or the lease, or wrote first (409)."""
+    """Somebody holds the name or the lease, or wrote first (409; 422 for the name of an app)."""
 
 
 class WrongState(ApiError):

@@ -72,11 +72,19 @@ def read_endpoint(folder: Path) -> Endpoint | None:
     """Return what the last platform of this folder wrote, or None.
 
     A killed platform leaves its file behind: only a connection tells whether it still serves.
+
+    Raises:
+        ConfigError: the folder may not be read.
     """
     try:
         return Endpoint(**json.loads((folder / "platform.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
+    except OSError as error:
+        raise ConfigError(
+            f"the state folder {folder} cannot be read: {error.strerror}",
+            hint="run as the user who started the platform, or set EPHEMERA_HOME",
+        ) from error
 
 
 def remove_endpoint(folder: Path) -> None:
@@ -88,7 +96,7 @@ def read_token(folder: Path) -> str | None:
     """Return the platform's bearer token, or None before the platform's first start."""
     try:
         return (folder / "token").read_text().strip() or None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(

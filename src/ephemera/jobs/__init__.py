@@ -1,1 +1,60 @@
-"""The job layer: tasks, jobs, the supervisor that watches them."""
+"""The job layer: tasks, jobs, and the supervisor that watches them.
+
+```
+task, command ─► job ─► store ◄─ supervisor ─► attempts:
+                                      ▲        making ─► watching ─► concluding ─► retention
+                                      │           │
+                                   reports ◄── runner, in the machine
+```
+
+The names below are what an application uses. They are imported when they are first used, so
+that declaring a task costs a module next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ephemera.jobs.job import Job
+    from ephemera.jobs.outcome import Cause, Outcome
+    from ephemera.jobs.reaping import reap
+    from ephemera.jobs.retention import Reaped
+    from ephemera.jobs.runtime import configure
+    from ephemera.jobs.serving import run_supervisor
+    from ephemera.jobs.tasks import Command, Task, command, task
+
+_HOMES = {
+    "Cause": "outcome",
+    "Command": "tasks",
+    "Job": "job",
+    "Outcome": "outcome",
+    "Reaped": "retention",
+    "Task": "tasks",
+    "command": "tasks",
+    "configure": "runtime",
+    "reap": "reaping",
+    "run_supervisor": "serving",
+    "task": "tasks",
+}
+
+__all__ = [
+    "Cause",
+    "Command",
+    "Job",
+    "Outcome",
+    "Reaped",
+    "Task",
+    "command",
+    "configure",
+    "reap",
+    "run_supervisor",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -51,6 +51,7 @@ def build(platform: Platform, token: str) -> Starlette:
         middleware=[Middleware(Gate, token=token)],
         exception_handlers={HTTPException: _no_such_endpoint},
     )
+    app.router.redirect_slashes = False  # a path that is not an endpoint is a 404, as on Fly.io
     app.state.platform = platform
     return app
 

@@ -33,8 +33,7 @@ class Leases:
         Raises:
             Refusal: the time to live is not one.
         """
-        if not 0 < ttl <= TTL_MAX_S:
-            raise refusals.invalid(f"lease ttl {ttl} is not from 1 to {TTL_MAX_S} seconds")
+        check_ttl(ttl)
         expires_at = int(self._clock()) + ttl
         return LeaseRecord(machine_id, secrets.token_hex(6), owner, "", expires_at, version)
 
@@ -93,3 +92,13 @@ class Leases:
         held = self.held(machine_id)
         if held and held.nonce != nonce:
             raise refusals.lease_held(machine_id, held.owner, held.expires_at)
+
+
+def check_ttl(ttl: int) -> None:
+    """Let a time to live pass that a lease may have; seconds.
+
+    Raises:
+        Refusal: it is none.
+    """
+    if not 0 < ttl <= TTL_MAX_S:
+        raise refusals.invalid(f"lease ttl {ttl} is not from 1 to {TTL_MAX_S} seconds")

@@ -122,14 +122,14 @@ class Platform:
             Refusal: it has machines that are not stopped, and `force` is not given.
         """
         app = self.app(name)
-        owners = list(self._of(app))
-        busy = [owner for owner in owners if owner.record.state in LIVE]
+        busy = [owner for owner in self._of(app) if owner.record.state in LIVE]
         if busy and not force:
             raise refusals.app_has_machines(len(busy))
-        for owner in owners:
-            owner.ask_destroy(force=True)
-        for owner in owners:
-            await waiting.reach(owner, frozenset({State.DESTROYED}), "", _DELETE_WAIT_S)
+        while owners := list(self._of(app)):  # more may be made while these are destroyed
+            for owner in owners:
+                owner.ask_destroy(force=True)
+            for owner in owners:
+                await waiting.reach(owner, frozenset({State.DESTROYED}), "", _DELETE_WAIT_S)
         self._store.delete_app(app.id, self._clock())
         self._apps.pop(app.id, None)
         self._by_name.pop(app.name, None)
@@ -154,8 +154,11 @@ class Platform:
         """Write down a new machine and have it started, once this has been answered.
 
         Raises:
-            Refusal: the config is wrong, or a machine of the app has the name.
+            Refusal: the config is wrong, a machine of the app has the name, or the app was
+                deleted since it was looked up.
         """
+        if app.id not in self._apps:
+            raise refusals.app_not_found()
         name = name or new_machine_name()
         if not _MACHINE_NAME.fullmatch(name):
             raise refusals.invalid(

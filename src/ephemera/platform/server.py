@@ -24,6 +24,7 @@ from pathlib import Path
 
 import uvicorn
 import uvloop
+from sqlalchemy.exc import DatabaseError
 
 from ephemera import __version__
 from ephemera.errors import ConfigError
@@ -118,6 +119,7 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
     """
     make_home(home)
     with (
+        _refused_as_config_error(home),
         locked(home),
         bind(listen) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -125,10 +127,25 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
         runner.run(_serve(home, listener, driver_name, ready))
 
 
+@contextmanager
+def _refused_as_config_error(home: Path) -> Iterator[None]:
+    """Say it clearly where a part of the state folder is not what it must be."""
+    try:
+        yield
+    except (OSError, DatabaseError) as error:
+        why = error.orig if isinstance(error, DatabaseError) else error
+        where = home / "platform.db" if isinstance(error, DatabaseError) else home
+        raise ConfigError(
+            f"the state folder cannot be used: {where}: {why}",
+            hint="move aside what is in the way, or set EPHEMERA_HOME to another folder",
+        ) from error
+
+
 async def _serve(
     home: Path, listener: socket.socket, driver_name: str, ready: Callable[[str], None]
 ) -> None:
     url = base_url(listener)
+    (home / "logs").mkdir(exist_ok=True)
     store = Store(home / "platform.db")
     platform: Platform | None = None
     try:

@@ -43,18 +43,26 @@ class Event(StrEnum):
     """What moves a machine."""
 
     # asked by a caller, or by the platform for one
+    #: Its program is to run.
     START = "start"
+    #: Its program is to end, and the machine to stay.
     STOP = "stop"
+    #: Its program is to end and to run again.
     RESTART = "restart"
+    #: It is to have another config.
     UPDATE = "update"
+    #: It is to go.
     DESTROY = "destroy"
     #: The machine is to rest without having been started (`skip_launch`).
     REST = "rest"
     #: The new version is written down and is to be started.
     REPLACED = "replaced"
     # seen by a driver
+    #: The program was executed.
     BOOTED = "booted"
+    #: The program could not be executed.
     BOOT_FAILED = "boot_failed"
+    #: The program ended and is not started again.
     EXITED = "exited"
     #: The program ended and the restart policy starts it again.
     EXITED_AGAIN = "exited_again"

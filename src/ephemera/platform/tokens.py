@@ -10,8 +10,8 @@ from pathlib import Path
 from ephemera.home import read_token
 
 #: What the Authorization header may begin with: the documented form, Fly's macaroon form, and
-#: both at once, as `fly tokens create` prints it.
-_SCHEMES = ("Bearer ", "FlyV1 ")
+#: both at once, as `fly tokens create` prints it. HTTP does not tell the case of schemes apart.
+_SCHEMES = ("bearer ", "flyv1 ")
 
 
 def ensure_token(home: Path) -> str:
@@ -31,7 +31,7 @@ def shown_token(authorization: str) -> str:
     """Return the token in an Authorization header."""
     rest = authorization.strip()
     while True:
-        scheme = next((one for one in _SCHEMES if rest.startswith(one)), None)
+        scheme = next((one for one in _SCHEMES if rest.lower().startswith(one)), None)
         if scheme is None:
             return rest
         rest = rest[len(scheme) :].strip()

@@ -9,18 +9,15 @@ def test_a_thumbnail_is_made(ephemera_platform):
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ephemera.home import Endpoint, read_endpoint
+from ephemera.home import Endpoint
+from ephemera.testing.serving import serving
 
-_STOP_WAIT_S = 15
+# The suites' asserts show their values on failure, as those of a test file do.
+pytest.register_assert_rewrite("ephemera.testing.machines_api")
 
 
 @pytest.fixture(scope="session")
@@ -31,38 +28,9 @@ def ephemera_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endp
     processes of this computer; those that still run at the end are killed.
     """
     home = tmp_path_factory.mktemp("ephemera")
-    with _served(home) as endpoint, pytest.MonkeyPatch.context() as patch:
+    with serving(home) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("EPHEMERA_HOME", str(home))
-        patch.setenv("EPHEMERA_URL", endpoint.url)
+        patch.setenv("EPHEMERA_URL", server.endpoint.url)
         patch.delenv("FLY_API_TOKEN", raising=False)
         patch.delenv("FLY_FLAPS_BASE_URL", raising=False)
-        yield endpoint
-
-
-class _served:  # noqa: N801 - used as `with _served(...)`
-    def __init__(self, home: Path) -> None:
-        self._home = home
-
-    def __enter__(self) -> Endpoint:
-        ready, told = os.pipe()
-        self._server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "ephemera.platform", "--home", str(self._home)),
-                *("--listen", "127.0.0.1:0", "--ready-fd", str(told)),
-            ],
-            pass_fds=(told,),
-            stdin=subprocess.DEVNULL,
-            stderr=(self._home / "platform.log").open("wb"),
-        )
-        os.close(told)
-        with os.fdopen(ready) as answer:
-            said = answer.readline()
-        endpoint = read_endpoint(self._home)
-        if not said.startswith("ready ") or endpoint is None:
-            self._server.wait()
-            pytest.fail(f"the embedded platform did not start: {said or 'no word'}")
-        return endpoint
-
-    def __exit__(self, *_: object) -> None:
-        self._server.send_signal(signal.SIGTERM)
-        self._server.wait(_STOP_WAIT_S)
+        yield server.endpoint

@@ -21,6 +21,9 @@ from typing import Protocol
 
 #: A driver calls it for each line that it has to say about a boot: (level, message).
 Say = Callable[[str, str], None]
+#: A driver calls it with a machine's id when the machine's program has printed something, so
+#: that those who follow the log are woken. May be called too often, never too seldom.
+Printed = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,8 @@ class Driver(Protocol):
     name: str
     capabilities: Capabilities
 
-    async def open(self) -> None:
-        """Get ready. Called once, before anything else.
+    async def open(self, printed: Printed) -> None:
+        """Get ready. Called once, before anything else; `printed` is for all machines.
 
         Raises:
             DriverError: this computer cannot run this driver; the message says why.

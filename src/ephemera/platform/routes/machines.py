@@ -9,6 +9,7 @@ from starlette.routing import Route
 from ephemera.platform import configs, refusals, requests, views, waiting
 from ephemera.platform.bodies import CreateMachine, Stop, UpdateMachine
 from ephemera.platform.happenings import EVENTS_DEFAULT, EVENTS_MAX
+from ephemera.platform.leases import check_ttl
 from ephemera.platform.machine import Owner
 from ephemera.platform.routes.scope import (
     LEASE_OWNER,
@@ -86,9 +87,11 @@ async def get_machine(request: Request) -> Response:
 
 async def update_machine(request: Request) -> Response:
     """Replace the version of a machine."""
-    owner = writable_machine_of(request)
     body = await requests.model(request, UpdateMachine)
+    owner = writable_machine_of(request)  # after the body, which may be long in coming
     platform = platform_of(request)
+    if body.lease_ttl:
+        check_ttl(body.lease_ttl)
     if body.current_version not in (None, "", owner.record.instance_id):
         raise refusals.changed_meanwhile()
     driver = platform.driver
@@ -120,8 +123,8 @@ async def start_machine(request: Request) -> Response:
 
 async def stop_machine(request: Request) -> Response:
     """Have a machine's program end."""
-    owner = writable_machine_of(request)
     body = await requests.model(request, Stop, required=False)
+    owner = writable_machine_of(request)
     stop = owner.config.stop_config
     signum = signal_number(body.signal, configs.stop_signal(stop), STOP_SIGNALS)
     owner.ask_stop(signum, _grace(body.timeout, stop))

@@ -1,0 +1,91 @@
+# The same words on a fresh machine, on a developer's, and in CI. `make` alone lists them.
+#
+# Needed: make, git and Python 3.11 or newer with its venv module. Everything else is installed,
+# at the versions and hashes of requirements/dev.lock, into .venv of this folder. No test needs
+# a package of the operating system.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/ready
+# Another Python than the first suitable one: make setup PYTHON=/path/to/python3.13
+PYTHON ?=
+# More or other arguments for pytest: make test ARGS='-k survival -x'
+ARGS ?=
+# Two per core: much of what the tests do is waiting for processes.
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+
+PYTEST := $(RUN)/python -m pytest --quiet --numprocesses $(WORKERS)
+LOCK := uv pip compile --quiet --generate-hashes --universal --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock" --python-version 3.11
+
+.PHONY: help
+help: ## List these words
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: setup
+setup: $(READY) ## Make the virtual environment, once and when the lock changed
+
+$(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
+	@PYTHON='$(PYTHON)' scripts/setup.sh $(VENV) requirements/dev.lock
+	@touch $@
+
+.PHONY: demo
+demo: $(READY) ## The main job, end to end, on this computer
+	@$(RUN)/ephemera demo
+
+.PHONY: test
+test: $(READY) ## All tests but the slow fault tests
+	@$(PYTEST) -m 'not faults' $(ARGS)
+
+.PHONY: faults
+faults: $(READY) ## The tests that kill processes between any two steps
+	@$(PYTEST) -m faults $(ARGS)
+
+.PHONY: check
+check: lint types generated ## Lint, types, and that generated files are current
+
+.PHONY: lint
+lint: $(READY)
+	@$(RUN)/ruff check --quiet .
+	@$(RUN)/ruff format --quiet --check .
+
+.PHONY: format
+format: $(READY) ## Lay out the code, and correct what the linter can
+	@$(RUN)/ruff check --quiet --fix .
+	@$(RUN)/ruff format --quiet .
+
+.PHONY: types
+types: $(READY)
+	@$(RUN)/mypy
+	@$(RUN)/pyright
+
+# Every script that writes a file of the repository knows --check: exit 1 if it is stale.
+GENERATORS := $(wildcard scripts/generate_*.py)
+
+.PHONY: generated
+generated: $(READY)
+	@for script in $(GENERATORS); do $(RUN)/python $$script --check; done
+
+.PHONY: docs
+docs: $(READY) ## Write the generated files anew
+	@for script in $(GENERATORS); do $(RUN)/python $$script; done
+
+.PHONY: bench
+bench: $(READY) ## Measure what SPECIFICATION.md promises
+	@$(RUN)/python -m benchmarks $(ARGS)
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew (needs uv)
+	@$(LOCK) --group dev pyproject.toml -o requirements/dev.lock
+	@$(LOCK) pyproject.toml -o requirements/run.lock
+
+.PHONY: clean
+clean: ## Remove everything that can be made again
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Small working applications: what the documentation shows and the acceptance tests run."""

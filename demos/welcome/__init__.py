@@ -1,0 +1,1 @@
+"""A web application with one background job, which gets a machine of its own."""

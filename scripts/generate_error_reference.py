@@ -1,0 +1,93 @@
+"""Writes docs/reference/errors.md from the classes in ephemera.errors.
+
+python scripts/generate_error_reference.py           write it
+python scripts/generate_error_reference.py --check   exit 1 if it is stale
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+
+from ephemera import errors
+from ephemera.jobs.failures import EXCEPTIONS
+from ephemera.jobs.outcome import Cause
+from pages import meanings, settle, table
+
+HEAD = """\
+<!-- Written by scripts/generate_error_reference.py from src/ephemera/errors.py. Change that. -->
+
+# Errors
+
+Everything that Ephemera raises on purpose is an `EphemeraError`, and all of it is in
+`ephemera.errors`. The class says whose fault it is, the message what happened, with the names in
+it, and `.hint` what to try next. No message holds a token or a header.
+
+Besides these there are two of Python's own: `TimeoutError`, where `job.wait(timeout=...)` or
+`job.result(timeout=...)` was over before the job was, and `LookupError`, where `Job.get` finds no
+such job.
+"""
+
+CAUSES = """\
+## Which cause is raised as which error
+
+`job.outcome.cause` is one of these words. `job.result()` raises the error beside it.
+"""
+
+#: The heading of a list in a docstring, and one of its entries.
+_LIST = re.compile(r"^(Args|Attributes):$")
+_ENTRY = re.compile(r"^    (\w+): (.*)$")
+
+
+def main() -> int:
+    """Write or check the page; return the exit status."""
+    drawing = (errors.__doc__ or "").split("```")[1].strip()
+    sections = [_section(kind) for kind in kinds()]
+    page = [HEAD, f"```text\n{drawing}\n```\n", CAUSES, _causes(), *sections]
+    return settle("errors.md", "\n".join(page))
+
+
+def kinds() -> list[type[Exception]]:
+    """Return the classes in the order in which they are defined."""
+    return [
+        kind
+        for kind in vars(errors).values()
+        if inspect.isclass(kind) and issubclass(kind, errors.EphemeraError)
+    ]
+
+
+def _causes() -> str:
+    raised = {cause: kind.__name__ for cause, kind in EXCEPTIONS.items()}
+    rows = [
+        (f"`{cause}`", meaning, _linked(raised[Cause(cause)]) if Cause(cause) in raised else "")
+        for cause, meaning in meanings(Cause).items()
+    ]
+    return table(("Cause", "Means", "Raised as"), rows)
+
+
+def _linked(name: str) -> str:
+    return f"[`{name}`](#{name.lower()})"
+
+
+def _section(kind: type[Exception]) -> str:
+    above = kind.__base__
+    kin = f" A kind of {_linked(above.__name__)}." if above and above is not Exception else ""
+    first, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n")
+    said = f"{first}{kin}\n"
+    return f"## {kind.__name__}\n\n{said}" + "".join(f"{line}\n" for line in _listed(rest))
+
+
+def _listed(rest: str) -> list[str]:
+    """Return what follows a docstring's first line, with its lists as Markdown has them."""
+    lines: list[str] = []
+    for line in rest.splitlines():
+        entry = _ENTRY.match(line)
+        if _LIST.match(line):
+            continue
+        lines.append(f"- `.{entry[1]}`: {entry[2]}" if entry else line.replace("        ", "  ", 1))
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

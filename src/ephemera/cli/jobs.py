@@ -1,0 +1,244 @@
+"""`ephemera jobs` and `ephemera supervise`: look at jobs, end them, and watch over them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ephemera.cli.options import Json
+from ephemera.cli.screen import (
+    colours,
+    counted,
+    duration,
+    log_to_stderr,
+    note,
+    say,
+    say_json,
+    say_record,
+    say_table,
+)
+from ephemera.errors import EphemeraError
+from ephemera.wire.durations import parse_duration
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ephemera.jobs import Job
+    from ephemera.jobs.records import AttemptRecord
+
+group = typer.Typer(no_args_is_help=True, help="Jobs: look at them, end them, try them again.")
+
+Id = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Keep = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Keep at most so many machines of jobs that failed."),
+]
+KeepFor = Annotated[
+    float | None,
+    typer.Option(parser=_seconds, metavar="DURATION", help="Keep them at most so long: `24h`."),
+]
+
+
+@group.callback()
+def _group() -> None:
+    """Look only: a command that is over in a moment must not become the supervisor."""
+    from ephemera.jobs import configure
+
+    configure(supervise=False)
+
+
+@group.command("list")
+def list_(
+    state: Annotated[
+        str | None, typer.Option(help="Only those `queued`, `running` or `ended`.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    from ephemera.jobs import Job
+
+    jobs = Job.list(state, limit)
+    if as_json:
+        say_json([_facts(job) for job in jobs])
+    else:
+        say_table(
+            ("ID", "STATE", "OUTCOME", "CREATED", "TOOK", "NAME"),
+            [
+                (job.id, job.state, _cause(job), _when(job.created_at), _took(job), job.name)
+                for job in jobs
+            ],
+        )
+
+
+@group.command()
+def show(job: Id, as_json: Json = False) -> None:
+    """Show a job, how it ended, and the machines it was given."""
+    found = _job(job)
+    if as_json:
+        say_json({**_facts(found), "attempts": [_attempt(one) for one in found.attempts()]})
+        return
+    outcome = found.outcome
+    say_record(
+        {
+            "id": found.id,
+            "name": found.name,
+            "state": found.state,
+            "outcome": f"{outcome.cause}: {outcome.message}" if outcome else "",
+            "created": _when(found.created_at),
+            "ended": _when(found.ended_at),
+            "took": _took(found),
+        }
+    )
+    for attempt in found.attempts():
+        machine = attempt.machine_id or attempt.machine_name
+        say(f"attempt {attempt.number}: machine {machine} of app {attempt.app}, {attempt.stage}")
+    if outcome and outcome.remote_traceback:
+        say(outcome.remote_traceback.rstrip())
+
+
+@group.command()
+def logs(job: Id, as_json: Json = False) -> None:
+    """Show the log of a job's newest machine, also if it is gone."""
+    from ephemera.cli import loglines
+
+    coloured = colours(sys.stdout)
+    for entry in _job(job).logs():
+        say(loglines.as_json(entry) if as_json else loglines.plain(entry, coloured=coloured))
+
+
+@group.command()
+def cancel(job: Id) -> None:
+    """End a job: a queued one at once, a running one by stopping its machine."""
+    found = _job(job)
+    if found.cancel():
+        say(f"job {job} is cancelled" if found.outcome else f"job {job} is being cancelled")
+        _note_if_unattended()
+    else:
+        say(f"job {job} has ended already")
+
+
+@group.command()
+def retry(job: Id) -> None:
+    """Give an ended job another attempt, on a new machine."""
+    _job(job).retry()
+    say(f"job {job} is queued again")
+    _note_if_unattended()
+
+
+@group.command()
+def reap(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+    keep: Keep = None,
+    keep_for: KeepFor = None,
+    as_json: Json = False,
+) -> None:
+    """Destroy machines kept of failed jobs beyond the limits, and machines that no job owns."""
+    from ephemera.jobs import reap as reap_machines
+
+    reaped = reap_machines(dry_run=dry_run, keep=keep, keep_for=keep_for)
+    if as_json:
+        say_json([asdict(one) for one in reaped])
+        return
+    for one in reaped:
+        say(f"{one.machine_id} of app {one.app}: {one.why.replace('_', ' ')}")
+    done = "would be destroyed" if dry_run else "destroyed"
+    say(f"{counted(len(reaped), 'machine')} {done}")
+
+
+def supervise(keep: Keep = None, keep_for: KeepFor = None) -> None:
+    """Give jobs their machines and watch them to the end, until it is stopped.
+
+    Several may run at once, and beside the applications that enqueue: one is active, the others
+    stand by. Jobs under way go on when it stops, and are found again by the next.
+    """
+    from ephemera.jobs import configure
+
+    log_to_stderr()
+    configure(keep=keep, keep_for=keep_for)
+    stopped_by = asyncio.run(_supervise())
+    if stopped_by == signal.SIGINT:
+        raise typer.Exit(128 + stopped_by)
+
+
+async def _supervise() -> int:
+    """Supervise until a signal says to stop, and return the signal."""
+    from ephemera.jobs import run_supervisor
+
+    stop, told = asyncio.Event(), list[int]()
+
+    def end(signum: int) -> None:
+        told.append(signum)
+        stop.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, end, signum)
+    note("it watches over jobs until it is stopped")
+    await run_supervisor(stop)
+    return told[0] if told else 0
+
+
+def _job(job_id: str) -> Job:
+    from ephemera.jobs import Job
+
+    try:
+        return Job.get(job_id)
+    except LookupError as error:
+        raise EphemeraError(str(error), hint="`ephemera jobs list` lists them") from None
+
+
+def _note_if_unattended() -> None:
+    from ephemera.jobs.runtime import runtime
+
+    lease = runtime.store().lease()
+    if lease is None or lease.expires_at < time.time():
+        note("no supervisor is active: `ephemera supervise`, or the application, must run")
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "created_at": _when(job.created_at),
+        "ended_at": _when(job.ended_at) or None,
+        "outcome": asdict(job.outcome) if job.outcome else None,
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "stage": attempt.stage,
+        "app": attempt.app,
+        "machine_id": attempt.machine_id,
+        "machine_name": attempt.machine_name,
+        "outcome": asdict(attempt.outcome) if attempt.outcome else None,
+    }
+
+
+def _cause(job: Job) -> str:
+    return job.outcome.cause if job.outcome else ""
+
+
+def _took(job: Job) -> str:
+    return duration((job.ended_at - job.created_at).total_seconds()) if job.ended_at else ""
+
+
+def _when(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z") if moment else ""

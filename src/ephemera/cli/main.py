@@ -1,0 +1,71 @@
+"""All commands put together, and what every command has in common at its end.
+
+```
+0    done                      1    error: ... and hint: ... on stderr
+2    called the wrong way      3    `status`: nothing runs
+130  Ctrl-C                    143  SIGTERM
+```
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from ephemera import __version__
+from ephemera.cli import apps, demo, jobs, logs, machines, platform
+from ephemera.cli.screen import complain, say
+from ephemera.errors import EphemeraError
+
+app = typer.Typer(
+    name="ephemera",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Gives every background job of a Python web application its own machine.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(platform.up)
+app.command()(platform.down)
+app.command()(platform.status)
+app.command()(logs.logs)
+app.command()(demo.demo)
+app.command()(jobs.supervise)
+app.add_typer(platform.auth, name="auth")
+app.add_typer(apps.group, name="apps")
+app.add_typer(machines.group, name="machine")
+app.add_typer(jobs.group, name="jobs")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        say(f"ephemera {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Have the options that come before any command."""
+
+
+def main() -> None:
+    """Run the command that the process was started with, and exit."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        app(prog_name="ephemera")
+    except EphemeraError as error:
+        complain(error)
+        sys.exit(1)
+
+
+def _leave(signum: int, _: FrameType | None) -> NoReturn:
+    """End as on Ctrl-C, so that what a command has begun is taken back."""
+    sys.exit(128 + signum)

@@ -1,0 +1,180 @@
+"""`ephemera up`, `down`, `status` and `auth token`: the embedded platform as a whole."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ephemera.cli.screen import (
+    counted,
+    duration,
+    log_to_stderr,
+    note,
+    say,
+    say_json,
+    say_record,
+    when,
+)
+from ephemera.errors import ConfigError
+from ephemera.home import DEFAULT_LISTEN, home, read_token
+
+if TYPE_CHECKING:
+    from ephemera.cli.running import Running
+    from ephemera.home import Endpoint
+
+#: The exit status of `status` where nothing runs, as `systemctl status` has it.
+NOT_RUNNING = 3
+
+auth = typer.Typer(no_args_is_help=True, help="Who may use the platform.")
+
+
+def up(
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to serve; port 0 takes any free one.")
+    ] = DEFAULT_LISTEN,
+    driver: Annotated[str, typer.Option(metavar="NAME", help="How machines are run.")] = "process",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once it serves, and leave it running.")
+    ] = False,
+) -> None:
+    """Serve the embedded platform, and print its base URL.
+
+    Its state is in the folder EPHEMERA_HOME. Its machines live on when it stops, and are found
+    again when it is back.
+    """
+    if detach:
+        _serve_detached(home(), listen, driver)
+    else:
+        _serve_here(home(), listen, driver)
+
+
+def _serve_here(folder: Path, listen: str, driver: str) -> None:
+    from ephemera.cli.takedown import live_at_rest
+    from ephemera.platform.server import serve
+
+    log_to_stderr()
+    serve(folder, listen, driver, say)
+    living = live_at_rest(folder)
+    if living:
+        live = "lives" if len(living) == 1 else "live"
+        note(f"{counted(len(living), 'machine')} {live} on; `ephemera down` stops what is left")
+
+
+def _serve_detached(folder: Path, listen: str, driver: str) -> None:
+    from ephemera.cli.running import find_running
+    from ephemera.client.local import ensure_platform
+
+    running = find_running(folder)
+    if running is None:
+        endpoint = ensure_platform(folder, listen=listen, driver=driver)
+    else:
+        endpoint = running.endpoint
+        _check_same(folder, endpoint, listen, driver)
+        note(f"it runs already, as process {endpoint.pid}")
+    say(endpoint.url)
+
+
+def _check_same(folder: Path, endpoint: Endpoint, listen: str, driver: str) -> None:
+    """Refuse to pass a platform for one that was asked to be another."""
+    elsewhere = listen != DEFAULT_LISTEN and not endpoint.url.endswith(f"//{listen}")
+    if elsewhere or driver != endpoint.driver:
+        raise ConfigError(
+            f"a platform already runs on {folder} at {endpoint.url},"
+            f" with the {endpoint.driver} driver",
+            hint="`ephemera down` stops it; EPHEMERA_HOME names another folder",
+        )
+
+
+def down(
+    keep_machines: Annotated[
+        bool, typer.Option("--keep-machines", help="Stop the server only.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=300,
+            metavar="SECONDS",
+            help="Kill machines that take longer to stop; else what their config says.",
+        ),
+    ] = None,
+) -> None:
+    """Stop every machine, then the platform. Nothing is deleted."""
+    from ephemera.cli.takedown import take_down
+
+    if not take_down(home(), keep_machines=keep_machines, grace=timeout, tell=say):
+        say(f"nothing runs in {home()}")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs to read.")] = False,
+) -> None:
+    """Show whether the embedded platform runs, and how it is doing.
+
+    The exit status is 3 if it does not run.
+    """
+    from ephemera.cli.running import find_running
+
+    folder, running = home(), find_running(home())
+    if as_json:
+        say_json(_facts(folder, running))
+    elif running:
+        say_record(_described(folder, running))
+    else:
+        note(f"no platform runs in {folder}")
+        note("hint: `ephemera up --detach` starts one, and so does the first job")
+    if running is None:
+        raise typer.Exit(NOT_RUNNING)
+
+
+def _facts(folder: Path, running: Running | None) -> dict[str, Any]:
+    if running is None:
+        return {"running": False, "home": str(folder)}
+    endpoint = running.endpoint
+    return {
+        "running": True,
+        "url": endpoint.url,
+        "pid": endpoint.pid,
+        "driver": endpoint.driver,
+        "version": endpoint.version,
+        "started_at": when(endpoint.started_at),
+        "uptime_s": round(time.time() - endpoint.started_at, 1),
+        "machines": dict(running.machines),
+        "home": str(folder),
+        "log": str(folder / "platform.log"),
+    }
+
+
+def _described(folder: Path, running: Running) -> dict[str, str]:
+    endpoint = running.endpoint
+    counts = (f"{count} {state}" for state, count in running.machines.items())
+    uptime = duration(time.time() - endpoint.started_at)
+    return {
+        "url": endpoint.url,
+        "process": f"{endpoint.pid}, up {uptime}",
+        "driver": endpoint.driver,
+        "version": endpoint.version,
+        "machines": ", ".join(counts) or "none",
+        "folder": str(folder),
+        "log": str(folder / "platform.log"),
+    }
+
+
+@auth.command()
+def token() -> None:
+    """Print the token that the platform asks for."""
+    found = read_token(home())
+    if found is None:
+        raise ConfigError(
+            f"there is no token in {home()} yet",
+            hint="`ephemera up` makes one when it starts for the first time",
+        )
+    say(found)
+
+
+@auth.callback()
+def _group() -> None:
+    """Keep `token` a command of its own although it is the only one of its group."""

@@ -1,0 +1,199 @@
+"""Taking a platform down so that nothing of it runs any more: its machines, then its server.
+
+```
+serves? ──yes──► stop the machines, wait ──► SIGTERM to the server ──► its folder is free
+   │ no                                                  ▲
+   └─► any machines alive? ──yes──► serve briefly ───────┘ (by way of the machines)
+```
+
+Machines outlive their server on purpose, so a folder whose server is dead may have live ones,
+and it takes a server to stop them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGTERM
+
+from ephemera.cli.running import Running, find_running
+from ephemera.cli.screen import counted
+from ephemera.client import AsyncClient, ensure_platform
+from ephemera.errors import ConfigError, EphemeraError, NotFound, WrongState
+from ephemera.home import read_token
+from ephemera.platform import migrate
+from ephemera.platform.server import FolderInUse, locked
+from ephemera.platform.states import LIVE
+from ephemera.platform.store import Store
+
+#: The longest grace a machine's config can ask for is 300 s; then the platform kills it.
+_STOP_MAX_S = 330.0
+#: A server gives requests that are being answered 3 s; then it ends.
+_SERVER_END_MAX_S = 15.0
+_PROCESS_END_MAX_S = 2.0
+_POLL_S = 0.02
+#: How often machines that came up while others were being stopped are stopped in turn.
+_ROUNDS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMachine:
+    """A machine that may have a live program."""
+
+    app: str
+    id: str
+
+
+def take_down(
+    folder: Path,
+    *,
+    keep_machines: bool = False,
+    grace: float | None = None,
+    tell: Callable[[str], None],
+) -> bool:
+    """Stop the platform of `folder` and its machines; return whether there was anything to stop.
+
+    Repeating is safe. Machines that live afterwards are there on purpose, or an error is raised.
+
+    Args:
+        keep_machines: Stop the server only.
+        grace: Seconds a machine may take to end before it is killed; else what its config says.
+        tell: Called with each thing that was done.
+
+    Raises:
+        ConfigError: the server does not answer, or does not end.
+        ApiError, NoAnswer: a machine could not be stopped; the server was not touched.
+    """
+    running = find_running(folder)
+    if running is None:
+        if keep_machines or not live_at_rest(folder):
+            return False
+        running = _serve_briefly(folder)
+    if not keep_machines:
+        stopped = asyncio.run(_stop_machines(folder, running, grace))
+        if stopped:
+            tell(f"stopped {counted(stopped, 'machine')}")
+    _end_server(folder, running)
+    tell(f"the platform at {running.endpoint.url} is down")
+    if not keep_machines and live_at_rest(folder):
+        # They came up while the server was ending.
+        take_down(folder, grace=grace, tell=tell)
+    return True
+
+
+def live_at_rest(folder: Path) -> list[LiveMachine]:
+    """Return the live machines of a folder that no server runs on.
+
+    Raises:
+        FolderInUse: a server runs on it after all.
+    """
+    if not (folder / "platform.db").exists():
+        return []
+    with locked(folder):
+        store = Store(folder / "platform.db")
+        try:
+            migrate.upgrade(store.engine)
+            return _live(store)
+        finally:
+            store.close()
+
+
+def _live(store: Store) -> list[LiveMachine]:
+    apps = {app.id: app.name for app in store.apps()}
+    return [
+        LiveMachine(apps[machine.app_id], machine.id)
+        for machine in store.live_machines()
+        if machine.state in LIVE
+    ]
+
+
+def _serve_briefly(folder: Path) -> Running:
+    endpoint = ensure_platform(folder, listen="127.0.0.1:0")
+    running = find_running(folder)
+    if running is None:
+        raise ConfigError(
+            f"the platform at {endpoint.url} was started to stop its machines, and is gone",
+            hint=f"its log is {folder / 'platform.log'}",
+        )
+    return running
+
+
+async def _stop_machines(folder: Path, running: Running, grace: float | None) -> int:
+    """Stop all machines, also those that come up meanwhile; return how many there were."""
+    stopped: set[str] = set()
+    store = Store(folder / "platform.db")
+    try:
+        async with AsyncClient(running.endpoint.url, read_token(folder)) as client:
+            for _ in range(_ROUNDS_MAX):
+                living = _live(store)
+                if not living:
+                    return len(stopped)
+                await asyncio.gather(*(_stop(client, machine, grace) for machine in living))
+                stopped |= {machine.id for machine in living}
+    finally:
+        store.close()
+    raise ConfigError(
+        f"machines keep coming up on {running.endpoint.url}",
+        hint="stop what makes or starts them, then try again",
+    )
+
+
+async def _stop(client: AsyncClient, machine: LiveMachine, grace: float | None) -> None:
+    app, id_ = machine.app, machine.id
+    try:
+        await client.machines.stop(app, id_, timeout=grace)
+        await client.machines.wait(
+            app, id_, ("stopped", "failed", "destroyed"), timeout=_STOP_MAX_S
+        )
+    except WrongState:
+        await client.machines.wait(app, id_, "settled", timeout=_STOP_MAX_S)
+    except NotFound:
+        pass  # destroyed since it was read
+
+
+def _end_server(folder: Path, running: Running) -> None:
+    """Tell the server to end and return once it has given its folder back."""
+    pid = running.endpoint.pid
+    try:
+        os.kill(pid, SIGTERM)
+    except ProcessLookupError:
+        pass  # it ended by itself; its folder tells
+    except PermissionError:
+        raise EphemeraError(
+            f"the platform is process {pid} of another user", hint="run as that user"
+        ) from None
+    deadline = time.monotonic() + _SERVER_END_MAX_S
+    while _is_held(folder):
+        if time.monotonic() > deadline:
+            raise ConfigError(
+                f"process {pid}, the platform of {folder}, was told to end and has not",
+                hint=f"its log is {folder / 'platform.log'}",
+            )
+        # The end of a process that is not our child cannot be awaited on every system.
+        time.sleep(_POLL_S)
+    _see_off(pid)
+
+
+def _see_off(pid: int) -> None:
+    """Return when a process that has nothing more to do is gone, where the system can tell."""
+    if sys.platform == "linux":
+        try:
+            process = os.pidfd_open(pid)
+        except OSError:
+            return  # gone already, or a kernel that cannot tell
+        select.select([process], [], [], _PROCESS_END_MAX_S)
+        os.close(process)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with locked(folder):
+            return False
+    except FolderInUse:
+        return True

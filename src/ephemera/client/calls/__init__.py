@@ -1,0 +1,13 @@
+"""The endpoints of the Machines API, each defined once.
+
+A module per group, a function per endpoint, each returning a `Call` or a `Stream`: what to send
+and how to read the answer. `scripts/generate_client.py` makes both clients from them, so the
+signatures and docstrings here are what users see. A trailing underscore keeps a function from
+hiding a builtin and is dropped in the clients.
+"""
+
+from __future__ import annotations
+
+from ephemera.client.calls import apps, creation, leases, lifecycle, logs, machines, metadata
+
+__all__ = ["apps", "creation", "leases", "lifecycle", "logs", "machines", "metadata"]

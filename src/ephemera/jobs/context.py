@@ -1,0 +1,32 @@
+"""What the steps of an attempt work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ephemera.client import AsyncClient
+from ephemera.jobs.clock import Clock
+from ephemera.jobs.settings import Settings
+from ephemera.jobs.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The supervisor's side of an attempt: one for all of them."""
+
+    store: Store
+    client: AsyncClient
+    clock: Clock
+    settings: Settings
+    #: Our report listener.
+    listener_url: str
+    #: Whether new machines are told to report there; else their reports are fetched.
+    pushes: bool
+    #: Whether an app that is missing may be created: on an embedded platform.
+    makes_apps: bool
+    #: Called with the id of a job whose outcome was just written.
+    ended: Callable[[str], None]
+    #: How many machines are being made at the same time at most.
+    making: asyncio.Semaphore

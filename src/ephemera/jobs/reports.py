@@ -1,0 +1,167 @@
+"""Where runners report to: a small HTTP listener in the supervisor.
+
+`POST /reports/{store}/{attempt}` takes a report. The answers are made for the runner, which
+sends the last report again and again until it is told that this is of no use:
+
+```
+204  it is safe here           400  not a report        401  not this attempt's token
+404  another store listens     410  the outcome is written already    413  too large
+```
+
+A runner goes on after 404: the port may have been taken over by a stranger for a while.
+`POST /poke` makes the supervisor look into the store at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ephemera.jobs.clock import Clock
+from ephemera.jobs.outcome import Report
+from ephemera.jobs.store import Store
+from ephemera.jobs.tokens import is_token_of
+
+_log = logging.getLogger("ephemera.jobs")
+
+#: A result may have 1 MB; the rest is room for an error with its traceback.
+REPORT_MAX_BYTES = 2 * 1024 * 1024
+_HOST = "127.0.0.1"
+#: What a runner says while its task goes on.
+_LIFE_SIGNS = frozenset({"started", "heartbeat"})
+_LAST_WORDS = frozenset({"result", "error", "exit"})
+
+
+def read_report(body: bytes | str) -> Report | None:
+    """Return the report that a runner sent; None where it only says that it lives.
+
+    Raises:
+        ValueError: it is not a report.
+    """
+    said = json.loads(body)
+    kind = said.get("kind") if isinstance(said, dict) else None
+    if kind in _LIFE_SIGNS:
+        return None
+    if kind not in _LAST_WORDS:
+        raise ValueError(f"{kind!r} is not a kind of report")
+    code = said.get("exit_code")
+    return Report(
+        kind,
+        value=said.get("value"),
+        error_type=_text(said, "type"),
+        message=_text(said, "message"),
+        traceback=_text(said, "traceback"),
+        exit_code=code if isinstance(code, int) else None,
+        interrupted=_interrupted(said),
+    )
+
+
+def _text(said: dict[str, Any], key: str) -> str:
+    value = said.get(key, "")
+    if not isinstance(value, str):
+        raise ValueError(f"'{key}' is not text")
+    return value
+
+
+def _interrupted(said: dict[str, Any]) -> Any:
+    value = said.get("interrupted", "")
+    if value not in ("", "stop", "deadline"):
+        raise ValueError(f"'interrupted' is {value!r}")
+    return value
+
+
+def report_app(store: Store, clock: Clock, on_poke: Callable[[], None]) -> Starlette:
+    """Return the listener as an ASGI application."""
+    identity = store.identity()
+
+    async def take(request: Request) -> Response:
+        attempt_id = request.path_params["attempt"]
+        if request.path_params["store"] != identity.id:
+            return Response(status_code=404)
+        scheme, _, offered = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or not is_token_of(identity.secret, attempt_id, offered):
+            return Response(status_code=401)
+        body = await _body(request)
+        if body is None:
+            return Response(status_code=413)
+        try:
+            report = read_report(body)
+        except ValueError as error:
+            _log.warning("Attempt %s sent something that is no report: %s", attempt_id, error)
+            return Response(status_code=400)
+        in_time = store.note_report(attempt_id, report, at=clock.now())
+        return Response(status_code=204 if in_time else 410)
+
+    async def poke(_: Request) -> Response:
+        on_poke()
+        return Response(status_code=204)
+
+    return Starlette(
+        routes=[
+            Route("/reports/{store}/{attempt}", take, methods=["POST"]),
+            Route("/poke", poke, methods=["POST"]),
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes | None:
+    """Return the body of a request; None where it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > REPORT_MAX_BYTES:
+            return None
+    return bytes(body)
+
+
+class _Server(uvicorn.Server):
+    """A server that is a part of a program and leaves the program's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Capture none."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def listening(app: Starlette, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve `app` on this computer's loopback address, and yield its URL.
+
+    Args:
+        port: The port to have if it is free; machines may still report to it.
+    """
+    with _bind(port) as listener:
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        config.load()
+        server = _Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        try:
+            yield f"http://{_HOST}:{listener.getsockname()[1]}"
+        finally:
+            await server.shutdown(sockets=[listener])
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+    except OSError:
+        if port == 0:
+            listener.close()
+            raise
+        listener.bind((_HOST, 0))
+    return listener

@@ -1,0 +1,65 @@
+"""What the job layer can be told: by `configure()`, else by the environment, else defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ephemera.errors import ConfigError
+from ephemera.home import home
+
+#: The app that jobs get machines of where nobody says otherwise.
+DEFAULT_APP = "jobs"
+#: The image that stands for this computer's own file system.
+HOST_IMAGE = "host"
+
+ReportMode = Literal["auto", "push", "pull"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of the job layer in one process."""
+
+    #: An SQLAlchemy URL.
+    store: str
+    app: str = DEFAULT_APP
+    image: str = HOST_IMAGE
+    region: str = ""
+    #: Whether this process may supervise jobs in a thread of its own.
+    supervise: bool = True
+    #: How results come back: `push` from the machine to the supervisor's listener, `pull` by
+    #: the supervisor through the API, or `auto`: push where the API is on this computer.
+    report: ReportMode = "auto"
+    #: How many machines of jobs that went wrong are kept at most.
+    keep: int = 10
+    #: Seconds such a machine is kept at most.
+    keep_for_s: float = 24 * 3600.0
+    #: Seconds a runner tries to deliver its last report.
+    report_patience_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.keep < 0 or self.keep_for_s < 0:
+            raise ConfigError("'keep' and 'keep_for' cannot be negative")
+        if self.report not in ("auto", "push", "pull"):
+            raise ConfigError(f"'report' is {self.report!r}, not 'auto', 'push' or 'pull'")
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment asks for.
+
+    `EPHEMERA_STORE` (default `jobs.db` in the state folder), `FLY_APP_NAME` or `EPHEMERA_APP`,
+    `FLY_IMAGE_REF`, and `EPHEMERA_SUPERVISE`, where `0` leaves the work to `ephemera supervise`.
+
+    Raises:
+        ConfigError: `EPHEMERA_SUPERVISE` is neither `0` nor `1`.
+    """
+    supervise = environ.get("EPHEMERA_SUPERVISE", "1")
+    if supervise not in ("0", "1"):
+        raise ConfigError(f"EPHEMERA_SUPERVISE is {supervise!r}; it must be 0 or 1")
+    return Settings(
+        store=environ.get("EPHEMERA_STORE") or f"sqlite:///{home() / 'jobs.db'}",
+        app=environ.get("FLY_APP_NAME") or environ.get("EPHEMERA_APP") or DEFAULT_APP,
+        image=environ.get("FLY_IMAGE_REF") or HOST_IMAGE,
+        supervise=supervise == "1",
+    )

@@ -1,0 +1,1 @@
+"""The stores there are: in memory for tests, in an SQL database for everything else."""

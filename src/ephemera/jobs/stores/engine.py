@@ -1,0 +1,69 @@
+"""Opening the database of a job store.
+
+SQLite is opened with WAL, so that readers never wait, and `synchronous=FULL`, so that what was
+answered is on disk. A write takes the database's lock when it begins (`BEGIN IMMEDIATE`): a
+transaction that reads first and writes later could not get it any more and would fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ephemera.errors import ConfigError
+
+#: How long a write waits for another process's write; those take milliseconds.
+_BUSY_TIMEOUT_MS = 10_000
+#: The execution option of connections on which every statement is one `SELECT` by itself.
+READS_ONLY = {"ephemera_reads_only": True}
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for a job store.
+
+    Raises:
+        ConfigError: not an SQLAlchemy URL, or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            f"the job store's URL cannot be used: {error}",
+            hint="for example sqlite:////var/lib/app/jobs.db",
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        _make_private(parsed.database)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _make_private(database: str | None) -> None:
+    """Create the file for its owner alone: arguments and the store's secret are in it."""
+    if not database or database == ":memory:":
+        return
+    # where it cannot be created, opening it says why
+    with contextlib.suppress(OSError):
+        Path(database).touch(mode=0o600)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediately(connection: Connection) -> None:
+    # a single SELECT needs no transaction of ours
+    if not connection.get_execution_options().keys() & READS_ONLY.keys():
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,273 @@
+"""The loop outside that gives jobs their machines and watches them to the end.
+
+Every process that enqueues or waits may run one, in a thread, and `ephemera supervise` runs one
+by itself. A lease in the store says which is active; the others stand by and take over when it
+is not renewed in time. Should two be active for a moment, because one was asleep for longer
+than its lease, the guarded writes of the store let only one of them make each move.
+
+```
+survey ──► queued job:         write down an attempt and attend to it
+   ▲  ├──► attempt under way:  attend to it, wherever it was left
+   │  ├──► cancelled job:      nudge whoever attends to it
+   │  └──► now and then:       destroy machines kept too long
+   └───── on a nudge, or after TICK_S
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from ephemera.client import AsyncClient
+from ephemera.errors import EphemeraError, Stale
+from ephemera.jobs.attempts import attend
+from ephemera.jobs.clock import Clock, SystemClock
+from ephemera.jobs.context import Context
+from ephemera.jobs.records import AttemptRecord, JobRecord
+from ephemera.jobs.reports import listening, report_app
+from ephemera.jobs.retention import trim
+from ephemera.jobs.settings import Settings
+from ephemera.jobs.store import Store
+from ephemera.wire.ids import new_ulid
+
+_log = logging.getLogger("ephemera.jobs")
+
+#: A supervisor that was killed is followed by another one after this at the latest.
+LEASE_TTL_S = 5.0
+LEASE_RENEW_S = 1.5
+#: How often the store is looked at where nobody nudges us.
+TICK_S = 1.0
+#: Jobs claimed in one survey: the rest is claimed in the next, a moment later.
+_CLAIMS_MAX = 100
+#: Machines being made at the same time.
+_MAKING_MAX = 16
+_TRIM_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class _Attendance:
+    """An attempt that is attended to."""
+
+    task: asyncio.Task[None]
+    nudged: asyncio.Event = field(repr=False)
+
+
+class Supervisor:
+    """Attends to the jobs of one store.
+
+    Args:
+        open_client: Makes the client it talks to the Machines API with.
+        ended: Called, on the supervisor's thread, with the id of each job that ends.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        open_client: Callable[[], AsyncClient] = AsyncClient,
+        clock: Clock | None = None,
+        ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._store = store
+        self._settings = settings
+        self._open_client = open_client
+        self._clock: Clock = clock or SystemClock()
+        self._ended = ended
+        self._nudged = asyncio.Event()
+        self._attending: dict[str, _Attendance] = {}
+        self._context: Context | None = None
+        self._renew_at = 0.0
+        self._trim_at = 0.0
+        self._trimming: asyncio.Task[None] | None = None
+
+    def nudge(self) -> None:
+        """Look into the store at once. To be called on the supervisor's loop."""
+        self._nudged.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Supervise until `stop` is set. Jobs under way go on and are found again."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._store.release_lease, self.holder)
+            try:
+                while not stop.is_set():
+                    self._nudged.clear()
+                    await self._turn_or_log(stack)
+                    await self._nudge_or_tick(stop)
+            finally:
+                await self._leave_all()
+
+    async def _turn_or_log(self, stack: contextlib.AsyncExitStack) -> None:
+        try:
+            await self._turn(stack)
+        except Exception:  # noqa: BLE001 - it outlives a full disk, a locked database
+            if not _program_ends():
+                _log.exception("The supervisor met an error and goes on")
+
+    async def _turn(self, stack: contextlib.AsyncExitStack) -> None:
+        if not self._hold_lease():
+            await self._leave_all()
+            return
+        if self._context is None:
+            self._context = await self._open(stack)
+            self._renew_at = 0.0
+            self._hold_lease()
+        self._survey(self._context)
+
+    def _hold_lease(self) -> bool:
+        now = self._clock.now()
+        if now < self._renew_at:
+            return True
+        url = self._context.listener_url if self._context else self._last_url()
+        self._release_dead()
+        held = self._store.hold_lease(self.holder, url, now=now, ttl=LEASE_TTL_S)
+        self._renew_at = now + LEASE_RENEW_S if held else 0.0
+        return held
+
+    def _release_dead(self) -> None:
+        """Do not wait for the end of a lease whose holder was killed on this computer."""
+        lease = self._store.lease()
+        if lease is not None and lease.expires_at > self._clock.now() and _is_dead(lease.holder):
+            self._store.release_lease(lease.holder)
+
+    def _last_url(self) -> str:
+        lease = self._store.lease()
+        return lease.url if lease else ""
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> Context:
+        """Make what an active supervisor needs. It stays until the end, active or not."""
+        client = await stack.enter_async_context(self._open_client())
+        mode = self._settings.report
+        pushed = mode == "push" or (mode == "auto" and client.local)
+        app = report_app(self._store, self._clock, self.nudge)
+        # machines of an earlier supervisor still report to its port
+        port = urlsplit(self._last_url()).port or 0
+        url = await stack.enter_async_context(listening(app, port=port))
+        self._context = Context(
+            store=self._store,
+            client=client,
+            clock=self._clock,
+            settings=self._settings,
+            listener_url=url,
+            pushes=pushed,
+            makes_apps=client.local,
+            ended=self._ended,
+            making=asyncio.Semaphore(_MAKING_MAX),
+        )
+        return self._context
+
+    def _survey(self, context: Context) -> None:
+        for job in self._store.queued(limit=_CLAIMS_MAX):
+            self._claim(context, job)
+        for attempt_id in self._store.under_way():
+            self._attend(context, attempt_id, fresh=False)
+        for attempt_id in self._store.cancelling():
+            if attempt_id in self._attending:
+                self._attending[attempt_id].nudged.set()
+        self._trim_now_and_then(context)
+
+    def _claim(self, context: Context, job: JobRecord) -> None:
+        attempt_id = new_ulid()
+        report_url = f"{context.listener_url}/reports/{self._store.identity().id}/{attempt_id}"
+        attempt = AttemptRecord(
+            id=attempt_id,
+            job_id=job.id,
+            number=job.attempts + 1,
+            app=job.work.app,
+            machine_name=f"job-{attempt_id.lower()}",
+            report_url=report_url if context.pushes else "",
+            created_at=self._clock.now(),
+        )
+        try:
+            self._store.claim(job, attempt)
+        except Stale:
+            _log.debug("Job %s was claimed or cancelled by somebody else", job.id)
+            return
+        self._attend(context, attempt_id, fresh=True)
+
+    def _attend(self, context: Context, attempt_id: str, *, fresh: bool) -> None:
+        if attempt_id in self._attending:
+            return
+        nudged = asyncio.Event()
+        task = asyncio.create_task(attend(context, attempt_id, fresh=fresh, nudged=nudged))
+        self._attending[attempt_id] = _Attendance(task, nudged)
+        task.add_done_callback(partial(self._left, attempt_id))
+
+    def _left(self, attempt_id: str, task: asyncio.Task[None]) -> None:
+        del self._attending[attempt_id]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not _program_ends():
+            # the next survey takes it up again
+            _log.error("Attending to attempt %s failed", attempt_id, exc_info=error)
+
+    def _trim_now_and_then(self, context: Context) -> None:
+        """Trim beside the loop: an API that does not answer must not cost us the lease."""
+        now = context.clock.now()
+        if now < self._trim_at or self._trimming is not None:
+            return
+        self._trim_at = now + _TRIM_EVERY_S
+        settings = context.settings
+        trimming = trim(context, keep=settings.keep, keep_for_s=settings.keep_for_s)
+        self._trimming = asyncio.create_task(self._trim(trimming))
+
+    async def _trim(self, trimming: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await trimming
+        except EphemeraError as error:
+            _log.warning("Machines kept too long could not be destroyed: %s", error)
+        finally:
+            self._trimming = None
+
+    async def _leave_all(self) -> None:
+        """Let go of every attempt, as it is: another supervisor has it, or will."""
+        tasks = [attendance.task for attendance in self._attending.values()]
+        if self._trimming is not None:
+            tasks.append(self._trimming)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _nudge_or_tick(self, stop: asyncio.Event) -> None:
+        waits = {asyncio.ensure_future(self._nudged.wait()), asyncio.ensure_future(stop.wait())}
+        await asyncio.wait(waits, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _program_ends() -> bool:
+    """Return whether the program is ending under us, where no new thread can be had any more.
+
+    A supervisor in a daemon thread meets errors then that mean nothing.
+    """
+    return not threading.main_thread().is_alive()
+
+
+def _is_dead(holder: str) -> bool:
+    """Return whether a holder was a process of this computer that does not exist any more.
+
+    Where the number was given to another process since, or the holder lives in a container that
+    hides it, the answer is wrong, which the guarded writes of the store make harmless.
+    """
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,130 @@
+"""A command that runs beside the machine's program, as `exec` asks. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+
+from ephemera.platform.drivers.process import program
+from ephemera.platform.drivers.process.frames import Message
+
+#: Of each of the two streams; what is more is read and dropped, so that the command can end.
+OUTPUT_BYTES_MAX = 1024 * 1024
+_READ_BYTES = 64 * 1024
+
+
+def how_it_ended(status: int) -> tuple[int, int]:
+    """Return exit code and signal for a wait status: 128 + n and n, or the code and 0."""
+    code = os.waitstatus_to_exitcode(status)
+    return (128 - code, -code) if code < 0 else (code, 0)
+
+
+class Command:
+    """One command from its start to its answer.
+
+    It ends when its own process ends: what it leaves in the background is the machine's from
+    then on, and ends with the machine.
+    """
+
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], folder: str, request: Message
+    ) -> None:
+        """Start the command.
+
+        Raises:
+            NotStarted: it cannot be; nothing is left.
+        """
+        self.deadline = time.monotonic() + request["timeout"]
+        self._id = request["id"]
+        self._input = memoryview(base64.b64decode(request["stdin"]))
+        self._timed_out = False
+        pipes = [os.pipe() for _ in range(3)]
+        theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
+        self.stdin: int | None = pipes[0][1]
+        self.printed = {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}
+        try:
+            self.pid = program.start(command, env, folder, theirs)
+        except program.NotStarted:
+            self._close()
+            raise
+        finally:
+            for one in theirs:
+                os.close(one)
+        for one in self.pipes():
+            os.set_blocking(one, False)
+
+    def feed(self) -> bool:
+        """Write some of the input; whether there is more, else the pipe is closed."""
+        if self.stdin is None:
+            return False
+        try:
+            if self._input:
+                self._input = self._input[os.write(self.stdin, self._input) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:  # it does not read all of its input, as is its right
+            self._input = memoryview(b"")
+        if self._input:
+            return True
+        os.close(self.stdin)
+        self.stdin = None
+        return False
+
+    def pipes(self) -> list[int]:
+        """Return the descriptors that are open."""
+        return [*self.printed] if self.stdin is None else [self.stdin, *self.printed]
+
+    def read(self, pipe: int) -> bool:
+        """Read some of what it printed; whether there may be more, ever.
+
+        Raises:
+            BlockingIOError: there is nothing now.
+        """
+        data = os.read(pipe, _READ_BYTES)
+        kept = self.printed[pipe]
+        kept += data[: OUTPUT_BYTES_MAX - len(kept)]
+        return bool(data)
+
+    def time_out(self) -> None:
+        """Kill it because its time is up."""
+        self._timed_out = True
+        self.deadline = math.inf
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill it, and everything in its process group. Only until it is reaped."""
+        os.killpg(self.pid, signal.SIGKILL)
+
+    def answer(self, status: int) -> Message:
+        """Close what is open and return the answer, for a command that was reaped."""
+        for pipe in self.printed:
+            self._read_rest(pipe)
+        self._close()
+        exit_code, exit_signal = how_it_ended(status)
+        stdout, stderr = (base64.b64encode(kept).decode() for kept in self.printed.values())
+        return {
+            "say": "done",
+            "id": self._id,
+            "exit_code": exit_code,
+            "exit_signal": exit_signal,
+            "stdout": stdout,
+            "stderr": stderr,
+            "timed_out": self._timed_out,
+        }
+
+    def _read_rest(self, pipe: int) -> None:
+        try:
+            # a process in the background may print for ever: no more than could be kept anyway
+            for _ in range(OUTPUT_BYTES_MAX // _READ_BYTES):
+                if not self.read(pipe):
+                    return
+        except BlockingIOError:
+            return
+
+    def _close(self) -> None:
+        for pipe in self.pipes():
+            os.close(pipe)

@@ -1,0 +1,98 @@
+"""What the monitor has to ask of the kernel that Python has no function for.
+
+Loaded by the zygote, so that a forked monitor finds everything ready. Elsewhere than on Linux
+each function does what can be done there, which is said where it is called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import NamedTuple
+
+LINUX = sys.platform == "linux"
+
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
+
+
+def _host_boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+#: Names this run of the computer: a process recorded under another one is dead.
+HOST_BOOT = _host_boot()
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every descendant that loses its own. Linux only."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class Process(NamedTuple):
+    """A line of the process table."""
+
+    pid: int
+    parent: int
+    group: int
+    #: Clock ticks since the computer started: with the pid it names a process for ever.
+    start: int
+
+
+def _read(pid: int) -> tuple[Process, bytes] | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # the name, in parentheses, may hold anything, also blanks and parentheses
+            fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[19])), fields[0]
+
+
+def process(pid: int) -> Process | None:
+    """Return a living process; None where it is dead, a zombie, or where there is no /proc."""
+    found = _read(pid)
+    return found[0] if found and found[1] not in (b"Z", b"X") else None
+
+
+def start_of_child(pid: int) -> int:
+    """Return the start of a child that was not reaped; 0 where there is no /proc."""
+    found = _read(pid)
+    return found[0].start if found else 0
+
+
+def processes() -> list[Process]:
+    """Return every living process of this computer; [] where there is no /proc."""
+    if not LINUX:
+        return []
+    found = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [one for one in found if one is not None]
+
+
+def descendants(ancestor: int) -> list[Process]:
+    """Return the living processes that `ancestor` is the parent of, directly or not."""
+    children: dict[int, list[Process]] = {}
+    for one in processes():
+        children.setdefault(one.parent, []).append(one)
+    found: list[Process] = []
+    ahead = [ancestor]
+    while ahead:
+        born = children.get(ahead.pop(), [])
+        found += born
+        ahead += [one.pid for one in born]
+    return found
+
+
+def environment_holds(pid: int, entry: bytes) -> bool:
+    """Whether a process was executed with this entry (`NAME=value`) in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return entry in file.read().split(b"\0")
+    except OSError:  # it is gone, or it is not ours to look into and so not of our making
+        return False

@@ -1,0 +1,156 @@
+"""The server's end of a link to one monitor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import cast
+
+from ephemera.platform.drivers.base import Exit
+from ephemera.platform.drivers.process.frames import Decoder, Message, encode
+
+_ADDRESS_BYTES_MAX = 103
+
+
+class LinkLost(Exception):
+    """The link broke: the monitor was killed, or it ended and its last words were missed."""
+
+
+class Link(asyncio.Protocol):
+    """Speaks with one monitor.
+
+    Args:
+        printed: Called when the machine's log has grown.
+
+    Attributes:
+        ended: How the boot ended, as soon as the monitor says; None where the link broke before.
+    """
+
+    def __init__(self, printed: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[Exit | None] = loop.create_future()
+        self._greeting: asyncio.Future[Message | None] = loop.create_future()
+        self._asked: dict[int, asyncio.Future[Message | None]] = {}
+        self._ids = count(1)
+        self._printed = printed
+        self._decoder = Decoder()
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the monitor can still be asked something."""
+        return self._transport is not None and not self.ended.done()
+
+    async def greet(self, request: Message) -> Message:
+        """Send the first request (`start`, `attach` or `end`) and return the first answer.
+
+        Raises:
+            LinkLost: there was none.
+        """
+        self._send(request)
+        return await _answered(self._greeting)
+
+    async def ask(self, request: Message) -> Message:
+        """Send a request that has an answer of its own, and return that.
+
+        Raises:
+            LinkLost: there was none. The request may have been fulfilled.
+        """
+        number = next(self._ids)
+        answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        try:
+            self._send({**request, "id": number})
+            return await _answered(answer)
+        finally:
+            del self._asked[number]
+
+    def demand_end(self) -> None:
+        """Have everything of the boot killed and the boot buried; `ended` tells when."""
+        with suppress(LinkLost):
+            self._send({"do": "end"})
+
+    def close(self) -> None:
+        """Let go of the monitor, which goes on."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _send(self, request: Message) -> None:
+        if self._transport is None:
+            raise LinkLost
+        self._transport.write(encode(request))
+
+    # called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        for message in self._decoder.feed(data):
+            self._hear(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
+        """See asyncio."""
+        self._transport = None
+        for answer in (self._greeting, *self._asked.values()):
+            if not answer.done():
+                answer.set_result(None)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _hear(self, message: Message) -> None:
+        said = message["say"]
+        if said == "output":
+            self._printed()
+        elif said == "done":
+            answer = self._asked.get(message["id"])
+            if answer is not None and not answer.done():
+                answer.set_result(message)
+        elif not self._greeting.done():
+            self._greeting.set_result(message)
+        if said == "exited" and not self.ended.done():
+            self._printed()
+            self.ended.set_result(Exit(**message["exit"]))
+
+
+async def _answered(answer: asyncio.Future[Message | None]) -> Message:
+    said = await answer
+    if said is None:
+        raise LinkLost
+    return said
+
+
+async def connect(path: str, printed: Callable[[], None]) -> Link | None:
+    """Return a link to the monitor that listens at `path`; None where none does."""
+    loop = asyncio.get_running_loop()
+    try:
+        with _short(path) as address:
+            _, link = await loop.create_unix_connection(lambda: Link(printed), address)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    return link
+
+
+@contextmanager
+def _short(path: str) -> Iterator[str]:
+    """Give a path to a socket that fits into an address, which holds 103 bytes on macOS."""
+    if len(os.fsencode(path)) <= _ADDRESS_BYTES_MAX:
+        yield path
+    elif sys.platform == "linux":
+        folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+        finally:
+            os.close(folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="eph", dir="/tmp") as folder:
+            link = os.path.join(folder, "s")
+            os.symlink(path, link)
+            yield link

@@ -1,0 +1,252 @@
+"""The monitor of one boot: takes its lock, finds out what is to be done, and does it.
+
+```
+lock is gone ──► "gone"      lock is held ──► "held"
+it has ended before ──► "exited"
+a program is on record ──► its monitor was killed: end what is left, write the exit ──► "exited"
+nothing is on record ──► start it, watch it, write the exit ──► "started", "exited"
+                    └──► it cannot be started ──► "failed"
+```
+
+One process per boot, forked by the zygote; nothing is imported here. It ignores SIGINT, SIGTERM
+and SIGHUP, and has a session of its own: what ends the server must not end the machines.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ephemera.platform.drivers.process import ending, frames, guest_files, kernel, program
+from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.process.frames import Message
+from ephemera.platform.drivers.process.output import Output
+from ephemera.platform.drivers.process.peer import Peer
+from ephemera.platform.drivers.process.watch import Watch
+
+#: Servers that have asked to be attached and were not yet accepted.
+_BACKLOG = 16
+#: Room for a pid, a start time and a UUID.
+_RECORD_BYTES = 128
+
+
+class Ready(NamedTuple):
+    """What a monitor needs for any boot, got before the boot is known."""
+
+    #: Becomes readable when a child has ended.
+    wake: int
+    #: The pipe for what the program prints: the end to read, and the one for the program.
+    pipe: int
+    printed: int
+    #: What the program reads: nothing.
+    nothing: int
+
+
+class _Taken(NamedTuple):
+    """A boot whose lock this process holds."""
+
+    folder: BootFolder
+    lock: int
+    listener: socket.socket
+    #: The server that asked.
+    link: socket.socket
+    ready: Ready
+
+
+def prepare() -> Ready:
+    """Do all that can be done for a boot while nobody waits for it."""
+    os.setsid()
+    kernel.adopt_orphans()
+    pipe, printed = os.pipe()
+    os.set_blocking(pipe, False)
+    return Ready(_wake_on_child(), pipe, printed, os.open(os.devnull, os.O_RDONLY))
+
+
+def main(link: socket.socket, ready: Ready) -> None:
+    """Be the monitor that this link asks for. Does not return, except by an exception."""
+    request = frames.receive(link)
+    if request is not None:
+        folder = BootFolder(request["machine"], request["boot"])
+        sys.excepthook = partial(_write_last_words, folder)
+        _attend(folder, request, link, ready)
+    os._exit(0)
+
+
+def _write_last_words(
+    folder: BootFolder,
+    kind: type[BaseException],
+    error: BaseException,
+    where: TracebackType | None,
+) -> None:
+    """Leave the traceback where somebody can find it: a monitor has no terminal."""
+    with open(folder.errors, "w") as file:
+        traceback.print_exception(kind, error, where, file=file)
+
+
+def _attend(folder: BootFolder, request: Message, link: socket.socket, ready: Ready) -> None:
+    try:
+        if request.get("patient"):
+            _await_holder(folder)
+        lock, listener = _take(folder)
+    except FileNotFoundError:
+        frames.send_last(link, {"say": "gone"})
+    except BlockingIOError:
+        frames.send_last(link, {"say": "held"})
+    else:
+        _decide(_Taken(folder, lock, listener, link, ready), request)
+
+
+def _await_holder(folder: BootFolder) -> None:
+    """Return when the lock is free: its holder does not listen any more, so it is ending."""
+    lock = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    finally:
+        os.close(lock)
+
+
+def _take(folder: BootFolder) -> tuple[int, socket.socket]:
+    """Take the lock of the boot, and listen.
+
+    Raises:
+        BlockingIOError: another monitor has it; that one listens already.
+        FileNotFoundError: the boot was destroyed.
+    """
+    gate = os.open(folder.machine, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # whoever finds the lock held has passed this gate later than its holder
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        lock = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock, _listen(folder)
+    finally:
+        os.close(gate)
+
+
+def _listen(folder: BootFolder) -> socket.socket:
+    # relative to the current folder: an address holds a path of 103 bytes at most on macOS
+    os.chdir(folder.machine)
+    address = os.path.basename(folder.socket)
+    with suppress(FileNotFoundError):
+        os.unlink(address)  # of a monitor that was killed
+    listener = socket.socket(socket.AF_UNIX)
+    usual = os.umask(0o177)  # nobody else may speak to it
+    listener.bind(address)
+    os.umask(usual)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _decide(taken: _Taken, request: Message) -> None:
+    folder, lock, link = taken.folder, taken.lock, taken.link
+    exit_ = folder.read_exit()
+    # in this order: whoever destroys a boot takes away the lock before anything else
+    if exit_ is None and os.fstat(lock).st_nlink == 0:
+        frames.send_last(link, {"say": "gone"})
+        return
+    record = os.pread(lock, _RECORD_BYTES, 0)
+    if exit_ is None and not record and request["do"] == "start":
+        _run(taken, request)
+        return
+    try:
+        late = exit_ is None
+        exit_ = exit_ or _resolve(folder, record)
+    except OSError as error:
+        said = f"the end of the machine cannot be written down: {error.strerror}"
+        frames.send_last(link, {"say": "failed", "error": said})
+        return
+    if request["do"] == "end":
+        folder.bury()
+    frames.send_last(link, {"say": "exited", "exit": exit_, "late": late})
+
+
+def _resolve(folder: BootFolder, record: bytes) -> dict[str, Any]:
+    """End a boot that has no monitor, and write down that nobody saw its end."""
+    error = "the machine was never started"
+    if record:
+        ending.end_leftovers(_read(record), f"EPHEMERA_FILES={folder.files}".encode())
+        error = "the machine's monitor was killed, and the machine with it"
+    exit_ = {"exit_code": -1, "error": error, "exited_at": time.time()}
+    folder.write_exit(exit_)
+    return exit_
+
+
+def _run(taken: _Taken, request: Message) -> None:
+    folder, ready = taken.folder, taken.ready
+    peer = Peer(taken.link)
+    try:
+        where = guest_files.places((file["guest_path"] for file in request["files"]), folder.files)
+        guest_files.write(request["files"], where)
+        env = guest_files.relocate_values(request["env"], where)
+        workdir = env.get("EPHEMERA_WORKDIR") or folder.root
+        command = guest_files.relocate(request["command"], where)
+        pid = _execute(command, env, workdir, taken)
+    except (program.NotStarted, OSError) as error:
+        os.ftruncate(taken.lock, 0)
+        peer.say({"say": "failed", "error": str(error)})
+        peer.part()
+        return
+    peer.say({"say": "started"})  # before the rest is made ready: the server goes on meanwhile
+    output = Output(ready.pipe, request["log_folder"], request["instance"], request["region"])
+    watch = Watch(folder, taken.listener, ready.wake, output, env, workdir, where)
+    watch.attach(peer)
+    watch.run(pid)
+
+
+def _execute(command: list[str], env: dict[str, str], workdir: str, taken: _Taken) -> int:
+    """Execute the program, on record before and after, and return its pid.
+
+    Raises:
+        NotStarted, OSError: nothing is left running.
+    """
+    ready = taken.ready
+    os.pwrite(taken.lock, _record(0), 0)
+    pid = program.start(command, env, workdir, (ready.nothing, ready.printed, ready.printed))
+    os.close(ready.printed)
+    try:
+        os.pwrite(taken.lock, _record(pid), 0)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        ending.end_children(pid, lambda *_: None)
+        raise
+    return pid
+
+
+def _wake_on_child() -> int:
+    """Return a descriptor that becomes readable when a child has ended."""
+    wake, woken = os.pipe()
+    for one in (wake, woken):
+        os.set_blocking(one, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wake
+
+
+def _record(pid: int) -> bytes:
+    """Return what the boot's lock says of its program; pid 0 for one about to be executed.
+
+    Whatever was executed is on record, if not with its pid then with this, and a boot on record
+    is never run again. Of a fixed length, so that the second replaces the first.
+    """
+    record = {"pid": pid, "start": kernel.start_of_child(pid), "host": kernel.HOST_BOOT}
+    return json.dumps(record).encode().ljust(_RECORD_BYTES)
+
+
+def _read(record: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(record)
+    except ValueError:  # the computer ended before it was on the disk, and the program with it
+        return {"pid": 0, "start": 0, "host": ""}
+    return found

@@ -1,0 +1,116 @@
+"""The server's end of the zygote: gets it going, and gets monitors from it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.process.link import Link
+from ephemera.platform.drivers.process.zygote import READY
+
+#: The folder that holds the `ephemera` package, which the zygote has to find without `site`.
+_PACKAGES = Path(__file__).parents[4]
+_PROGRAM = (
+    "import sys; sys.path.insert(0, {packages!r}); "
+    "from ephemera.platform.drivers.process.zygote import main; main()"
+)
+#: Boots under way at once. More forks than this at a time are slower than a queue of them, and
+#: it is well below what the zygote's socket holds, so sending to it never has to wait.
+BOOTS_AT_ONCE = 32
+
+
+class Nursery:
+    """Starts the zygote when it is needed, and again when it was killed."""
+
+    def __init__(self) -> None:
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._starting = asyncio.Lock()
+        self.places = asyncio.Semaphore(BOOTS_AT_ONCE)
+
+    async def open(self) -> None:
+        """Start the zygote where there is none. Repeating is safe.
+
+        Raises:
+            DriverError: it did not come up; the message has its last words.
+        """
+        async with self._starting:
+            if self._control is not None:
+                return
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            try:
+                with theirs:
+                    self._zygote = _spawn(theirs)
+            except OSError as error:
+                ours.close()
+                raise DriverError(f"the process driver cannot start: {error}") from error
+            ready = await asyncio.get_running_loop().sock_recv(ours, len(READY))
+            if ready != READY:
+                ours.close()
+                raise DriverError(f"the process driver cannot start: {self._reap()}")
+            self._control = ours
+
+    def close(self) -> None:
+        """Let the zygote end. Monitors go on. Repeating is safe."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+            self._reap()
+
+    async def monitor(self, printed: Callable[[], None]) -> Link:
+        """Return a link to a new monitor, which waits for its first request.
+
+        Raises:
+            DriverError: there is no zygote, and none can be started.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                await self._send(theirs)
+            ours.setblocking(False)
+            loop = asyncio.get_running_loop()
+            _, link = await loop.create_unix_connection(lambda: Link(printed), sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        return link
+
+    async def _send(self, link: socket.socket) -> None:
+        while True:
+            await self.open()
+            assert self._control is not None
+            try:
+                socket.send_fds(self._control, [b"m"], [link.fileno()])
+            except (BrokenPipeError, ConnectionResetError):
+                self.close()  # it was killed; the next round starts another
+            else:
+                return
+
+    def _reap(self) -> str:
+        """Wait for a zygote that is ending, and return what it had to say."""
+        assert self._zygote is not None
+        assert self._zygote.stderr is not None
+        with self._zygote.stderr as words:
+            said = words.read().decode(errors="replace").strip()
+        self._zygote.wait()
+        self._zygote = None
+        return said.rpartition("\n")[2]
+
+
+def _spawn(control: socket.socket) -> subprocess.Popen[bytes]:
+    program = _PROGRAM.format(packages=str(_PACKAGES))
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=[control.fileno()],
+        start_new_session=True,
+        cwd="/",
+    )

@@ -1,0 +1,242 @@
+"""The life of a monitor while its program runs: one loop over everything that may happen.
+
+```
+ program prints ─► log      program or command ends ─► reap      server asks ─► answer
+ server attaches ─► another link                command is out of time ─► kill it
+```
+
+The loop ends when no process of the boot is left and the exit is on disk. Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from ephemera.platform.drivers.process import ending, guest_files, kernel
+from ephemera.platform.drivers.process.beside import Command, how_it_ended
+from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.process.frames import Message
+from ephemera.platform.drivers.process.output import Output
+from ephemera.platform.drivers.process.peer import Peer
+from ephemera.platform.drivers.process.program import NotStarted
+
+#: How often an exit that found no room on the disk is tried again.
+_RECORD_AGAIN_S = 1.0
+#: At once; each holds three descriptors, and a process may have as few as 256.
+_COMMANDS_MAX = 64
+#: More signals than can have come at once; those that are left wake us again.
+_WAKES = 64
+
+
+class Watch:
+    """Watches one boot to its end.
+
+    Args:
+        wake: A descriptor that becomes readable when a child may have ended.
+        where: The real path of each guest path, for commands run beside the program.
+    """
+
+    def __init__(
+        self,
+        folder: BootFolder,
+        listener: socket.socket,
+        wake: int,
+        output: Output,
+        env: Mapping[str, str],
+        workdir: str,
+        where: Mapping[str, str],
+    ) -> None:
+        self._folder = folder
+        self._wake = wake
+        self._output = output
+        self._env = env
+        self._workdir = workdir
+        self._where = where
+        self._program = 0
+        self._exit: dict[str, Any] | None = None
+        self._is_buried = False
+        self._peers: set[Peer] = set()
+        self._commands: dict[int, tuple[Command, Peer]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._on(listener.fileno(), lambda: self.attach(Peer(listener.accept()[0])))
+        self._on(wake, self._woken)
+        self._on(output.pipe, self._printed)
+
+    def attach(self, peer: Peer) -> None:
+        """Serve a server from now on."""
+        self._peers.add(peer)
+        self._on(peer.sock.fileno(), lambda: self._serve(peer))
+
+    def run(self, program: int) -> None:
+        """Return when every process of the boot is dead and the exit is on disk and told."""
+        self._program = program
+        while not self._is_over():
+            for key, _ in self._selector.select(self._patience()):
+                # what was called before it in this round may have closed what this is about
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
+            self._time_out_commands()
+        for peer in self._peers:
+            peer.say({"say": "exited", "exit": self._exit})
+            peer.part()
+
+    def _is_over(self) -> bool:
+        """Whether the exit is known and recorded, or nobody will ever ask for it."""
+        if self._exit is None:
+            return False
+        try:
+            self._folder.write_exit(self._exit)
+        except FileNotFoundError:
+            return True  # somebody removed the folder
+        except OSError:
+            return self._is_buried
+        return True
+
+    def _patience(self) -> float | None:
+        if self._exit is not None:
+            return _RECORD_AGAIN_S
+        nearest = min((one.deadline for one, _ in self._commands.values()), default=math.inf)
+        return None if nearest == math.inf else max(0.0, nearest - time.monotonic())
+
+    # what the program does
+
+    def _printed(self) -> None:
+        with suppress(BlockingIOError):
+            if not self._output.read():
+                self._off(self._output.pipe)
+            for peer in self._peers:
+                peer.poke()
+                self._listen(peer)
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake, _WAKES)
+        ending.reap(self._reaped)
+
+    def _reaped(self, pid: int, status: int) -> None:
+        if pid in self._commands:
+            self._answer_command(pid, status)
+        if pid == self._program:
+            exit_code, signum = how_it_ended(status)
+            for command, _ in self._commands.values():
+                command.kill()
+            ending.end_children(self._program, self._reaped)
+            self._off(self._output.pipe)
+            self._output.finish()
+            self._exit = {
+                "exit_code": exit_code,
+                "signal": signum or -1,
+                "exited_at": time.time(),
+            }
+
+    # what a server asks
+
+    def _serve(self, peer: Peer) -> None:
+        peer.flush()
+        try:
+            messages = peer.hear()
+        except ValueError:
+            messages = None  # whoever speaks like that is no server of ours
+        if messages is None:
+            self._off(peer.sock.fileno())
+            self._peers.discard(peer)
+            peer.sock.close()
+            return
+        for message in messages:
+            self._answer(peer, message)
+        self._listen(peer)
+
+    def _answer(self, peer: Peer, message: Message) -> None:
+        asked = message["do"]
+        if asked == "exec":
+            self._start_command(peer, message)
+        elif asked == "signal":
+            self._send_signal(message["signum"], everyone=message["everyone"])
+            self._say(peer, {"say": "done", "id": message["id"]})
+        elif asked == "end":
+            self._is_buried = True
+            self._folder.bury()
+            self._send_signal(signal.SIGKILL, everyone=True)
+        else:  # another server found this boot running
+            self._say(peer, {"say": "started"})
+
+    def _send_signal(self, signum: int, *, everyone: bool) -> None:
+        if self._exit is not None:
+            return
+        if not everyone:
+            os.kill(self._program, signum)
+        elif kernel.LINUX:
+            ending.send_signal(kernel.descendants(os.getpid()), signum)
+        else:
+            os.killpg(self._program, signum)
+
+    def _start_command(self, peer: Peer, message: Message) -> None:
+        argv = guest_files.relocate(message["command"], self._where)
+        try:
+            if self._exit is not None:
+                raise NotStarted("the machine has ended")
+            if len(self._commands) == _COMMANDS_MAX:
+                raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
+            command = Command(argv, self._env, self._workdir, message)
+        except NotStarted as error:
+            self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
+            return
+        self._commands[command.pid] = command, peer
+        for pipe in command.printed:
+            self._on(pipe, partial(self._command_printed, command, pipe))
+        if command.stdin is not None:
+            self._on(command.stdin, partial(self._feed, command), selectors.EVENT_WRITE)
+
+    # commands beside the program
+
+    def _feed(self, command: Command) -> None:
+        stdin = command.stdin
+        if stdin is not None and not command.feed():
+            self._off(stdin)
+
+    def _command_printed(self, command: Command, pipe: int) -> None:
+        with suppress(BlockingIOError):
+            if not command.read(pipe):
+                self._off(pipe)
+
+    def _answer_command(self, pid: int, status: int) -> None:
+        command, peer = self._commands.pop(pid)
+        for pipe in command.pipes():
+            self._off(pipe)
+        self._say(peer, command.answer(status))
+
+    def _time_out_commands(self) -> None:
+        now = time.monotonic()
+        for command, _ in self._commands.values():
+            if command.deadline <= now:
+                command.time_out()
+
+    # descriptors
+
+    def _on(self, fd: int, call: Callable[[], None], events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(fd, events, call)
+
+    def _off(self, fd: int) -> None:
+        if fd in self._selector.get_map():
+            self._selector.unregister(fd)
+
+    def _say(self, peer: Peer, message: Message) -> None:
+        if peer in self._peers:
+            peer.say(message)
+            self._listen(peer)
+
+    def _listen(self, peer: Peer) -> None:
+        """Wake up for what the peer says, and for when it can take what is unsent."""
+        events = selectors.EVENT_READ
+        if peer.is_behind:
+            events |= selectors.EVENT_WRITE
+        self._selector.modify(peer.sock.fileno(), events, lambda: self._serve(peer))

@@ -1,0 +1,66 @@
+"""The contract of the Machines API, as tests that know a base URL and a token and nothing else.
+
+Whatever claims to speak the API, Fly.io or an emulator of it, is held to the same suite. A test
+file names the subject in a fixture and inherits the classes that concern it:
+
+```python
+@pytest.fixture(scope="session")
+def machines_api() -> Subject:
+    return Subject("https://api.machines.dev", token=os.environ["FLY_API_TOKEN"], image="busybox")
+
+class TestApps(AppsContract): ...
+class TestWait(WaitContract): ...
+```
+
+Raw HTTP on purpose: a fault that our client and our server share would otherwise never be seen.
+Every test makes an app of its own and destroys it, machines and all. Where the documentation
+leaves a choice, the suite takes either answer.
+"""
+
+from ephemera.testing.machines_api.apps import AppsContract
+from ephemera.testing.machines_api.creation import CreationContract
+from ephemera.testing.machines_api.events import EventsContract, RestartPolicyContract
+from ephemera.testing.machines_api.leases import LeasesContract
+from ephemera.testing.machines_api.lists import ListsContract
+from ephemera.testing.machines_api.logs import LogsContract
+from ephemera.testing.machines_api.metadata import MetadataContract
+from ephemera.testing.machines_api.moves import DestroyContract, MovesContract, UpdateContract
+from ephemera.testing.machines_api.programs import ExecContract, RealProgramsContract
+from ephemera.testing.machines_api.refusals import RefusalsContract
+from ephemera.testing.machines_api.subject import (
+    MOCK,
+    SHELL,
+    AppUnderTest,
+    Contract,
+    Programs,
+    Subject,
+    answered,
+    refused,
+)
+from ephemera.testing.machines_api.waiting import WaitContract
+
+__all__ = [
+    "MOCK",
+    "SHELL",
+    "AppsContract",
+    "Contract",
+    "CreationContract",
+    "DestroyContract",
+    "EventsContract",
+    "ExecContract",
+    "LeasesContract",
+    "ListsContract",
+    "LogsContract",
+    "MetadataContract",
+    "MovesContract",
+    "Programs",
+    "RealProgramsContract",
+    "RefusalsContract",
+    "RestartPolicyContract",
+    "Subject",
+    "AppUnderTest",
+    "UpdateContract",
+    "WaitContract",
+    "answered",
+    "refused",
+]

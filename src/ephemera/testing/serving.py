@@ -1,0 +1,158 @@
+"""An embedded platform for the length of a `with`: started, killed, started again, cleared away.
+
+```python
+with serving(tmp_path) as server:
+    httpx2.get(f"{server.endpoint.url}/v1/apps?org_slug=personal", headers=server.headers)
+    server.kill()  # as a crash would: its machines live on
+    server.restart()  # the same folder, the same address
+```
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from ephemera.home import Endpoint, make_home, read_endpoint, read_token
+
+#: A server that was asked to end lets open requests finish for a few seconds first.
+_STOP_WAIT_S = 15
+_REQUEST_WAIT_S = 30
+
+
+class DidNotServe(Exception):
+    """The server ended instead of serving; the message is what it said and the end of its log."""
+
+
+class Server:
+    """A platform of its own for a test. Made by `serving`.
+
+    Attributes:
+        home: Its state folder; its log is `platform.log` in there.
+        driver: How its machines are run.
+        endpoint: Where it answers; kept across `restart`.
+    """
+
+    def __init__(self, home: Path, driver: str) -> None:
+        self.home = home
+        self.driver = driver
+        self._process, self.endpoint = _start(home, driver, "127.0.0.1:0")
+
+    @property
+    def token(self) -> str:
+        """The bearer token of its state folder."""
+        return read_token(self.home) or ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request must carry."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it as a crash would, with SIGKILL. Repeating is safe; machines live on."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, timeout: float = _STOP_WAIT_S) -> int:
+        """Ask it to end and return its exit status; machines live on. Repeating is safe.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        self._process.terminate()
+        return self._process.wait(timeout)
+
+    def restart(self) -> None:
+        """Serve the same folder at the same address again, after a kill if it still runs.
+
+        Raises:
+            DidNotServe: it ended instead.
+        """
+        self.kill()
+        address = self.endpoint.url.removeprefix("http://")
+        self._process, self.endpoint = _start(self.home, self.driver, address)
+
+    def clear(self) -> None:
+        """Destroy every machine, running or not. Returns once nothing of them is left."""
+        with httpx2.Client(
+            base_url=self.endpoint.url, headers=self.headers, timeout=_REQUEST_WAIT_S
+        ) as http:
+            for app in http.get("/v1/apps?org_slug=personal").raise_for_status().json()["apps"]:
+                _clear_app(http, f"/v1/apps/{app['name']}/machines")
+
+
+@contextmanager
+def serving(home: Path, *, driver: str = "process") -> Iterator[Server]:
+    """Serve an embedded platform on a free port; at the end nothing of it runs any more.
+
+    Args:
+        home: The state folder; made where it does not exist.
+        driver: The name of a driver, see `ephemera.platform.drivers.NAMES`.
+
+    Raises:
+        DidNotServe: it ended instead of serving.
+    """
+    make_home(home)
+    server = Server(home, driver)
+    try:
+        yield server
+    finally:
+        if not server.alive:
+            server.restart()
+        try:
+            server.clear()
+        finally:
+            server.stop()
+
+
+def _start(home: Path, driver: str, listen: str) -> tuple[subprocess.Popen[bytes], Endpoint]:
+    ready, told = os.pipe()
+    with (home / "platform.log").open("ab") as log, os.fdopen(ready) as answer:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "ephemera.platform", "--home", str(home)),
+                *("--listen", listen, "--driver", driver, "--ready-fd", str(told)),
+            ],
+            pass_fds=(told,),
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+        )
+        os.close(told)
+        said = answer.readline().strip()
+    endpoint = read_endpoint(home)
+    if not said.startswith("ready ") or endpoint is None:
+        process.kill()
+        process.wait()
+        log_tail = (home / "platform.log").read_text(errors="replace")[-2000:]
+        raise DidNotServe(f"{said or 'it said nothing'}\n{log_tail}")
+    return process, endpoint
+
+
+def _clear_app(http: httpx2.Client, machines: str) -> None:
+    ids = [machine["id"] for machine in http.get(machines).raise_for_status().json()]
+    for one in ids:
+        http.delete(f"{machines}/{one}?force=true", headers=_nonce(http, f"{machines}/{one}"))
+    for one in ids:
+        gone = http.get(f"{machines}/{one}/wait?state=destroyed&timeout=20")
+        if gone.status_code not in (200, 404):
+            gone.raise_for_status()
+
+
+def _nonce(http: httpx2.Client, machine: str) -> dict[str, str]:
+    """Return the header that a leased machine wants to see before it goes."""
+    lease = http.get(f"{machine}/lease")
+    return {"fly-machine-lease-nonce": lease.json()["data"]["nonce"]} if lease.is_success else {}

@@ -1,0 +1,64 @@
+"""`ephemera apps` and `ephemera machine`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.acceptance.shop import PAUSE, Shop
+
+
+def test_apps_are_created_and_destroyed(shop: Shop) -> None:
+    shop.ephemera("apps", "create", "depot")
+    rows = json.loads(shop.ephemera("apps", "list", "--json").stdout)
+    assert {"depot", shop.app} <= {row["name"] for row in rows}
+    shop.ephemera("apps", "destroy", "depot")
+    assert "already" in shop.ephemera("apps", "create", shop.app, code=1).stderr
+    assert "depot" not in shop.ephemera("apps", "list").stdout
+
+
+def test_an_app_with_running_machines_is_destroyed_by_force_only(
+    ephemera: CommandLine, client: Client
+) -> None:
+    shop.run(PAUSE)
+    shop.ephemera("apps", "destroy", shop.app, code=1)
+    shop.ephemera("apps", "destroy", shop.app, "--force")
+    assert shop.app not in shop.ephemera("apps", "list").stdout
+
+
+def test_a_machine_is_stopped_started_and_destroyed(shop: Shop) -> None:
+    machine = shop.run(PAUSE).id
+    shop("machine", "stop", machine)
+    assert "stopped" in shop("machine", "show", machine).stdout
+    assert shop("machine", "start", machine).stdout == f"{machine} is started\n"
+    shop("machine", "destroy", machine, code=1)
+    shop("machine", "destroy", machine, "--force")
+    shop.client.machines.wait(shop.app, machine, "destroyed")
+    assert machine not in shop("machine", "list").stdout
+    assert machine in shop("machine", "list", "--all").stdout
+
+
+def test_machines_are_listed_for_people_and_for_programs(shop: Shop) -> None:
+    machine = shop.run(PAUSE)
+    assert f"{machine.id}  started  {machine.name}" in shop("machine", "list").stdout
+    (row,) = json.loads(shop("machine", "list", "--json").stdout)
+    assert (row["id"], row["state"]) == (machine.id, "started")
+
+
+def test_a_command_in_a_machine_gives_its_output_and_exit_status(
+    ephemera: CommandLine, client: Client
+) -> None:
+    machine = shop.run(PAUSE).id
+    program = (
+        "import os, sys; print(os.environ['FLY_MACHINE_ID'])\n"
+        "print('no', file=sys.stderr); sys.exit(7)"
+    )
+    arguments = ("machine", "exec", machine, "--", sys.executable, "-c", program)
+    done = shop(*arguments, code=7)
+    assert (done.stdout, done.stderr) == (f"{machine}\n", "no\n")
+
+
+def test_an_unknown_machine_is_an_error(shop: Shop) -> None:
+    for verb in ("show", "start", "stop", "destroy"):
+        said = shop("machine", verb, "00000000000000", code=1).stderr
+        assert said.startswith("error: ")

@@ -1,0 +1,115 @@
+"""Replays what a page shows of a terminal: each command is run, its output compared.
+
+What differs from run to run is told by its form: ids, times, durations and ports may be any, but
+the same id on a page must be the same id in fact, and a command that names an id of the page is
+run with the one that stands for it. `...` stands for anything.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: What the pages call the folder that the reader works in, and the reader's state folder.
+FOLDER = "/home/ada/first"
+HOME = "/home/ada/.local/state/ephemera"
+
+_TIMEOUT_S = 50
+_JOB = r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"
+_MACHINE = r"\b[0-9a-f]{14}\b"
+_ID = re.compile(f"{_JOB}|{_MACHINE}")
+#: What may differ, most particular first, and what it may be.
+_FORMS = {
+    _JOB: _JOB,
+    _MACHINE: _MACHINE,
+    r"job-[0-9a-z]{26}": r"job-[0-9a-z]{26}",
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
+    r"\b\d+(?:\.\d+)?m?s\b": r"\d+(?:\.\d+)?m?s",
+    r"127\.0\.0\.1:\d+": r"127\.0\.0\.1:\d+",
+    re.escape("..."): r".*?",
+    r"\s+": r"\s+",
+}
+_VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a transcript, and what it is shown to print."""
+
+    command: str
+    output: str
+
+
+def steps(text: str) -> Iterator[Step]:
+    """Yield the commands of a `console` block: lines that begin with `$ `."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield Step(command, output)
+
+
+@dataclass
+class Terminal:
+    """Where the transcripts of one page are replayed.
+
+    Attributes:
+        folder: The working folder.
+        environment: What the commands find.
+        ids: Which id stands for which id of the page.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def replay(self, step: Step) -> int:
+        """Run a command and return its exit status.
+
+        Raises:
+            AssertionError: it printed something else than the page shows.
+        """
+        command = _ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        said = done.stdout.replace(str(self.folder), FOLDER)
+        said = said.replace(self.environment["EPHEMERA_HOME"], HOME)
+        self._compare(step, said)
+        return done.returncode
+
+    def _compare(self, step: Step, said: str) -> None:
+        names: dict[str, str] = {}
+        expected = re.fullmatch(self._pattern(step.output.strip(), names), said.strip(), re.DOTALL)
+        assert expected, f"$ {step.command}\nthe page shows\n{step.output}\nit printed\n{said}"
+        self.ids |= {shown: expected[group] for shown, group in names.items()}
+
+    def _pattern(self, output: str, names: dict[str, str]) -> str:
+        """Return what an output must look like; `names` gets the group of each new id."""
+        parts, end = list[str](), 0
+        for found in _VARIABLE.finditer(output):
+            parts.append(re.escape(output[end : found.start()]))
+            parts.append(self._form(found, names))
+            end = found.end()
+        return "".join([*parts, re.escape(output[end:])])
+
+    def _form(self, found: re.Match[str], names: dict[str, str]) -> str:
+        shown, which = found[0], found.lastindex
+        assert which
+        if not _ID.fullmatch(shown):
+            return list(_FORMS.values())[which - 1]
+        if shown in self.ids:
+            return re.escape(self.ids[shown])
+        if shown in names:
+            return f"(?P={names[shown]})"
+        names[shown] = f"id{len(names)}"
+        return f"(?P<{names[shown]}>{list(_FORMS.values())[which - 1]})"

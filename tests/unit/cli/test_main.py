@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from ephemera.cli import main
+from ephemera.errors import ConfigError
+
+
+def commands(group: Any, name: str = "ephemera") -> Iterator[tuple[str, Any]]:
+    for word, child in group.commands.items():
+        if hasattr(child, "commands"):
+            yield from commands(child, f"{name} {word}")
+        else:
+            yield f"{name} {word}", child
+
+
+EVERY = dict(commands(typer.main.get_command(main.app)))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_and_every_option_explains_itself(name: str) -> None:
+    assert EVERY[name].help
+    for parameter in EVERY[name].params:
+        explains_itself = parameter.param_type_name == "argument" and parameter.metavar
+        assert explains_itself or parameter.help, parameter.name
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr("sys.argv", ["ephemera", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    return ended.value.code
+
+
+def test_an_error_of_ours_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise ConfigError("it is broken", hint="mend it")
+
+    monkeypatch.setattr("ephemera.cli.platform.home", fail)
+    assert run(monkeypatch, "status") == 1
+    assert capsys.readouterr().err == "error: it is broken\nhint: mend it\n"
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ephemera.cli.platform.home", interrupt)
+    assert run(monkeypatch, "status") == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("status", "--nonsense"), ("jobs", "show")])
+def test_a_wrong_call_ends_with_2(
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    assert "Usage: " in capsys.readouterr().err
+
+
+def test_the_version_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("ephemera ")

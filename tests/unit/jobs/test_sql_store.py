@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from ephemera.errors import ConfigError
+from ephemera.jobs.records import JobRecord, Work
+from ephemera.jobs.stores import migrate
+from ephemera.jobs.stores.engine import open_engine
+from ephemera.jobs.stores.sql import SqlStore
+from ephemera.wire.ids import new_ulid
+
+
+def url_of(folder: Path, name: str = "jobs.db") -> str:
+    return f"sqlite:///{folder / name}"
+
+
+def shape(url: str) -> dict[str, object]:
+    """Return what the database looks like: columns and indexes of every table."""
+    seen = inspect(create_engine(url))
+    return {
+        table: (
+            [(one["name"], str(one["type"]), one["nullable"]) for one in seen.get_columns(table)],
+            sorted((one["name"], one["unique"]) for one in seen.get_indexes(table)),
+            seen.get_pk_constraint(table)["constrained_columns"],
+            sorted(str(one["name"]) for one in seen.get_foreign_keys(table)),
+        )
+        for table in seen.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def job() -> JobRecord:
+    return JobRecord(new_ulid(), Work("jobs", "host", command=("true",)), 1.0)
+
+
+def test_a_store_is_read_by_whoever_opens_it_later(tmp_path: Path) -> None:
+    first, record = SqlStore(url_of(tmp_path)), job()
+    first.add_job(record)
+    first.close()
+    second = SqlStore(url_of(tmp_path))
+    assert second.job(record.id) == record
+    assert second.identity() == first.identity()
+    second.close()
+
+
+def test_two_stores_have_two_identities(tmp_path: Path) -> None:
+    first, second = SqlStore(url_of(tmp_path, "a")), SqlStore(url_of(tmp_path, "b"))
+    assert first.identity() != second.identity()
+    first.close()
+    second.close()
+
+
+def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from ephemera.jobs.stores.sql import SqlStore\n"
+        "print(SqlStore(sys.argv[1]).identity().id)"
+    )
+    command = [sys.executable, "-c", program, url_of(tmp_path)]
+    opened = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert len({process.communicate()[0] for process in opened}) == 1
+    assert {process.returncode for process in opened} == {0}
+
+
+def test_what_was_written_is_on_disk_before_it_is_answered(tmp_path: Path) -> None:
+    with open_engine(url_of(tmp_path)).connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+
+
+def test_nobody_else_may_read_a_new_store(tmp_path: Path) -> None:
+    store = SqlStore(url_of(tmp_path))
+    assert [one.stat().st_mode & 0o077 for one in tmp_path.iterdir()] == [0, 0, 0]
+    store.close()
+
+
+def test_the_newest_migration_is_the_head_that_a_new_store_is_given() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parents[1] / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+def test_the_migrations_make_the_same_tables_as_a_new_store_gets(tmp_path: Path) -> None:
+    new, migrated = url_of(tmp_path, "new.db"), url_of(tmp_path, "migrated.db")
+    SqlStore(new).close()
+    engine = open_engine(migrated)
+    with engine.begin() as connection:
+        # a table of versions without one: nothing has been migrated yet
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        migrate._migrate(connection)
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    engine.dispose()
+    assert version == migrate.HEAD
+    assert shape(migrated) == shape(new)
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    SqlStore(url_of(tmp_path)).close()
+    with create_engine(url_of(tmp_path)).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="another version"):
+        SqlStore(url_of(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch://x/y", ""])
+def test_what_is_no_url_of_a_database_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        SqlStore(url)
+
+
+def test_a_database_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        SqlStore(url_of(tmp_path / "nosuch"))
+
+
+def test_opening_a_current_store_does_not_import_alembic(tmp_path: Path) -> None:
+    SqlStore(url_of(tmp_path)).close()
+    program = (
+        "import sys; from ephemera.jobs.stores.sql import SqlStore\n"
+        "SqlStore(sys.argv[1]); print('alembic' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, url_of(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert ran.stdout == "False\n", ran.stderr

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.process.nursery import Nursery
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "why"), [("/no/such/python", "No such file"), ("/bin/sh", "cannot start: .+")]
+)
+def test_a_zygote_that_does_not_come_up_says_why(
+    interpreter: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", interpreter)
+    with pytest.raises(DriverError, match=why):
+        asyncio.run(Nursery().open())
+
+
+def test_opening_and_closing_twice_is_safe() -> None:
+    async def check() -> None:
+        nursery = Nursery()
+        nursery.close()
+        await asyncio.gather(nursery.open(), nursery.open())
+        nursery.close()
+        nursery.close()
+
+    asyncio.run(check())
