@@ -20,28 +20,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from signal import SIGKILL, Signals
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
 from ephemera.errors import DriverError
 from ephemera.platform import configs, happenings, refusals, restart
 from ephemera.platform.drivers.base import BootSpec, Driver, Executed, Exit
+from ephemera.platform.ledger import Ledger
 from ephemera.platform.logs import Logs
 from ephemera.platform.records import EventRecord, MachineRecord
-from ephemera.platform.states import LIVE, MOVES, Event, State, after
+from ephemera.platform.states import LIVE, MOVES, Event, State
 from ephemera.platform.store import Store
 from ephemera.wire.ids import new_ulid
 from ephemera.wire.models import MachineConfig
 
 _log = logging.getLogger(__name__)
 
-#: How long to wait before trying again to write down what was seen, when the disk is full.
-_STORE_RETRY_S = 1.0
+#: How long to wait before asking again, when the driver could not say how a boot ended.
+_DRIVER_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,8 @@ class Owner:
     """Moves one machine from its creation to its end."""
 
     def __init__(self, record: MachineRecord, around: Surroundings) -> None:
-        self.record = record
+        self.ledger = Ledger(record, around.store, around.clock)
         self._around = around
-        self._events: deque[EventRecord] | None = None
-        self._waiting: set[asyncio.Future[None]] = set()
-        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._start_asked_at = around.clock()
         #: A start that waits for its pause to be over.
@@ -77,44 +72,14 @@ class Owner:
     # what is known
 
     @property
+    def record(self) -> MachineRecord:
+        """The machine as it is written down."""
+        return self.ledger.record
+
+    @property
     def config(self) -> MachineConfig:
         """The config of the current version."""
         return MachineConfig.model_validate(self.record.config)
-
-    def events(self) -> list[EventRecord]:
-        """Return the newest events, newest first, at most `happenings.EVENTS_MAX`."""
-        if self._events is None:
-            newest = self._around.store.events(self.record.id, happenings.EVENTS_MAX)
-            self._events = deque(newest, maxlen=happenings.EVENTS_MAX)
-        return list(self._events)
-
-    async def changed(self, timeout: float) -> bool:
-        """Return True once the machine has moved, False if it has not for `timeout` seconds.
-
-        Raises:
-            Refusal: the server is about to stop.
-        """
-        if self._closed:
-            raise refusals.stopping_server()
-        moved = asyncio.get_running_loop().create_future()
-        self._waiting.add(moved)
-        try:
-            await asyncio.wait([moved], timeout=timeout)
-        finally:
-            self._waiting.discard(moved)
-        if self._closed:
-            raise refusals.stopping_server()
-        return moved.done()
-
-    def release(self) -> None:
-        """Send away everybody who waits for a change; the server is about to stop."""
-        self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        for moved in self._waiting:
-            if not moved.done():
-                moved.set_result(None)
 
     # what callers ask
 
@@ -135,10 +100,10 @@ class Owner:
         if state in (State.STOPPED, State.FAILED):
             return
         if state is State.STOPPING:
-            self._write(**self._ending(signum, timeout))
+            self.ledger.write(**self._ending(signum, timeout))
         elif state in (State.STARTING, State.STARTED, State.RESTARTING):
             asked = [happenings.stop_asked(self.record.id, self._now())]
-            self._move(Event.STOP, asked, **self._ending(signum, timeout))
+            self.ledger.move(Event.STOP, asked, **self._ending(signum, timeout))
         else:
             raise refusals.wrong_state("stop", state)
         self._end_program()
@@ -150,7 +115,7 @@ class Owner:
         if state in (State.STOPPED, State.FAILED):
             self._start(Event.START, asked)
         elif state in (State.STARTING, State.STARTED):
-            self._move(Event.RESTART, asked, **self._ending(signum, timeout))
+            self.ledger.move(Event.RESTART, asked, **self._ending(signum, timeout))
             self._end_program()
         elif state is not State.RESTARTING:
             raise refusals.wrong_state("restart", state)
@@ -167,7 +132,7 @@ class Owner:
             raise refusals.changed_meanwhile()
         runs = state in LIVE
         stop = self.config.stop_config
-        self._move(
+        self.ledger.move(
             Event.UPDATE,
             [happenings.replacing(self.record.id, self._now())],
             config=config,
@@ -178,7 +143,7 @@ class Owner:
         if runs:
             self._end_program()
         else:
-            self._spawn(self._note(self._ended))
+            self._spawn(self.ledger.note(self._ended))
 
     def ask_destroy(self, *, force: bool, source: str = "user") -> None:
         """Have it taken away."""
@@ -188,7 +153,7 @@ class Owner:
         if not force and (state in LIVE or self.record.launch):
             raise refusals.not_stopped()
         asked = [happenings.destroy_asked(self.record.id, self._now(), source)]
-        self._move(Event.DESTROY, asked, **self._ending(SIGKILL, 0.0))
+        self.ledger.move(Event.DESTROY, asked, **self._ending(SIGKILL, 0.0))
         if state in LIVE:
             self._end_program()
         else:
@@ -209,7 +174,7 @@ class Owner:
 
     def put_metadata(self, metadata: dict[str, str]) -> None:
         """Write its metadata, which makes no new version."""
-        self._write(config=self.record.config | {"metadata": metadata})
+        self.ledger.write(config=self.record.config | {"metadata": metadata})
 
     # the beginning, and the beginning again
 
@@ -220,7 +185,7 @@ class Owner:
         if self.record.launch:
             self._start(Event.START, [])
         else:
-            self._move(Event.REST)
+            self.ledger.move(Event.REST)
 
     def resume(self) -> None:
         """Go on with what a server that is gone had under way."""
@@ -238,7 +203,7 @@ class Owner:
 
     async def close(self) -> None:
         """Stop looking after it, without touching it; another server goes on from the store."""
-        self.release()
+        self.ledger.release()
         self._cancel_timers()
         for task in self._tasks:
             task.cancel()
@@ -248,17 +213,19 @@ class Owner:
 
     def _seen_booted(self, handle: str) -> None:
         if self.record.state is not State.STARTING:  # asked to end while it was booting
-            self._write(handle=handle)
+            self.ledger.write(handle=handle)
             self._end_program()
             return
-        self._move(Event.BOOTED, [happenings.started(self.record.id, self._now())], handle=handle)
+        self.ledger.move(
+            Event.BOOTED, [happenings.started(self.record.id, self._now())], handle=handle
+        )
         self._say(f"Machine started in {(self._now() - self._start_asked_at) * 1000:.0f}ms")
 
     def _seen_boot_failed(self, error: DriverError) -> None:
         failed = happenings.start_failed(self.record.id, self._now(), error)
         self._say(f"Machine failed to start: {error.message}", level="error")
         if self.record.state is State.STARTING:
-            self._move(Event.BOOT_FAILED, [failed])
+            self.ledger.move(Event.BOOT_FAILED, [failed])
             self._destroy_if_wanted()
         else:
             self._ended([failed])
@@ -284,14 +251,14 @@ class Owner:
         if decision.exhausted:
             count = len(restart.recent(before, now))
             self._say(f"machine has reached its max restart count of {count}", level="error")
-        self._move(Event.EXITED, happened, handle="")
+        self.ledger.move(Event.EXITED, happened, handle="")
         self._destroy_if_wanted()
 
     def _ended(self, happened: Sequence[EventRecord] = ()) -> None:
         """Go on after the end of a program that somebody wanted to end."""
         state = self.record.state
         if state is State.STOPPING:
-            self._move(Event.EXITED, happened, handle="")
+            self.ledger.move(Event.EXITED, happened, handle="")
             self._destroy_if_wanted()
         elif state is State.RESTARTING:
             again = happenings.restarting(self.record.id, self._now())
@@ -299,9 +266,9 @@ class Owner:
         elif state is State.REPLACING and self.record.launch:
             self._start(Event.REPLACED, happened)
         elif state is State.REPLACING:
-            self._move(Event.REST, happened, handle="")
+            self.ledger.move(Event.REST, happened, handle="")
         elif state is State.DESTROYING:
-            self._write(happened, handle="")
+            self.ledger.write(happened, handle="")
             self._spawn(self._destroy())
 
     # what is done
@@ -310,7 +277,7 @@ class Owner:
         self, event: Event, happened: Sequence[EventRecord], *, pause: float = 0.0, **changes: Any
     ) -> None:
         fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
-        self._move(event, happened, stop_signal=None, stop_by=None, **fresh, **changes)
+        self.ledger.move(event, happened, stop_signal=None, stop_by=None, **fresh, **changes)
         if pause:
             self._pausing = asyncio.get_running_loop().call_later(pause, self._boot)
         else:
@@ -327,14 +294,22 @@ class Owner:
             handle = await driver.start(self._around.boot_spec(self.record), self._hear)
         except DriverError as caught:
             error = caught
-            await self._note(lambda: self._seen_boot_failed(error))
+            await self.ledger.note(lambda: self._seen_boot_failed(error))
             return
-        await self._note(lambda: self._seen_booted(handle))
+        await self.ledger.note(lambda: self._seen_booted(handle))
         await self._watch()
 
     async def _watch(self) -> None:
-        end = await self._around.driver.wait(self.record.handle)
-        await self._note(lambda: self._seen_exit(end))
+        while True:
+            try:
+                end = await self._around.driver.wait(self.record.handle)
+            except DriverError:
+                # Not knowing is no proof of death: ask until there is an answer.
+                _log.exception("machine %s: the driver cannot say whether it runs", self.record.id)
+                await asyncio.sleep(_DRIVER_RETRY_S)
+            else:
+                break
+        await self.ledger.note(lambda: self._seen_exit(end))
 
     async def _end_unknown_boot(self) -> None:
         """End a boot of which the server that asked for it never heard back."""
@@ -342,14 +317,14 @@ class Owner:
         killed = Exit(-1, error="the server was killed while the machine was starting")
         booting = self.record.state is not State.REPLACING or self.record.launch
         happened = [self._exit_event(killed, requested=True, again=False)] if booting else []
-        await self._note(lambda: self._ended(happened))
+        await self.ledger.note(lambda: self._ended(happened))
 
     async def _destroy(self) -> None:
         await self._around.driver.destroy(self.record.id)
-        await self._note(self._seen_gone)
+        await self.ledger.note(self._seen_gone)
 
     def _seen_gone(self) -> None:
-        self._move(Event.GONE, [happenings.destroyed(self.record.id, self._now())])
+        self.ledger.move(Event.GONE, [happenings.destroyed(self.record.id, self._now())])
         self._around.forget(self.record)
 
     def _end_program(self) -> None:
@@ -357,7 +332,7 @@ class Owner:
         self._cancel_deadline()
         if self._pausing:
             self._cancel_timers()
-            self._spawn(self._note(self._ended))
+            self._spawn(self.ledger.note(self._ended))
             return
         if not self.record.handle:
             return  # it is booting; `_seen_booted` comes back here
@@ -375,29 +350,9 @@ class Owner:
 
     def _destroy_if_wanted(self) -> None:
         if self.record.config.get("auto_destroy"):
-            self._spawn(self._note(lambda: self.ask_destroy(force=True, source="flyd")))
+            self._spawn(self.ledger.note(lambda: self.ask_destroy(force=True, source="flyd")))
 
-    # what is written down
-
-    def _move(self, event: Event, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
-        self._write(happened, state=after(self.record.state, event), **changes)
-
-    def _write(self, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
-        known = self.events() if happened else []
-        changes["updated_at"] = self._now()
-        self.record = self._around.store.move_machine(self.record, happened, **changes)
-        if happened:
-            self._events = deque([*reversed(happened), *known], maxlen=happenings.EVENTS_MAX)
-        self._wake()
-
-    async def _note(self, seen: Callable[[], None]) -> None:
-        """Write down what was seen, if need be when the disk has room again."""
-        while True:
-            try:
-                return seen()
-            except OperationalError:
-                _log.exception("machine %s: the store cannot be written", self.record.id)
-                await asyncio.sleep(_STORE_RETRY_S)
+    # what is said
 
     def _ending(self, signum: int, timeout: float) -> dict[str, Any]:
         return {"stop_signal": int(signum), "stop_by": self._now() + timeout}

@@ -74,7 +74,7 @@ class Platform:
         """Send away all who wait, so that the server can stop."""
         self.logs.release()
         for owner in self._owners.values():
-            owner.release()
+            owner.ledger.release()
 
     async def close(self) -> None:
         """Let go of all machines without touching them, and of all who wait."""

@@ -69,7 +69,7 @@ def machine(
     if not summary:
         shown |= {
             "config": record.config,
-            "events": [event(one) for one in owner.events()[:EVENTS_DEFAULT]],
+            "events": [event(one) for one in owner.ledger.events()[:EVENTS_DEFAULT]],
             "checks": [],
             "host_status": "ok",
         }

@@ -70,4 +70,4 @@ async def reach(
         left = deadline - loop.time()
         if left <= 0:
             raise refusals.not_reached(",".join(sorted(wanted)), record.state)
-        await owner.changed(left)
+        await owner.ledger.changed(left)

@@ -21,7 +21,7 @@ def test_a_machine_runs_its_program_and_rests(play: Play) -> None:
         assert owner.record.state is State.CREATED
         await reach(owner, State.STOPPED)
         assert happened(owner) == ["launch/created", "start/started", "exit/stopped"]
-        request = owner.events()[0].request
+        request = owner.ledger.events()[0].request
         assert request is not None
         assert request["exit_event"]["exit_code"] == 0
         assert request["exit_event"]["requested_stop"] is False
@@ -44,7 +44,7 @@ def test_a_failed_boot_says_why(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("fail-boot", "no such command")
         await reach(owner, State.FAILED)
-        newest = owner.events()[0]
+        newest = owner.ledger.events()[0]
         assert (newest.type, newest.status) == ("start", "failed")
         assert newest.request == {"error": "no such command", "code": "boot_failed"}
 
@@ -55,7 +55,7 @@ def test_a_missing_image_is_told_from_a_failed_boot(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("no-image")
         await reach(owner, State.FAILED)
-        request = owner.events()[0].request
+        request = owner.ledger.events()[0].request
         assert request is not None
         assert request["code"] == "image_unavailable"
 
@@ -82,7 +82,7 @@ def test_a_stop_sends_the_signal_and_the_exit_is_a_requested_one(play: Play) -> 
         assert owner.record.state is State.STOPPING
         await reach(owner, State.STOPPED)
         assert world.driver.signals == [(f"{owner.record.id}/1", signal.SIGTERM, False)]
-        request = owner.events()[0].request
+        request = owner.ledger.events()[0].request
         assert request is not None
         assert request["exit_event"]["requested_stop"] is True
         assert request["exit_event"]["signal"] == signal.SIGTERM
@@ -158,7 +158,7 @@ def test_the_policy_restarts_a_failure_and_gives_up_when_it_is_used_up(play: Pla
         ]
         counts = [
             (event.request["exit_event"]["restarting"], event.request["restart_count"])
-            for event in owner.events()
+            for event in owner.ledger.events()
             if event.type == "exit" and event.request
         ]
         assert counts == [(False, 1), (True, 1)]
@@ -177,7 +177,7 @@ def test_a_stop_while_a_restart_waits_its_turn_is_obeyed_at_once(play: Play) -> 
     async def scene(world: World) -> None:
         owner = world.create("exit", "1", restart={"policy": "always"})
         while owner.record.boot < 3:
-            await owner.changed(5)
+            await owner.ledger.changed(5)
         assert owner.record.state is State.STARTING
         owner.ask_stop(signal.SIGTERM, 5)
         await reach(owner, State.STOPPED)
@@ -270,7 +270,7 @@ def test_running_out_of_memory_is_told_as_such(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("oom", restart={"policy": "no"})
         await reach(owner, State.STOPPED)
-        request = owner.events()[0].request
+        request = owner.ledger.events()[0].request
         assert request is not None
         assert request["exit_event"]["oom_killed"] is True
         assert request["exit_event"]["exit_code"] == 137
@@ -295,9 +295,9 @@ def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
 ) -> None:
     from sqlalchemy.exc import OperationalError
 
-    from ephemera.platform import machine
+    from ephemera.platform import ledger
 
-    monkeypatch.setattr(machine, "_STORE_RETRY_S", 0.01)
+    monkeypatch.setattr(ledger, "_STORE_RETRY_S", 0.01)
 
     async def scene(world: World) -> None:
         owner = world.create("run")

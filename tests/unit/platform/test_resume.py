@@ -38,7 +38,7 @@ def test_an_exit_while_nobody_served_is_seen_with_its_code(play: Play) -> None:
         await world.open()
         owner = world.again(owner)
         await reach(owner, State.STOPPED)
-        request = owner.events()[0].request
+        request = owner.ledger.events()[0].request
         assert request is not None
         assert request["exit_event"]["exit_code"] == 137
 
@@ -134,6 +134,6 @@ def test_what_the_driver_holds_of_machines_nobody_knows_is_removed(play: Play) -
 def _rewrite(world: World, machine_id: str, **changes: object) -> None:
     """Put into the store what a server that was killed a moment earlier would have left."""
     record = world.platform.owner(world.app(), machine_id).record
-    world.platform.owner(world.app(), machine_id).record = world.store.move_machine(
+    world.platform.owner(world.app(), machine_id).ledger.record = world.store.move_machine(
         record, [], **changes
     )

@@ -75,4 +75,4 @@ async def reach(owner: Owner, *states: State) -> None:
 
 def happened(owner: Owner) -> list[str]:
     """Return what happened to a machine, oldest first, as `type/status`."""
-    return [f"{event.type}/{event.status}" for event in reversed(owner.events())]
+    return [f"{event.type}/{event.status}" for event in reversed(owner.ledger.events())]

@@ -153,7 +153,7 @@ async def wait_for_machine(request: Request) -> Response:
     timeout = waiting.timeout_s(query.get("timeout"))
     version = query.get("version") or query.get("instance_id") or ""
     record = await waiting.reach(owner, wanted, version, timeout)
-    events = owner.events()
+    events = owner.ledger.events()
     return JSONResponse(
         {
             "ok": True,
@@ -168,7 +168,7 @@ async def list_events(request: Request) -> Response:
     """List the events of a machine, newest first."""
     owner = machine_of(request)
     limit = requests.integer(request, "limit", EVENTS_DEFAULT, 1, EVENTS_MAX)
-    return JSONResponse([views.event(one) for one in owner.events()[:limit]])
+    return JSONResponse([views.event(one) for one in owner.ledger.events()[:limit]])
 
 
 def _grace(given: str | int | float | None, stop: StopConfig | None) -> float:

@@ -1,0 +1,99 @@
+"""What is written down of one machine, and who waits for it to change.
+
+The record in memory is always what the store has: it is replaced when a commit is done, never
+before. Whoever waits is woken by each write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+from ephemera.platform import refusals
+from ephemera.platform.happenings import EVENTS_MAX
+from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.states import Event, after
+from ephemera.platform.store import Store
+
+_log = logging.getLogger(__name__)
+
+#: How long to wait before trying again to write down what was seen, when the disk is full.
+_STORE_RETRY_S = 1.0
+
+
+class Ledger:
+    """The record and the events of one machine."""
+
+    def __init__(self, record: MachineRecord, store: Store, clock: Callable[[], float]) -> None:
+        self.record = record
+        self._store = store
+        self._clock = clock
+        self._events: deque[EventRecord] | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._closed = False
+
+    def events(self) -> list[EventRecord]:
+        """Return the newest events, newest first, at most `EVENTS_MAX`."""
+        if self._events is None:
+            newest = self._store.events(self.record.id, EVENTS_MAX)
+            self._events = deque(newest, maxlen=EVENTS_MAX)
+        return list(self._events)
+
+    async def changed(self, timeout: float) -> bool:
+        """Return True once there was a write, False if there was none for `timeout` seconds.
+
+        Raises:
+            Refusal: the server is about to stop.
+        """
+        if self._closed:
+            raise refusals.stopping_server()
+        moved = asyncio.get_running_loop().create_future()
+        self._waiting.add(moved)
+        try:
+            await asyncio.wait([moved], timeout=timeout)
+        finally:
+            self._waiting.discard(moved)
+        if self._closed:
+            raise refusals.stopping_server()
+        return moved.done()
+
+    def release(self) -> None:
+        """Send away everybody who waits for a change; the server is about to stop."""
+        self._closed = True
+        self._wake()
+
+    def move(self, event: Event, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
+        """Make a move of the state table, with what happened and what else changes.
+
+        Raises:
+            IllegalMove: the table has no such move; nothing was written.
+        """
+        self.write(happened, state=after(self.record.state, event), **changes)
+
+    def write(self, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
+        """Write down what happened and what changes, in one transaction."""
+        known = self.events() if happened else []
+        changes["updated_at"] = self._clock()
+        self.record = self._store.move_machine(self.record, happened, **changes)
+        if happened:
+            self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
+        self._wake()
+
+    async def note(self, seen: Callable[[], None]) -> None:
+        """Have `seen` write down what was seen, if need be when the disk has room again."""
+        while True:
+            try:
+                return seen()
+            except OperationalError:
+                _log.exception("machine %s: the store cannot be written", self.record.id)
+                await asyncio.sleep(_STORE_RETRY_S)
+
+    def _wake(self) -> None:
+        for moved in self._waiting:
+            if not moved.done():
+                moved.set_result(None)
