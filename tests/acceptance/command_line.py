@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 #: What a program needs to run at all; nothing that could lead it to another platform.
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
 _DONE_WITHIN_S = 50
+_GONE_WITHIN_S = 10
 
 
 class CommandLine:
@@ -77,8 +79,18 @@ class CommandLine:
         return file.read_text(errors="replace") if file.exists() else "no platform was started"
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of the processes that were started with `folder` in them."""
+def must_be_gone(folder: Path) -> None:
+    """Check that no process is left that was started with `folder` in its command line.
+
+    One that has done its work may take a moment to be gone, and nothing tells when it is.
+    """
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while left := _processes_of(folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def _processes_of(folder: Path) -> list[str]:
     listed = subprocess.run(
         ["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True, check=True
     )

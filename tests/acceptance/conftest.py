@@ -11,7 +11,7 @@ from ephemera import Client
 from ephemera.cli.takedown import take_down
 from ephemera.home import read_token
 from ephemera.wire.ids import new_machine_name
-from tests.acceptance.command_line import CommandLine, processes_of
+from tests.acceptance.command_line import CommandLine, must_be_gone
 from tests.acceptance.shop import Shop
 
 
@@ -53,7 +53,7 @@ def _command_line(folder: Path) -> Iterator[CommandLine]:
     ephemera = CommandLine(folder / "home")
     yield ephemera
     take_down(ephemera.home, grace=0, tell=print)
-    assert not processes_of(folder)
+    must_be_gone(folder)
 
 
 def _client(ephemera: CommandLine) -> Iterator[Client]:

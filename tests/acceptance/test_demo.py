@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.cli.takedown import take_down
-from tests.acceptance.command_line import CommandLine, processes_of
+from tests.acceptance.command_line import CommandLine, must_be_gone
 
 TIMESTAMP = re.compile(r"^\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{9} UTC$", re.MULTILINE)
 
@@ -28,7 +28,7 @@ def test_the_main_job_works_end_to_end(demo: CommandLine, tmp_path: Path) -> Non
     assert re.search(r"runner\[\w+\] local \[info\]machine exited with exit code 0", shown)
     assert "nothing is left running" in shown
     assert list(tmp_path.iterdir()) == []
-    assert not processes_of(tmp_path)
+    must_be_gone(tmp_path)
 
 
 def test_the_demo_can_be_left_running_to_look_around(demo: CommandLine, tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ def test_a_demo_that_is_interrupted_takes_back_what_it_has_begun(
 ) -> None:
     with demo.running("demo") as process:
         assert process.stdout
-        while moment not in process.stdout.readline():
-            assert process.poll() is None
+        while moment not in (line := process.stdout.readline()):
+            assert line, process.stderr.read() if process.stderr else ""
         process.send_signal(signum)
         _, said = process.communicate()
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
-    assert not processes_of(tmp_path)
+    must_be_gone(tmp_path)
 
 
 def test_a_folder_with_something_in_it_is_not_used(demo: CommandLine, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_job_waits_for_a_supervisor_and_is_seen_to_the_end(jobs: CommandLine) 
 
 
 def test_a_job_that_failed_keeps_its_machine_until_it_is_reaped(
-    jobs: CommandLine, client: Client
+    jobs: CommandLine, own_shop: Shop
 ) -> None:
     with jobs.running("supervise", "--keep", "5", "--keep-for", "24h") as supervisor:
         job = enqueue(jobs, "import sys; sys.exit(9)")
@@ -87,7 +87,7 @@ def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(jobs: Command
 
 
 def test_a_running_job_is_cancelled_by_stopping_its_machine(
-    jobs: CommandLine, client: Client
+    jobs: CommandLine, own_shop: Shop
 ) -> None:
     with jobs.running("supervise"):
         job = enqueue(jobs, "import signal; print('up', flush=True); signal.pause()")

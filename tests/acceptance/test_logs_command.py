@@ -49,9 +49,7 @@ def test_lines_of_one_machine_only(shop: Shop) -> None:
     assert other.id not in said
 
 
-def test_lines_of_a_destroyed_machine_are_still_there(
-    ephemera: CommandLine, client: Client
-) -> None:
+def test_lines_of_a_destroyed_machine_are_still_there(shop: Shop) -> None:
     machine = shop.run(HELLO, until="stopped")
     shop("machine", "destroy", machine.id)
     shop.client.machines.wait(shop.app, machine.id, "destroyed")

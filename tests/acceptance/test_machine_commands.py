@@ -17,9 +17,7 @@ def test_apps_are_created_and_destroyed(shop: Shop) -> None:
     assert "depot" not in shop.ephemera("apps", "list").stdout
 
 
-def test_an_app_with_running_machines_is_destroyed_by_force_only(
-    ephemera: CommandLine, client: Client
-) -> None:
+def test_an_app_with_running_machines_is_destroyed_by_force_only(shop: Shop) -> None:
     shop.run(PAUSE)
     shop.ephemera("apps", "destroy", shop.app, code=1)
     shop.ephemera("apps", "destroy", shop.app, "--force")
@@ -45,9 +43,7 @@ def test_machines_are_listed_for_people_and_for_programs(shop: Shop) -> None:
     assert (row["id"], row["state"]) == (machine.id, "started")
 
 
-def test_a_command_in_a_machine_gives_its_output_and_exit_status(
-    ephemera: CommandLine, client: Client
-) -> None:
+def test_a_command_in_a_machine_gives_its_output_and_exit_status(shop: Shop) -> None:
     machine = shop.run(PAUSE).id
     program = (
         "import os, sys; print(os.environ['FLY_MACHINE_ID'])\n"

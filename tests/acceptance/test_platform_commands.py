@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from ephemera import Client
+from ephemera.home import read_endpoint
 from tests.acceptance.command_line import CommandLine
 from tests.acceptance.shop import PAUSE, Shop
 
@@ -165,3 +167,17 @@ def test_a_stranger_on_the_port_of_a_dead_platform_is_not_taken_for_it(
     ephemera("down")
     other("status")
     other("down")
+
+
+def test_down_stops_the_machines_of_a_server_that_was_killed(
+    ephemera: CommandLine, own_shop: Shop
+) -> None:
+    machine = own_shop.run(PAUSE)
+    endpoint = read_endpoint(ephemera.home)
+    assert endpoint
+    os.kill(endpoint.pid, signal.SIGKILL)
+    ephemera("status", code=3)
+    assert "stopped 1 machine" in ephemera("down").stdout
+    ephemera(*UP, "--detach")
+    shown = json.loads(own_shop("machine", "show", machine.id, "--json").stdout)
+    assert shown["state"] == "stopped"

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.cli.takedown import take_down
-from tests.acceptance.command_line import processes_of
+from tests.acceptance.command_line import must_be_gone
 from tests.docs.markdown import Block, Page, pages
 from tests.docs.transcript import Terminal, steps
 
@@ -49,7 +49,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     yield Terminal(folder, {**kept, "PATH": path, "EPHEMERA_HOME": str(home)})
     take_down(home, grace=0, tell=print)
-    assert not processes_of(tmp_path)
+    must_be_gone(tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

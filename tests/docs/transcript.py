@@ -2,7 +2,7 @@
 
 What differs from run to run is told by its form: ids, times, durations and ports may be any, but
 the same id on a page must be the same id in fact, and a command that names an id of the page is
-run with the one that stands for it. `...` stands for anything.
+run with the one that stands for it. `...` stands for anything, also for nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _MACHINE = r"\b[0-9a-f]{14}\b"
 _ID = re.compile(f"{_JOB}|{_MACHINE}")
 #: What may differ, most particular first, and what it may be.
 _FORMS = {
+    r"\s*\.\.\.\s*": r".*?",
     _JOB: _JOB,
     _MACHINE: _MACHINE,
     r"job-[0-9a-z]{26}": r"job-[0-9a-z]{26}",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
     r"\b\d+(?:\.\d+)?m?s\b": r"\d+(?:\.\d+)?m?s",
     r"127\.0\.0\.1:\d+": r"127\.0\.0\.1:\d+",
-    re.escape("..."): r".*?",
     r"\s+": r"\s+",
 }
 _VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))

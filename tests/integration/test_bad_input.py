@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -36,7 +36,7 @@ def unharmed(server: Server, subject: Subject) -> Iterator[None]:
 
 
 class TestBodies:
-    MALFORMED = {
+    MALFORMED: ClassVar[dict[str, bytes]] = {
         "truncated": b'{"config": {"image": "ho',
         "two values": b"{} {}",
         "NaN": b'{"config": {"image": "host", "x": NaN}}',
@@ -48,7 +48,9 @@ class TestBodies:
         "half a character as a key": b'{"config": {"image": "host", "\\udfff": 1}}',
         "nested too deeply": b'{"config":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
         "never closed": b"[" * 100_000,
-        "more digits than a number has": b'{"config": {"image": "host", "x": ' + b"9" * 5000 + b"}}",
+        "more digits than a number has": b'{"config": {"image": "host", "x": '
+        + b"9" * 5000
+        + b"}}",
         "single quotes": b"{'config': {}}",
         "control character": b'{"name": "a\nb", "config": {"image": "host"}}',
         "array": b"[]",
@@ -192,7 +194,17 @@ def test_every_field_of_a_wrong_type_is_refused_by_its_name(app: AppUnderTest) -
 
 
 class TestNames:
-    NAMES = ["../../etc/passwd", "a/b", "a\0b", "a\nb", "\x1b[31m", "x" * 1000, "ünïcödé", "💥", " "]
+    NAMES: ClassVar[list[str]] = [
+        "../../etc/passwd",
+        "a/b",
+        "a\0b",
+        "a\nb",
+        "\x1b[31m",
+        "x" * 1000,
+        "ünïcödé",
+        "💥",
+        " ",
+    ]
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_strange_machine_name_is_refused(self, app: AppUnderTest, name: str) -> None:
@@ -261,7 +273,8 @@ class TestPlaces:
 
 class TestPrograms:
     @pytest.mark.parametrize(
-        "program", [["no-such-program"], ["/no/such"], ["/etc"], ["/etc/passwd"], [""], ["x" * 9999]]
+        "program",
+        [["no-such-program"], ["/no/such"], ["/etc"], ["/etc/passwd"], [""], ["x" * 9999]],
     )
     def test_a_program_that_cannot_be_executed_ends_as_failed(
         self, app: AppUnderTest, program: list[str]
@@ -286,9 +299,7 @@ class TestPrograms:
         refused(app.ask("POST", f"/machines/{machine}/exec", json={"command": [program]}), 400)
         assert app.state(machine) == "started"
 
-    def test_a_program_that_a_nameless_signal_ended_is_seen_to_end(
-        self, app: AppUnderTest
-    ) -> None:
+    def test_a_program_that_a_nameless_signal_ended_is_seen_to_end(self, app: AppUnderTest) -> None:
         machine = app.create(["sh", "-c", "kill -40 $$"])["id"]
         app.get(f"/machines/{machine}/wait?state=stopped&timeout=5")
         assert app.exit_of(machine)["signal"] == 40

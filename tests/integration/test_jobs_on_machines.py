@@ -19,6 +19,7 @@ from ephemera.errors import JobCancelled, JobFailed, JobTimedOut, MachineLost
 from ephemera.home import read_endpoint
 from ephemera.jobs import Cause, configure, reap
 from ephemera.jobs.runtime import runtime
+from ephemera.jobs.states import Stage
 from tests.integration import job_tasks
 
 TIMEOUT = 30.0
@@ -169,6 +170,12 @@ class TestOneProcess:
         assert f"Started machine: {job.machine_id}" in caplog.text
 
 
+def has_reached(job: Job, stage: Stage) -> bool:
+    """Return whether a job's attempt is at a stage, or was."""
+    order = list(Stage)
+    return any(order.index(one.stage) >= order.index(stage) for one in job.attempts())
+
+
 SUPERVISE = """
 import asyncio, signal
 from ephemera.jobs import run_supervisor
@@ -233,6 +240,28 @@ class TestSeveralProcesses:
         finally:
             end(second)
         assert started.read_text() == "started\n", "it ran once"
+
+    @pytest.mark.faults
+    @pytest.mark.parametrize("stage", list(Stage))
+    def test_a_supervisor_killed_at_any_stage_loses_and_doubles_nothing(
+        self, stage: Stage, tmp_path: Path
+    ) -> None:
+        configure(supervise=False)
+        ran = tmp_path / "ran"
+        script = f"echo $0 >> {ran}; sleep 0.$0"
+        jobs = [command(["sh", "-c", script, str(number)]).enqueue() for number in range(5)]
+        first = start_supervisor()
+        eventually(lambda: any(has_reached(job, stage) for job in jobs))
+        first.kill()
+        first.wait()
+        second = start_supervisor()
+        try:
+            assert [job.wait(TIMEOUT).cause for job in jobs] == [Cause.SUCCEEDED] * 5
+            eventually(lambda: all(has_reached(job, Stage.GONE) for job in jobs))
+        finally:
+            end(second)
+        assert sorted(ran.read_text().split()) == ["0", "1", "2", "3", "4"]
+        assert set(machine_states().values()) <= {"destroying", "destroyed"}
 
     def test_a_standby_takes_over(self, tmp_path: Path) -> None:
         configure(supervise=False)

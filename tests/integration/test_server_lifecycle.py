@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,9 +45,8 @@ def home(tmp_path: Path) -> Path:
 class TestStart:
     def test_it_writes_down_where_it_serves_and_takes_the_note_away(self, home: Path) -> None:
         with serving(home) as server:
-            written = read_endpoint(home)
-            assert written == server.endpoint
-            assert httpx2.get(written.url).json()["service"] == "ephemera"
+            assert read_endpoint(home) == server.endpoint
+            assert httpx2.get(server.endpoint.url).json()["service"] == "ephemera"
         assert not (home / "platform.json").exists()
 
     def test_a_second_server_on_the_folder_is_refused_and_the_first_serves_on(
@@ -73,7 +71,9 @@ class TestStart:
         "listen", ["", "4280", "localhost:http", "127.0.0.1:99999", "no.such.host.invalid:0", ":0"]
     )
     def test_an_address_that_is_none_is_refused(self, home: Path, listen: str) -> None:
-        assert "listen" in _refusal(_tried(home, listen)) or listen in _refusal(_tried(home, listen))
+        assert "listen" in _refusal(_tried(home, listen)) or listen in _refusal(
+            _tried(home, listen)
+        )
 
     def test_a_driver_that_is_not_there_is_refused(self, home: Path) -> None:
         assert "'warp'" in _refusal(_tried(home, "127.0.0.1:0", "--driver", "warp"))
@@ -161,7 +161,7 @@ class TestStop:
                     f"/v1/apps/{app.name}/machines/{machine}/wait?state=destroyed",
                     f"/api/v1/apps/{app.name}/logs?next_token={token}&wait=60",
                 ]
-                asked = [threads.submit(_outcome, lambda p=path: http.get(p)) for path in held]
+                asked = [threads.submit(_status, http, path) for path in held]
                 # Answered after those above were read by the server.
                 _all_apps(server)
                 assert server.stop(timeout=10) == 0
@@ -214,10 +214,10 @@ class TestStop:
         assert _processes_that_name(home) == []
 
 
-def _outcome(ask: Callable[[], httpx2.Response]) -> int:
-    """Return the status of an answer, or 0 where the connection ended without one."""
+def _status(http: httpx2.Client, path: str) -> int:
+    """Return the status of the answer, or 0 where the connection ended without one."""
     try:
-        return ask().status_code
+        return http.get(path).status_code
     except httpx2.TransportError:
         return 0
 

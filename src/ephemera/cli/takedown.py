@@ -20,13 +20,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGKILL, SIGTERM
 
 from ephemera.cli.running import Running, find_running
 from ephemera.cli.screen import counted
 from ephemera.client import AsyncClient, ensure_platform
-from ephemera.errors import ConfigError, EphemeraError, NotFound, WrongState
-from ephemera.home import read_token
+from ephemera.errors import ConfigError, NotFound, WrongState
+from ephemera.home import read_token, remove_endpoint
 from ephemera.platform import migrate
 from ephemera.platform.server import FolderInUse, locked
 from ephemera.platform.states import LIVE
@@ -79,7 +79,7 @@ def take_down(
         stopped = asyncio.run(_stop_machines(folder, running, grace))
         if stopped:
             tell(f"stopped {counted(stopped, 'machine')}")
-    _end_server(folder, running)
+    _end_server(folder, running, tell)
     tell(f"the platform at {running.endpoint.url} is down")
     if not keep_machines and live_at_rest(folder):
         # They came up while the server was ending.
@@ -157,27 +157,46 @@ async def _stop(client: AsyncClient, machine: LiveMachine, grace: float | None) 
         pass  # destroyed since it was read
 
 
-def _end_server(folder: Path, running: Running) -> None:
-    """Tell the server to end and return once it has given its folder back."""
+def _end_server(folder: Path, running: Running, tell: Callable[[str], None]) -> None:
+    """Have the server end and return once it has given its folder back.
+
+    Killing it loses nothing, as everything it answered is on disk; its ending by itself spares
+    the next one some work.
+    """
     pid = running.endpoint.pid
+    _signal(pid, SIGTERM)
+    if not _is_free_within(folder, _SERVER_END_MAX_S):
+        tell(f"process {pid} was told to end and has not, so it is killed")
+        _signal(pid, SIGKILL)
+        if not _is_free_within(folder, _SERVER_END_MAX_S):
+            raise ConfigError(
+                f"process {pid} was killed and {folder} is still held by a platform",
+                hint=f"its log is {folder / 'platform.log'}",
+            )
+        remove_endpoint(folder)
+    _see_off(pid)
+
+
+def _signal(pid: int, signum: int) -> None:
     try:
-        os.kill(pid, SIGTERM)
+        os.kill(pid, signum)
     except ProcessLookupError:
         pass  # it ended by itself; its folder tells
     except PermissionError:
-        raise EphemeraError(
+        raise ConfigError(
             f"the platform is process {pid} of another user", hint="run as that user"
         ) from None
-    deadline = time.monotonic() + _SERVER_END_MAX_S
+
+
+def _is_free_within(folder: Path, seconds: float) -> bool:
+    """Return True once no server holds the folder, False if one still does after `seconds`."""
+    deadline = time.monotonic() + seconds
     while _is_held(folder):
         if time.monotonic() > deadline:
-            raise ConfigError(
-                f"process {pid}, the platform of {folder}, was told to end and has not",
-                hint=f"its log is {folder / 'platform.log'}",
-            )
+            return False
         # The end of a process that is not our child cannot be awaited on every system.
         time.sleep(_POLL_S)
-    _see_off(pid)
+    return True
 
 
 def _see_off(pid: int) -> None:

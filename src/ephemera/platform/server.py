@@ -203,5 +203,5 @@ class _Server(uvicorn.Server):
         self._announce()
 
     def _stop(self) -> None:
+        self.should_exit = True  # first: whatever else fails, it ends
         self._platform.release()
-        self.should_exit = True

@@ -42,6 +42,7 @@ from ephemera.testing.machines_api.waiting import WaitContract
 __all__ = [
     "MOCK",
     "SHELL",
+    "AppUnderTest",
     "AppsContract",
     "Contract",
     "CreationContract",
@@ -58,7 +59,6 @@ __all__ = [
     "RefusalsContract",
     "RestartPolicyContract",
     "Subject",
-    "AppUnderTest",
     "UpdateContract",
     "WaitContract",
     "answered",

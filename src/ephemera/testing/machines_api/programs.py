@@ -127,9 +127,7 @@ class RealProgramsContract(Contract):
 
     def test_entrypoint_and_cmd_are_joined(self, app: AppUnderTest) -> None:
         init = {"entrypoint": ["sh", "-c", 'exit "$1"', "name"], "cmd": ["23"]}
-        machine = app.post(
-            "/machines", json={"config": {**app.config([]), "init": init}}
-        )["id"]
+        machine = app.post("/machines", json={"config": {**app.config([]), "init": init}})["id"]
         app.reaches(machine, "stopped")
         assert app.exit_of(machine)["exit_code"] == 23
 

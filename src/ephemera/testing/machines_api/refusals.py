@@ -31,9 +31,7 @@ class RefusalsContract(Contract):
             "Bearer a\tb",
         ],
     )
-    def test_nobody_is_let_in_with_a_wrong_token(
-        self, machines_api: Subject, header: str
-    ) -> None:
+    def test_nobody_is_let_in_with_a_wrong_token(self, machines_api: Subject, header: str) -> None:
         with machines_api.connect(authorization=header) as http:
             for path in ("/v1/apps?org_slug=personal", "/v1/apps/any", "/v1/apps/any/machines"):
                 answer = http.get(path)
@@ -106,8 +104,6 @@ class RefusalsContract(Contract):
         app.http.delete(f"/v1/apps/{other}")
 
     @pytest.mark.parametrize("path", ["/machines", "/machines/0123456789abcd/exec"])
-    def test_an_empty_body_where_one_is_needed_is_told(
-        self, app: AppUnderTest, path: str
-    ) -> None:
+    def test_an_empty_body_where_one_is_needed_is_told(self, app: AppUnderTest, path: str) -> None:
         why = refused(app.ask("POST", path), 400, 404)
         assert why in ("EOF", "machine not found")

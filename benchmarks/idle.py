@@ -1,0 +1,46 @@
+"""What a platform costs that has nothing to do. Linux only: it is read from /proc."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from benchmarks.measuring import Result
+from ephemera.testing.serving import serving
+
+
+def idle(folder: Path, rounds: int) -> list[Result]:
+    """Measure the memory and processor time of an idle platform, `rounds` seconds long."""
+    with serving(folder) as server:
+        pids = [server.endpoint.pid, *_children(server.endpoint.pid)]
+        time.sleep(2)  # let it finish starting; this is a measurement, not a wait for a state
+        before = sum(map(_cpu_s, pids))
+        time.sleep(rounds)
+        share = (sum(map(_cpu_s, pids)) - before) / rounds * 100
+        memory = sum(map(_pss_mb, pids))
+    return [
+        Result("idle platform, processor", share, "% of a core", 1, rounds),
+        Result("idle platform, memory (PSS)", memory, "MB", 80, 1),
+    ]
+
+
+def _children(pid: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+        for child in (child, *map(str, _children(int(child))))
+    ]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _pss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
