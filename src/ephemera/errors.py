@@ -21,6 +21,7 @@ EphemeraError                 .hint
 │  ├─ JobCancelled
 │  ├─ OutOfMemory
 │  └─ MachineLost             the machine never ran, or its host is gone
+├─ StoreError                 the job store cannot be read or written now
 ├─ DriverError                a machine could not be made
 │  ├─ Unsupported             the driver cannot do what was asked
 │  ├─ ImageUnavailable
@@ -230,6 +231,13 @@ class OutOfMemory(JobError):
 
 class MachineLost(JobError):
     """The machine could not be made, or its host died under it."""
+
+
+class StoreError(EphemeraError):
+    """The job store cannot be read or written now: it is full, locked, or gone.
+
+    Nothing was written. Trying again is safe.
+    """
 
 
 class DriverError(EphemeraError):

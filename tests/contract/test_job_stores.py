@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.errors import StoreError
 from ephemera.jobs.store import Store
 from ephemera.jobs.stores.memory import MemoryStore
 from ephemera.jobs.stores.sql import SqlStore
@@ -44,3 +45,19 @@ def test_check_store_notices_a_store_that_breaks_the_contract() -> None:
 
     with pytest.raises(AssertionError):
         check_store(Forgetful)
+
+
+def test_a_database_that_cannot_be_used_now_is_named_and_can_be_used_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "jobs.db"
+    store = SqlStore(f"sqlite:///{path}")
+    path.rename(tmp_path / "away.db")
+    path.mkdir()
+    store.forget_connections()
+    with pytest.raises(StoreError, match=r"jobs\.db cannot be used"):
+        store.jobs(state=None, limit=1)
+    path.rmdir()
+    (tmp_path / "away.db").rename(path)
+    assert store.jobs(state=None, limit=1) == []
+    store.close()

@@ -331,7 +331,10 @@ def _check(life: Life, asker: _Asker) -> None:
     """Hold the platform to what it answered this asker, and to one boot and one exit at most."""
     if not asker.machine:
         return
-    wanted = asker.answered if asker.answered in ("stopped", "destroyed") else "settled"
+    # The next step may have been taken too, without an answer.
+    wanted = {"stopped": "stopped,destroyed", "destroyed": "destroyed"}.get(
+        asker.answered, "settled"
+    )
     life.app.reaches(asker.machine, wanted)
     read = life.app.get(f"/machines/{asker.machine}")
     boots = life.boots(read["name"])

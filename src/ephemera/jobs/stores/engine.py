@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, OperationalError
 
-from ephemera.errors import ConfigError
+from ephemera.errors import ConfigError, StoreError
 
 #: How long a write waits for another process's write; those take milliseconds.
 _BUSY_TIMEOUT_MS = 10_000
@@ -37,11 +38,22 @@ def open_engine(url: str) -> Engine:
             f"the job store's URL cannot be used: {error}",
             hint="for example sqlite:////var/lib/app/jobs.db",
         ) from error
+    event.listen(engine, "handle_error", _name_the_store)
     if parsed.get_backend_name() == "sqlite":
         _make_private(parsed.database)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
     return engine
+
+
+def _name_the_store(context: ExceptionContext) -> None:
+    """Turn what the database cannot do now into an error of ours, in this one place."""
+    if isinstance(context.sqlalchemy_exception, OperationalError):
+        where = context.engine.url.render_as_string(hide_password=True) if context.engine else ""
+        said = f"the job store {where} cannot be used: {context.original_exception}"
+        raise StoreError(
+            said, hint="see that it has room, and that nothing holds it; then try again"
+        ) from context.original_exception
 
 
 def _make_private(database: str | None) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from ephemera.errors import ConfigError, Stale
+from ephemera.errors import ConfigError, Stale, StoreError
 from ephemera.jobs.outcome import Cause, Outcome, Report
 from ephemera.jobs.records import AttemptRecord, Identity, JobRecord, SupervisorLease
 from ephemera.jobs.states import (
@@ -57,10 +57,9 @@ class SqlStore:
         try:
             migrate.upgrade(self._engine)
             self._identity = self._read_or_draw_identity()
-        except OperationalError as error:
+        except StoreError as error:
             raise ConfigError(
-                f"the job store {self._engine.url!r} cannot be opened: {error.orig}",
-                hint="set EPHEMERA_STORE, or make its folder writable",
+                error.message, hint="set EPHEMERA_STORE, or make its folder writable"
             ) from error
 
     def close(self) -> None:
