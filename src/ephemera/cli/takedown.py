@@ -26,7 +26,7 @@ from ephemera.cli.running import Running, find_running
 from ephemera.cli.screen import counted
 from ephemera.client import AsyncClient, ensure_platform
 from ephemera.errors import ConfigError, NotFound, WrongState
-from ephemera.home import read_token, remove_endpoint
+from ephemera.home import read_endpoint, read_token, remove_endpoint
 from ephemera.platform import migrate
 from ephemera.platform.server import FolderInUse, locked
 from ephemera.platform.states import LIVE
@@ -72,6 +72,7 @@ def take_down(
     """
     running = find_running(folder)
     if running is None:
+        _check_no_silent_server(folder)
         if keep_machines or not live_at_rest(folder):
             return False
         running = _serve_briefly(folder)
@@ -102,6 +103,16 @@ def live_at_rest(folder: Path) -> list[LiveMachine]:
             return _live(store)
         finally:
             store.close()
+
+
+def _check_no_silent_server(folder: Path) -> None:
+    if folder.exists() and _is_held(folder):
+        known = read_endpoint(folder)
+        raise ConfigError(
+            f"a platform holds {folder} and does not answer"
+            + (f": process {known.pid}" if known else ""),
+            hint="killing it loses nothing: `ephemera down` stops its machines afterwards",
+        )
 
 
 def _live(store: Store) -> list[LiveMachine]:

@@ -27,13 +27,24 @@ _STORE_RETRY_S = 1.0
 
 
 class Ledger:
-    """The record and the events of one machine."""
+    """The record and the events of one machine.
 
-    def __init__(self, record: MachineRecord, store: Store, clock: Callable[[], float]) -> None:
+    Args:
+        happened: Its events, newest first, where they are known; else they are read when they
+            are needed.
+    """
+
+    def __init__(
+        self,
+        record: MachineRecord,
+        store: Store,
+        clock: Callable[[], float],
+        happened: Sequence[EventRecord] | None = None,
+    ) -> None:
         self.record = record
         self._store = store
         self._clock = clock
-        self._events: deque[EventRecord] | None = None
+        self._events = None if happened is None else deque(happened, maxlen=EVENTS_MAX)
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
 

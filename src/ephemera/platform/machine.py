@@ -57,10 +57,19 @@ class Surroundings:
 
 
 class Owner:
-    """Moves one machine from its creation to its end."""
+    """Moves one machine from its creation to its end.
 
-    def __init__(self, record: MachineRecord, around: Surroundings) -> None:
-        self.ledger = Ledger(record, around.store, around.clock)
+    Args:
+        happened: Its events where they are known, as for a machine that was just created.
+    """
+
+    def __init__(
+        self,
+        record: MachineRecord,
+        around: Surroundings,
+        happened: Sequence[EventRecord] | None = None,
+    ) -> None:
+        self.ledger = Ledger(record, around.store, around.clock, happened)
         self._around = around
         self._tasks: set[asyncio.Task[None]] = set()
         self._start_asked_at = around.clock()

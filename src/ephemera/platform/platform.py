@@ -166,17 +166,17 @@ class Platform:
             )
         stored = configs.checked(config, self.driver.capabilities, self.driver.name)
         record = self._new_record(app, stored, name, region, launch=not skip_launch)
+        happened = [happenings.created(record.id, record.created_at)]
         lease = None
         if lease_ttl:
             lease = self.leases.new(record.id, record.instance_id, lease_ttl, lease_owner)
         try:
-            happened = [happenings.created(record.id, record.created_at)]
             self._store.add_machine(record, happened, lease)
         except NameTaken:
             raise refusals.machine_name_taken(name, self._id_of(app, name)) from None
         if lease:
             self.leases.remember(lease)
-        owner = self._owners[record.id] = Owner(record, self._around)
+        owner = self._owners[record.id] = Owner(record, self._around, happened)
         asyncio.get_running_loop().call_soon(owner.begin)
         return owner, lease
 

@@ -60,10 +60,17 @@ class WaitContract(Contract):
             app.post(f"/machines/{machine}/stop")
             assert [answered(wait.result()).json()["ok"] for wait in waits] == [True] * 5
 
-    def test_a_state_that_passed_quickly_was_still_reached(self, app: AppUnderTest) -> None:
-        machine = app.create(app.subject.programs.exits(0))["id"]
-        app.reaches(machine, "stopped")
-        assert app.exit_of(machine)["exit_code"] == 0
+    def test_an_open_wait_is_answered_by_a_state_that_passes_in_a_moment(
+        self, app: AppUnderTest
+    ) -> None:
+        machine = app.ended()
+        with ThreadPoolExecutor() as threads:
+            path = f"/machines/{machine}/wait?state=started&timeout=5"
+            wait = threads.submit(app.ask, "GET", path)
+            while not wait.done():  # one of these starts comes after the wait
+                app.post(f"/machines/{machine}/start")
+                app.reaches(machine, "stopped")
+            assert answered(wait.result()).json()["ok"] is True
 
     def test_a_wait_that_is_not_fulfilled_in_time_says_where_the_machine_is(
         self, app: AppUnderTest
