@@ -15,9 +15,11 @@ RUN := $(VENV)/bin
 READY := $(VENV)/ready
 # Another Python than the first suitable one: make setup PYTHON=/path/to/python3.13
 PYTHON ?=
+# How many times the server is killed at a random moment; each takes about two seconds.
+ROUNDS ?= 100
 # More or other arguments for pytest: make test ARGS='-k survival -x'
 ARGS ?=
-# Two per core: much of what the tests do is waiting for processes.
+# One per core: the tests start many processes of their own.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 PYTEST := $(RUN)/python -m pytest --quiet --numprocesses $(WORKERS)
@@ -45,7 +47,7 @@ test: $(READY) ## All tests but the slow fault tests
 
 .PHONY: faults
 faults: $(READY) ## The tests that kill processes between any two steps
-	@$(PYTEST) -m faults $(ARGS)
+	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(ARGS)
 
 .PHONY: check
 check: lint types generated ## Lint, types, and that generated files are current

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from ephemera.cli.main import app
-
-TARGET = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
+from pages import settle
 
 HEAD = """\
 <!-- Written by scripts/generate_cli_reference.py. Change the command's docstring instead. -->
@@ -34,14 +31,8 @@ respected. State is in the folder that `EPHEMERA_HOME` names.
 
 
 def main() -> int:
-    fresh = "\n".join([HEAD, *_sections(typer.main.get_command(app), "ephemera")])
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(fresh)
-        return 0
-    kept = TARGET.read_text() if TARGET.exists() else ""
-    diff = difflib.unified_diff(kept.splitlines(), fresh.splitlines(), str(TARGET), "fresh")
-    print(*diff, sep="\n", end="")
-    return 0 if kept == fresh else 1
+    """Write or check the page; return the exit status."""
+    return settle("cli.md", "\n".join([HEAD, *_sections(typer.main.get_command(app), "ephemera")]))
 
 
 def _sections(command: Any, name: str) -> Iterator[str]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -22,12 +21,11 @@ import pytest
 
 from ephemera.cli.takedown import take_down
 from tests.acceptance.command_line import must_be_gone
-from tests.docs.markdown import Block, Page, pages
+from tests.docs.markdown import DOCS, Block, Page, page, pages
 from tests.docs.transcript import Terminal, steps
 
 #: What an example may find of our environment; nothing that could lead it to another platform.
 _KEPT_VARIABLES = ("HOME", "LANG", "LD_LIBRARY_PATH")
-_TIMEOUT_S = 50
 
 _FILE = re.compile(r"# (\w+\.py)\n")
 _NOT_RUN = re.compile(r"not run: \w.+")
@@ -52,6 +50,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     must_be_gone(tmp_path)
 
 
+@pytest.mark.timeout(180)  # a page is a dozen programs, one after the other
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_does_what_the_page_says(page: Page, terminal: Terminal) -> None:
     blocks = [block for block in page.blocks() if _run(block)]
@@ -82,6 +81,15 @@ def test_what_is_not_run_says_why(page: Page) -> None:
             assert _NOT_RUN.fullmatch(block.note), f"{page.name}:{block.line}"
 
 
+def test_the_state_folder_holds_what_the_settings_page_says(terminal: Terminal) -> None:
+    program = "from ephemera import command; command(['true']).enqueue().wait(timeout=30)"
+    terminal.run([sys.executable, "-c", program])
+    settings = page(DOCS / "reference" / "settings.md")
+    documented = {name.rstrip("/") for name in settings.first_column("### The state folder")}
+    found = {path.name for path in Path(terminal.environment["EPHEMERA_HOME"]).iterdir()}
+    assert documented == {name.removesuffix("-wal").removesuffix("-shm") for name in found}
+
+
 def _file(block: Block) -> str:
     named = _FILE.match(block.text) if block.language == "python" else None
     return named[1] if named else ""
@@ -95,17 +103,7 @@ def _run_program(page: Page, blocks: list[Block], terminal: Terminal) -> None:
         lines += block.text.splitlines()
     program = terminal.folder / "example.py"
     program.write_text("\n".join(lines) + "\n")
-    done = subprocess.run(
-        [sys.executable, program],
-        cwd=terminal.folder,
-        env=dict(terminal.environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    done = terminal.run([sys.executable, str(program)])
     assert done.returncode == 0, f"{page.name}:{blocks[0].line}\n{done.stdout}"
 
 

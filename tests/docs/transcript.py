@@ -1,15 +1,15 @@
 """Replays what a page shows of a terminal: each command is run, its output compared.
 
-What differs from run to run is told by its form: ids, times, durations and ports may be any, but
-the same id on a page must be the same id in fact, and a command that names an id of the page is
-run with the one that stands for it. `...` stands for anything, also for nothing.
+What differs from run to run is told by its form: ids, addresses, times and durations may be any,
+but the same id on a page must be the same id in fact, and a command that names an id of the page
+is run with the one that stands for it. `...` stands for anything, also for nothing.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,16 +20,17 @@ HOME = "/home/ada/.local/state/ephemera"
 _TIMEOUT_S = 50
 _JOB = r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"
 _MACHINE = r"\b[0-9a-f]{14}\b"
-_ID = re.compile(f"{_JOB}|{_MACHINE}")
+_ADDRESS = r"\b127\.0\.0\.1:\d+"
+_ID = re.compile(f"{_JOB}|{_MACHINE}|{_ADDRESS}")
 #: What may differ, most particular first, and what it may be.
 _FORMS = {
     r"\s*\.\.\.\s*": r".*?",
     _JOB: _JOB,
     _MACHINE: _MACHINE,
+    _ADDRESS: _ADDRESS,
     r"job-[0-9a-z]{26}": r"job-[0-9a-z]{26}",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
     r"\b\d+(?:\.\d+)?m?s\b": r"\d+(?:\.\d+)?m?s",
-    r"127\.0\.0\.1:\d+": r"127\.0\.0\.1:\d+",
     r"\s+": r"\s+",
 }
 _VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))
@@ -71,8 +72,16 @@ class Terminal:
             AssertionError: it printed something else than the page shows.
         """
         command = _ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command)
-        done = subprocess.run(
-            ["bash", "-c", command],
+        done = self.run(["bash", "-c", command])
+        said = done.stdout.replace(str(self.folder), FOLDER)
+        said = said.replace(self.environment["EPHEMERA_HOME"], HOME)
+        self._compare(step, said)
+        return done.returncode
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command, all that it prints in `stdout`."""
+        return subprocess.run(
+            command,
             cwd=self.folder,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
@@ -82,10 +91,6 @@ class Terminal:
             timeout=_TIMEOUT_S,
             check=False,
         )
-        said = done.stdout.replace(str(self.folder), FOLDER)
-        said = said.replace(self.environment["EPHEMERA_HOME"], HOME)
-        self._compare(step, said)
-        return done.returncode
 
     def _compare(self, step: Step, said: str) -> None:
         names: dict[str, str] = {}

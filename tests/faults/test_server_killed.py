@@ -186,6 +186,17 @@ class TestAfterEachAnswer:
         assert life.running() == []
         assert life.app.get("/machines") == []
 
+    def test_a_destroy_that_goes_on_invents_no_second_exit(self, life: Life) -> None:
+        machines = [life.create("exit 7", f"ended-{number}") for number in range(8)]
+        for machine in machines:
+            life.app.reaches(machine, "stopped")
+        for machine in machines:
+            life.app.ask("DELETE", f"/machines/{machine}").raise_for_status()
+        life.crash()
+        for machine in machines:
+            life.app.reaches(machine, "destroyed")
+        assert [life.app.exit_of(machine)["exit_code"] for machine in machines] == [7] * 8
+
     def test_a_restart_goes_on(self, life: Life) -> None:
         machine = life.create("exec sleep 600", "again")
         life.app.reaches(machine, "started")

@@ -334,8 +334,9 @@ class TestHalfDone:
         app.http.delete(f"/v1/apps/{app.name}-x")
 
     def test_no_machine_outlives_the_app_that_was_deleted_while_it_was_made(
-        self, app: AppUnderTest, server: Server
+        self, app: AppUnderTest
     ) -> None:
+        before = _machines(app.http)
         app.running()
         with ThreadPoolExecutor(8) as threads:
             asked = [
@@ -345,12 +346,12 @@ class TestHalfDone:
             deleted = threads.submit(app.ask, "DELETE", "?force=true")
             assert {one.result().status_code for one in asked} <= {200, 404}
             assert deleted.result().status_code == 202
-        left = app.http.get("/ephemera/status").json()["machines"]
-        assert sum(left.values()) == 0, left
+        assert _machines(app.http) == before
 
     def test_a_machine_whose_body_arrives_after_its_app_was_deleted_is_refused(
         self, app: AppUnderTest, subject: Subject
     ) -> None:
+        before = _machines(app.http)
         body = json.dumps({"config": _CONFIG}).encode()
         with _said(subject, "POST", f"/v1/apps/{app.name}/machines", body[:10], len(body)) as line:
             # Whatever is asked next is answered after the server has read what was said.
@@ -358,7 +359,12 @@ class TestHalfDone:
             assert app.ask("DELETE", "").status_code == 202
             line.sendall(body[10:])
             assert b"404" in line.makefile("rb").readline()
-        assert app.http.get("/ephemera/status").json()["machines"] == {}
+        assert _machines(app.http) == before
+
+
+def _machines(http: httpx2.Client) -> dict[str, int]:
+    """Return how many machines of all apps are in each state."""
+    return dict(http.get("/ephemera/status").json()["machines"])
 
 
 class TestLostClients:

@@ -86,8 +86,8 @@ async def _serve_site(
     client: AsyncClient, browser: httpx2.AsyncClient, folder: Path, narrator: Narrator
 ) -> str:
     """Start the web application as a machine and return its URL once it answers."""
-    port = _free_port()
-    config = _site_config(port, folder)
+    port = free_port()
+    config = site_config(port, folder)
     machine = await client.machines.create(APP, config=config, name="web")
     narrator.step(f"the web application runs on machine {machine.id}")
     site = f"http://127.0.0.1:{port}"
@@ -97,7 +97,13 @@ async def _serve_site(
     return site
 
 
-def _site_config(port: int, folder: Path) -> MachineConfig:
+def site_config(port: int, folder: Path) -> MachineConfig:
+    """Return the config of a machine that serves the demo application.
+
+    Args:
+        port: Of 127.0.0.1.
+        folder: Where the application keeps its status, in a folder made for it.
+    """
     data = folder / APP
     data.mkdir()
     server = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
@@ -111,7 +117,8 @@ def _site_config(port: int, folder: Path) -> MachineConfig:
     return MachineConfig.model_validate(config)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nobody listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

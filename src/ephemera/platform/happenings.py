@@ -6,6 +6,7 @@ capture exists (`destroy`, a failed start) the words are ours, in the same form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ephemera.errors import DriverError, ImageUnavailable, Unsupported
@@ -109,3 +110,23 @@ def exited(
     }
     request = {"exit_event": exit_event, "restart_count": count}
     return _event(machine_id, now, "exit", "stopped", "flyd", request)
+
+
+def has_ended(newest_first: Sequence[EventRecord]) -> bool:
+    """Whether the newest boot that these events tell of has ended, or could not be started."""
+    for event in newest_first:
+        if _is_end(event):
+            return True
+        if event.type in ("launch", "start", "restart"):
+            return False
+    return False
+
+
+def ends_with_an_end(newest_first: Sequence[EventRecord]) -> bool:
+    """Whether the last thing that happened is that the program ended, and not for an update."""
+    types = [event.type for event in newest_first[:2]]
+    return bool(newest_first) and _is_end(newest_first[0]) and types[1:] != ["update"]
+
+
+def _is_end(event: EventRecord) -> bool:
+    return event.type == "exit" or event.status == "failed"

@@ -1,7 +1,7 @@
 """What is written down of one machine, and who waits for it to change.
 
 The record in memory is always what the store has: it is replaced when a commit is done, never
-before. Whoever waits is woken by each write.
+before. Whoever waits for it to be in some way looks at each write.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -24,6 +25,14 @@ _log = logging.getLogger(__name__)
 
 #: How long to wait before trying again to write down what was seen, when the disk is full.
 _STORE_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    """Somebody who waits for a record that is as they want it."""
+
+    is_it: Callable[[MachineRecord], bool]
+    seen: asyncio.Future[MachineRecord]
 
 
 class Ledger:
@@ -45,7 +54,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._events = None if happened is None else deque(happened, maxlen=EVENTS_MAX)
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiters: set[_Waiter] = set()
         self._closed = False
 
     def events(self) -> list[EventRecord]:
@@ -55,28 +64,34 @@ class Ledger:
             self._events = deque(newest, maxlen=EVENTS_MAX)
         return list(self._events)
 
-    async def changed(self, timeout: float) -> bool:
-        """Return True once there was a write, False if there was none for `timeout` seconds.
+    async def until(
+        self, is_it: Callable[[MachineRecord], bool], timeout: float
+    ) -> MachineRecord | None:
+        """Return the record as soon as `is_it`, None if it never was for `timeout` seconds.
+
+        No write is missed: a state that lasts for a moment only is seen too.
 
         Raises:
             Refusal: the server is about to stop.
         """
+        if is_it(self.record):
+            return self.record
         if self._closed:
             raise refusals.stopping_server()
-        moved = asyncio.get_running_loop().create_future()
-        self._waiting.add(moved)
+        waiter = _Waiter(is_it, asyncio.get_running_loop().create_future())
+        self._waiters.add(waiter)
         try:
-            await asyncio.wait([moved], timeout=timeout)
+            await asyncio.wait([waiter.seen], timeout=timeout)
         finally:
-            self._waiting.discard(moved)
-        if self._closed:
-            raise refusals.stopping_server()
-        return moved.done()
+            self._waiters.discard(waiter)
+        return waiter.seen.result() if waiter.seen.done() else None
 
     def release(self) -> None:
-        """Send away everybody who waits for a change; the server is about to stop."""
+        """Send away everybody who waits; the server is about to stop."""
         self._closed = True
-        self._wake()
+        for waiter in self._waiters:
+            if not waiter.seen.done():
+                waiter.seen.set_exception(refusals.stopping_server())
 
     def move(self, event: Event, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
         """Make a move of the state table, with what happened and what else changes.
@@ -93,7 +108,9 @@ class Ledger:
         self.record = self._store.move_machine(self.record, happened, **changes)
         if happened:
             self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
-        self._wake()
+        for waiter in self._waiters:
+            if not waiter.seen.done() and waiter.is_it(self.record):
+                waiter.seen.set_result(self.record)
 
     async def note(self, seen: Callable[[], None]) -> None:
         """Have `seen` write down what was seen, if need be when the disk has room again."""
@@ -103,8 +120,3 @@ class Ledger:
             except OperationalError:
                 _log.exception("machine %s: the store cannot be written", self.record.id)
                 await asyncio.sleep(_STORE_RETRY_S)
-
-    def _wake(self) -> None:
-        for moved in self._waiting:
-            if not moved.done():
-                moved.set_result(None)

@@ -22,7 +22,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from signal import SIGKILL, Signals
+from signal import SIGKILL
 from typing import Any
 
 from ephemera.errors import DriverError
@@ -31,6 +31,7 @@ from ephemera.platform.drivers.base import BootSpec, Driver, Executed, Exit
 from ephemera.platform.ledger import Ledger
 from ephemera.platform.logs import Logs
 from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.signals import signal_name
 from ephemera.platform.states import LIVE, MOVES, Event, State
 from ephemera.platform.store import Store
 from ephemera.wire.ids import new_ulid
@@ -209,6 +210,8 @@ class Owner:
                 self._end_program()
         elif record.state in (*LIVE, State.DESTROYING):
             self._spawn(self._end_unknown_boot())
+        elif happenings.ends_with_an_end(self.ledger.events()):
+            self._destroy_if_wanted()
 
     async def close(self) -> None:
         """Stop looking after it, without touching it; another server goes on from the store."""
@@ -324,8 +327,8 @@ class Owner:
         """End a boot of which the server that asked for it never heard back."""
         await self._around.driver.destroy(self.record.id)
         killed = Exit(-1, error="the server was killed while the machine was starting")
-        booting = self.record.state is not State.REPLACING or self.record.launch
-        happened = [self._exit_event(killed, requested=True, again=False)] if booting else []
+        open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
+        happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
         await self.ledger.note(lambda: self._ended(happened))
 
     async def _destroy(self) -> None:
@@ -346,7 +349,7 @@ class Owner:
         if not self.record.handle:
             return  # it is booting; `_seen_booted` comes back here
         signum = self.record.stop_signal or SIGKILL
-        self._say(f"Sending signal {Signals(signum).name} to main child process")
+        self._say(f"Sending signal {signal_name(signum)} to main child process")
         self._spawn(self._signal(signum, everyone=signum == SIGKILL))
         left = max(0.0, (self.record.stop_by or 0.0) - self._now())
         self._deadline = asyncio.get_running_loop().call_later(left, self._overdue)
@@ -376,7 +379,7 @@ class Owner:
     def _say_exited(self, end: Exit, *, again: bool) -> None:
         what = f"exited with exit code {end.exit_code}"
         if end.signal > 0:
-            what += f" (signal {Signals(end.signal).name})"
+            what += f" ({signal_name(end.signal)})"
         if end.error:
             what += f" ({end.error})"
         self._say(f"machine {what}, {'restarting' if again else 'not restarting'}")

@@ -37,3 +37,11 @@ def signal_number(
     if name not in allowed:
         raise refusals.invalid(f"signal {str(given)[:40]!r} is not one of {', '.join(allowed)}")
     return Signals[str(name)]
+
+
+def signal_name(signum: int) -> str:
+    """Return `SIGKILL` for 9, and `signal 40` for one that has no name, as real-time ones."""
+    try:
+        return Signals(signum).name
+    except ValueError:
+        return f"signal {signum}"

@@ -41,6 +41,7 @@ class Store:
     """Apps, machines, events and leases in one database, for one server at a time."""
 
     def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)  # the environments of machines are in it
         # One connection for good: the server's loop is the only user, and a pool's checkout
         # would cost as much as the statement.
         self._engine: Engine = create_engine(

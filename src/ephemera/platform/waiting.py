@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from ephemera.platform import refusals
@@ -59,15 +58,16 @@ async def reach(
         Refusal: 408 when `timeout` seconds have passed; 404 when the machine is destroyed,
             so that the state can never be reached.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
-    while True:
-        record = owner.record
-        if record.state in wanted and version in ("", record.instance_id):
-            return record
-        if record.state is State.DESTROYED:
-            raise refusals.machine_not_found()
-        left = deadline - loop.time()
-        if left <= 0:
-            raise refusals.not_reached(",".join(sorted(wanted)), record.state)
-        await owner.ledger.changed(left)
+
+    def is_over(record: MachineRecord) -> bool:
+        return is_reached(record) or record.state is State.DESTROYED
+
+    def is_reached(record: MachineRecord) -> bool:
+        return record.state in wanted and version in ("", record.instance_id)
+
+    record = await owner.ledger.until(is_over, timeout)
+    if record is None:
+        raise refusals.not_reached(",".join(sorted(wanted)), owner.record.state)
+    if not is_reached(record):
+        raise refusals.machine_not_found()
+    return record

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
-_UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}  # fmt: skip
+_MICROSECONDS = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6}
+_UNIT_S = {"ns": 1e-9, **_MICROSECONDS, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 #: A whole number from here on is nanoseconds: Go's Duration encodes as such, and one
 #: millisecond is 1,000,000 ns, while no duration in the API is a million seconds long.
 _NANOSECONDS_FROM = 1_000_000
+#: What a Go Duration can hold. JSON has numbers that not even a float can.
+_LONGEST = 2**63 - 1
 
 
 def parse_duration(value: str | int | float) -> float:
@@ -27,6 +30,8 @@ def parse_duration(value: str | int | float) -> float:
     if isinstance(value, int | float):
         if value != value or value < 0 or value == float("inf"):
             raise ValueError(f"{value!r} is not a duration of 0 seconds or more")
+        if value > _LONGEST:
+            raise ValueError("it is longer than any duration can be")
         nanoseconds = isinstance(value, int) and value >= _NANOSECONDS_FROM
         return value / 1e9 if nanoseconds else float(value)
     text = value.strip()

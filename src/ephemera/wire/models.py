@@ -278,7 +278,7 @@ class LogEntry(Wire):
         """Return it in Fly's form: `2022-09-20T04:08:07Z runner[5683009c] iad [info]...`."""
         second = self.timestamp[:19] + "Z"
         return (
-            f"{second} {self.provider}[{self.instance}] {self.region} [{self.level}]{self.message}"  # noqa: E501
+            f"{second} {self.provider}[{self.instance}] {self.region} [{self.level}]{self.message}"
         )
 
 

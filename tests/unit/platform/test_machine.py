@@ -176,8 +176,7 @@ def test_the_policy_restarts_a_failure_and_gives_up_when_it_is_used_up(play: Pla
 def test_a_stop_while_a_restart_waits_its_turn_is_obeyed_at_once(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("exit", "1", restart={"policy": "always"})
-        while owner.record.boot < 3:
-            await owner.ledger.changed(5)
+        await owner.ledger.until(lambda record: record.boot == 3, 5)
         assert owner.record.state is State.STARTING
         owner.ask_stop(signal.SIGTERM, 5)
         await reach(owner, State.STOPPED)
@@ -315,5 +314,26 @@ def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
         await reach(owner, State.STOPPED)
         assert failures == []
         assert happened(owner).count("exit/stopped") == 1
+
+    play(scene)
+
+
+def test_a_wait_sees_a_state_that_passes_in_a_moment(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+
+    play(scene)
+
+
+def test_a_signal_that_has_no_name_ends_a_machine_like_any_other(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        await world.driver.signal(owner.record.handle, 40)
+        await reach(owner, State.STOPPED)
+        lines, _ = world.platform.logs.tail(world.app().id, Wanted())
+        expected = "machine exited with exit code 168 (signal 40), not restarting"
+        assert lines[-1].message == expected
 
     play(scene)

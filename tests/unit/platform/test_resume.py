@@ -119,6 +119,41 @@ def test_a_destroy_under_way_is_finished(play: Play) -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("command", ["exit", "fail-boot"])
+def test_a_destroy_that_goes_on_invents_no_second_end(play: Play, command: str) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create(command, restart={"policy": "no"})
+        await reach(owner, State.STOPPED, State.FAILED)
+        owner.ask_destroy(force=False)
+        await world.reopen()
+        owner = world.again(owner)
+        await reach(owner, State.DESTROYED)
+        ends = [one for one in happened(owner) if one in ("exit/stopped", "start/failed")]
+        assert len(ends) == 1
+
+    play(scene)
+
+
+def test_an_auto_destroy_that_was_not_begun_is_made_up_for(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", auto_destroy=True, restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        await world.reopen()  # before it was asked for
+        await reach(world.again(owner), State.DESTROYED)
+
+    play(scene)
+
+
+def test_auto_destroy_leaves_a_machine_that_was_never_started_alone(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", auto_destroy=True, skip_launch=True)
+        await reach(owner, State.STOPPED)
+        await world.reopen()
+        assert world.again(owner).record.state is State.STOPPED
+
+    play(scene)
+
+
 def test_what_the_driver_holds_of_machines_nobody_knows_is_removed(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")

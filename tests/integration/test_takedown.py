@@ -1,0 +1,74 @@
+"""Taking down servers that do not do what they are told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ephemera.cli import takedown
+from ephemera.cli.running import Running
+from ephemera.errors import ConfigError
+from ephemera.home import Endpoint, read_endpoint, write_endpoint
+
+#: Holds a state folder and will not end by SIGTERM.
+STUBBORN = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+lock = open(sys.argv[1] + "/platform.lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@contextmanager
+def stubborn_server(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", STUBBORN, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            assert server.stdout.readline() == "held\n"
+            url = "http://127.0.0.1:1"
+            write_endpoint(folder, Endpoint(url, server.pid, "mock", time.time(), "0"))
+            yield server
+        finally:
+            server.kill()
+
+
+def test_a_server_that_does_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("token")
+    monkeypatch.setattr(takedown, "_SERVER_END_MAX_S", 0.2)
+    told: list[str] = []
+    with stubborn_server(tmp_path) as server:
+        endpoint = read_endpoint(tmp_path)
+        assert endpoint
+        found = iter([Running(endpoint, {})])
+        monkeypatch.setattr(takedown, "find_running", lambda _: next(found))
+        assert takedown.take_down(tmp_path, keep_machines=True, tell=told.append)
+        assert server.wait() == -9
+    assert "is killed" in told[0]
+    assert read_endpoint(tmp_path) is None
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with (
+        stubborn_server(tmp_path) as server,
+        pytest.raises(ConfigError, match=f"does not answer: process {server.pid}"),
+    ):
+        takedown.take_down(tmp_path, tell=print)
+
+
+def test_a_folder_that_was_never_used_stays_as_it_is(tmp_path: Path) -> None:
+    assert not takedown.take_down(tmp_path / "nothing", tell=print)
+    assert not (tmp_path / "nothing").exists()
+    assert not takedown.take_down(tmp_path, tell=print)
+    assert not (tmp_path / "platform.db").exists()
