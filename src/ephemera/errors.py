@@ -16,11 +16,12 @@ EphemeraError                 .hint
 ├─ NoAnswer                   sent, no reply: it may have been applied
 │  └─ Unreachable             never sent: nobody listens there
 ├─ JobError                   raised by Job.result()   .job_id .machine_id .cause .log_tail
-│  ├─ JobFailed               exit code, exception, signal, no report   .exit_code .remote_traceback
+│  ├─ JobFailed               exit code, exception, signal, no report, a program or image that
+│  │                          cannot be started           .exit_code .remote_traceback
 │  ├─ JobTimedOut
 │  ├─ JobCancelled
 │  ├─ OutOfMemory
-│  └─ MachineLost             the machine never ran, or its host is gone
+│  └─ MachineLost             there was no room for the machine, or its host is gone
 ├─ StoreError                 the job store cannot be read or written now
 ├─ DriverError                a machine could not be made
 │  ├─ Unsupported             the driver cannot do what was asked
@@ -176,13 +177,17 @@ class JobError(EphemeraError):
 
     def __str__(self) -> str:
         said = super().__str__()
-        if not self.log_tail:
+        lines = self._shown_log_tail()
+        if not lines:
             return said
-        return said + "\nlast log lines:\n" + "\n".join(f"  {line}" for line in self.log_tail)
+        return said + "\nlast log lines:\n" + "\n".join(f"  {line}" for line in lines)
+
+    def _shown_log_tail(self) -> tuple[str, ...]:
+        return self.log_tail
 
 
 class JobFailed(JobError):
-    """The program failed: an exit code, an exception, a signal, or no report.
+    """The program failed: an exit code, an exception, a signal, no report, or it never started.
 
     Attributes:
         exit_code: The exit code, where the machine ran to an end.
@@ -216,6 +221,15 @@ class JobFailed(JobError):
         said = super().__str__()
         return f"{said}\n{self.remote_traceback}" if self.remote_traceback else said
 
+    def _shown_log_tail(self) -> tuple[str, ...]:
+        """Leave out the traceback, which the machine printed too."""
+        traceback = self.remote_traceback.splitlines()
+        count = len(traceback)
+        for begin in range(len(self.log_tail) - count + 1) if count else ():
+            if list(self.log_tail[begin : begin + count]) == traceback:
+                return self.log_tail[:begin] + self.log_tail[begin + count :]
+        return self.log_tail
+
 
 class JobTimedOut(JobError):
     """The job ran, or waited to start, longer than it was allowed to."""
@@ -230,7 +244,7 @@ class OutOfMemory(JobError):
 
 
 class MachineLost(JobError):
-    """The machine could not be made, or its host died under it."""
+    """There was no room for the machine, or it was lost under the job."""
 
 
 class StoreError(EphemeraError):

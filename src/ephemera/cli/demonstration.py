@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import contextlib
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 
-from ephemera.cli.interrupts import uninterrupted
+from ephemera.cli.interrupts import Held, uninterrupted
 from ephemera.cli.narrator import Narrator
 from ephemera.client import AsyncClient, ensure_platform
 from ephemera.demos import welcome
 from ephemera.errors import EphemeraError
-from ephemera.home import read_token
+from ephemera.home import Endpoint, read_token
 from ephemera.jobs import Job, configure
 from ephemera.wire.models import Machine, MachineConfig
 
@@ -49,10 +49,25 @@ def run(folder: Path) -> None:
     """
     with uninterrupted():
         endpoint = ensure_platform(folder, listen="127.0.0.1:0")
+    with uninterrupted() as held, contextlib.suppress(asyncio.CancelledError):
+        _run_on(endpoint, folder, held)
+
+
+def _run_on(endpoint: Endpoint, folder: Path, held: Held) -> None:
+    async def cancellable() -> None:
+        # An interrupt must not meet an event loop that is being made, nor one that is closed.
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task
+        held.tell(lambda: loop.call_soon_threadsafe(task.cancel))
+        try:
+            await _run(endpoint.url, folder, narrator)
+        finally:
+            held.tell(lambda: None)
+
     configure(store=f"sqlite:///{folder / 'jobs.db'}", supervise=False)
     with Narrator() as narrator:
         narrator.step(f"the platform serves {endpoint.url}")
-        asyncio.run(_run(endpoint.url, folder, narrator))
+        asyncio.run(cancellable())
 
 
 async def _run(url: str, folder: Path, narrator: Narrator) -> None:
@@ -68,7 +83,7 @@ async def _run(url: str, folder: Path, narrator: Narrator) -> None:
             await _compare_times(browser, site, narrator)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _log_shown(client: AsyncClient, narrator: Narrator) -> AsyncIterator[None]:
     async def show() -> None:
         async for entry in client.logs.follow(APP):

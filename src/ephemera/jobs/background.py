@@ -6,12 +6,13 @@ import asyncio
 import logging
 import threading
 
-from ephemera.jobs.supervisor import Supervisor
+from ephemera.jobs.supervisor import FINISH_S, Supervisor
 
 _log = logging.getLogger("ephemera.jobs")
 
-#: How long the end of the process waits for the lease to be given back.
-_STOP_TIMEOUT_S = 1.0
+#: How long the end of the process waits for ended machines to be dealt with and for the lease to
+#: be given back. Mostly that takes milliseconds.
+_STOP_TIMEOUT_S = FINISH_S + 1.0
 
 
 class Background:

@@ -26,8 +26,8 @@ async def conclude(context: Context, attempt: AttemptRecord, job: JobRecord) -> 
         is_task=job.work.task is not None,
     )
     fresh = context.store.finish(heard, outcome, at=context.clock.now())
-    context.ended(job.id)
     _tell(attempt, outcome)
+    context.ended(job.id)
     return fresh
 
 

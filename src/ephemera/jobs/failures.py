@@ -17,13 +17,13 @@ EXCEPTIONS: dict[Cause, type[JobError]] = {
     Cause.RAISED: JobFailed,
     Cause.SIGNALLED: JobFailed,
     Cause.NO_REPORT: JobFailed,
+    Cause.BOOT_FAILED: JobFailed,
+    Cause.IMAGE_UNAVAILABLE: JobFailed,
     Cause.OOM_KILLED: OutOfMemory,
     Cause.TIMED_OUT: JobTimedOut,
     Cause.CANCELLED: JobCancelled,
     Cause.LOST: MachineLost,
     Cause.NO_CAPACITY: MachineLost,
-    Cause.IMAGE_UNAVAILABLE: MachineLost,
-    Cause.BOOT_FAILED: MachineLost,
 }
 
 _HINTS = {

@@ -6,6 +6,7 @@ A `Job` is a view of a row. Any process with the same store can have one of the 
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -230,10 +231,20 @@ def enqueue_command(argv: tuple[str, ...], options: Options) -> Job:
 
 
 def _enqueue(work: Work) -> Job:
+    _refuse_while_importing()
     record = JobRecord(id=new_ulid(), work=work, created_at=time.time())
     runtime.store().add_job(record)
     runtime.wake()
     return Job(record)
+
+
+def _refuse_while_importing() -> None:
+    """Do not let a machine make machines because of what a module does when it is imported."""
+    if getattr(sys.modules["__main__"], "importing_task", False):
+        raise ConfigError(
+            "a job was enqueued by a module that is being imported to run a task",
+            hint='enqueue in a function, or under `if __name__ == "__main__":`',
+        )
 
 
 def _record(job_id: str) -> JobRecord:

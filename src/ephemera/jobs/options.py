@@ -94,7 +94,7 @@ def _main_reference(module: str, qualname: str) -> tuple[str, str, str]:
     if spec is not None and spec.name not in _MAIN_NAMES:
         return spec.name, qualname, ""  # started with `python -m`
     file = getattr(main, "__file__", None)
-    if not file:
+    if not file or not os.path.exists(file):  # noqa: PTH110 - see above
         raise ConfigError(
             f"{qualname} cannot be a task: it was typed at a prompt and is in no file",
             hint="put it into a module",

@@ -38,6 +38,7 @@ from ephemera.jobs.records import AttemptRecord, JobRecord
 from ephemera.jobs.reports import listening, report_app
 from ephemera.jobs.retention import trim
 from ephemera.jobs.settings import Settings
+from ephemera.jobs.states import Stage
 from ephemera.jobs.store import Store
 from ephemera.wire.ids import new_ulid
 
@@ -46,6 +47,8 @@ _log = logging.getLogger("ephemera.jobs")
 #: A supervisor that was killed is followed by another one after this at the latest.
 LEASE_TTL_S = 5.0
 LEASE_RENEW_S = 1.5
+#: How long the end of a supervisor waits for machines to be destroyed whose program has ended.
+FINISH_S = 2.0
 #: How often the store is looked at where nobody nudges us.
 TICK_S = 1.0
 #: Jobs claimed in one survey: the rest is claimed in the next, a moment later.
@@ -106,6 +109,7 @@ class Supervisor:
                     self._nudged.clear()
                     await self._turn_or_log(stack)
                     await self._nudge_or_tick(stop)
+                await self._finish_ended()
             finally:
                 await self._leave_all()
 
@@ -229,6 +233,20 @@ class Supervisor:
             _log.warning("Machines kept too long could not be destroyed: %s", error)
         finally:
             self._trimming = None
+
+    async def _finish_ended(self) -> None:
+        """Deal with machines whose program has ended: a short script leaves none behind."""
+        ended = [
+            attendance.task
+            for attempt_id, attendance in self._attending.items()
+            if self._is_ended(attempt_id)
+        ]
+        if ended:
+            await asyncio.wait(ended, timeout=FINISH_S)
+
+    def _is_ended(self, attempt_id: str) -> bool:
+        attempt = self._store.attempt(attempt_id)
+        return attempt is not None and attempt.stage in (Stage.EXITED, Stage.ENDED)
 
     async def _leave_all(self) -> None:
         """Let go of every attempt, as it is: another supervisor has it, or will."""

@@ -47,6 +47,9 @@ LOOK_S = 0.05
 REFUSED = frozenset({400, 401, 410, 413})
 #: The name under which a script's main file is loaded, so that its `__main__` part stays quiet.
 MAIN_NAME = "__ephemera_main__"
+#: Set in this program's module while it imports a task: a module that enqueues when it is
+#: imported would do so again in each machine, without end. The job layer looks for it.
+importing_task = False
 #: Their frames at the top of a traceback are of no interest to anybody.
 _OUR_MODULES = frozenset({__name__, "ephemera.jobs.tasks"})
 
@@ -291,6 +294,16 @@ class Companion(threading.Thread):
         os._exit(1)
 
 
+def import_task(module: str, qualname: str, file: str) -> Callable[..., object]:
+    """Return the task, with whoever enqueues meanwhile refused."""
+    global importing_task  # noqa: PLW0603 - it is read from outside, by name
+    importing_task = True
+    try:
+        return find_task(module, qualname, file)
+    finally:
+        importing_task = False
+
+
 def find_task(module: str, qualname: str, file: str) -> Callable[..., object]:
     """Return the task, importing its module or loading its script under another name."""
     if file:
@@ -313,7 +326,7 @@ def find_task(module: str, qualname: str, file: str) -> Callable[..., object]:
 def perform(payload: dict[str, Any], interrupts: Interrupts) -> dict[str, object]:
     """Call the task and return the last report: its result, its error, or its exit."""
     try:
-        task = find_task(**payload["task"])
+        task = import_task(**payload["task"])
         value = task(*payload["args"], **payload["kwargs"])
         if hasattr(value, "__await__"):
             value = _run_to_its_end(value)

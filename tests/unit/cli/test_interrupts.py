@@ -36,3 +36,17 @@ def test_an_error_of_the_block_goes_before_the_signal() -> None:
 
     with pytest.raises(ValueError, match="the block"):
         fail()
+
+
+def test_who_wants_to_know_is_told_of_a_signal_before_and_after() -> None:
+    told: list[str] = []
+
+    def work() -> None:
+        with uninterrupted() as held:
+            held.tell(lambda: told.append("early"))
+            signal.raise_signal(signal.SIGINT)
+            held.tell(lambda: told.append("late"))
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert told == ["early", "late"]

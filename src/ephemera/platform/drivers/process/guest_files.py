@@ -3,8 +3,8 @@
 This driver cannot write to `/...` of the computer, so a file for `/app/payload.json` is written
 to `<boot>.files/app/payload.json` in the machine's folder, and where an argument of a command or
 a value of the environment *equals* a guest path it is replaced by the real one. Parts of
-arguments, as in `--config=/app/x`, are left as they are. A program finds the folder in
-`EPHEMERA_FILES`; it is there only for a machine that has files. Standard library only.
+arguments, as in `--config=/app/x`, are left as they are. `EPHEMERA_FILES` names the folder, which
+is there only for a machine that has files. Standard library only.
 """
 
 from __future__ import annotations
