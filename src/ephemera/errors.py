@@ -16,8 +16,7 @@ EphemeraError                 .hint
 ├─ NoAnswer                   sent, no reply: it may have been applied
 │  └─ Unreachable             never sent: nobody listens there
 ├─ JobError                   raised by Job.result()   .job_id .machine_id .cause .log_tail
-│  ├─ JobFailed               exit code, exception, signal, no report, a program or image that
-│  │                          cannot be started           .exit_code .remote_traceback
+│  ├─ JobFailed               the program failed or could not start    .exit_code .remote_traceback
 │  ├─ JobTimedOut
 │  ├─ JobCancelled
 │  ├─ OutOfMemory
@@ -187,7 +186,9 @@ class JobError(EphemeraError):
 
 
 class JobFailed(JobError):
-    """The program failed: an exit code, an exception, a signal, no report, or it never started.
+    """The program failed, or could not be started.
+
+    An exit code, an exception, a signal, no report, an image or a command that is not there.
 
     Attributes:
         exit_code: The exit code, where the machine ran to an end.

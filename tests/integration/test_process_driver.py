@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import GuestFile
 from ephemera.platform.drivers.process import beside
-from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.process.folder import BootFolder, boots
 from tests.process_driver_world import World, quiet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -245,5 +246,17 @@ def test_two_drivers_serve_one_machine(world: World) -> None:
             await one.signal(handle, signal.SIGTERM)
             assert await one.wait(handle) == await other.wait(handle)
         assert world.lines() == ["ran"]
+
+    asyncio.run(check())
+
+
+def test_what_earlier_boots_left_goes_when_the_next_is_started(world: World) -> None:
+    async def check() -> None:
+        async with world.driver() as driver:
+            first = world.spec("sh", "-c", "mkdir a && chmod 0 a", files=[GuestFile("/f", b"")])
+            await driver.wait(await driver.start(first, quiet))
+            second = await driver.start(replace(first, boot=2), quiet)
+            assert boots(str(world.home / "machines" / "m1")) == [2]
+            assert (await driver.wait(second)).exit_code == 0
 
     asyncio.run(check())

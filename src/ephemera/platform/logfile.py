@@ -53,7 +53,14 @@ def append(folder: str, lines: bytes) -> None:
     Raises:
         OSError: they could not be written, for example because the disk is full.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    try:
+        _append(folder, lines)
+    except FileNotFoundError:  # the first line of an app
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _append(folder, lines)
+
+
+def _append(folder: str, lines: bytes) -> None:
     with _locked(folder, fcntl.LOCK_SH):
         newest = (segments(folder) or [1])[-1]
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC

@@ -296,7 +296,7 @@ class Companion(threading.Thread):
 
 def import_task(module: str, qualname: str, file: str) -> Callable[..., object]:
     """Return the task, with whoever enqueues meanwhile refused."""
-    global importing_task  # noqa: PLW0603 - it is read from outside, by name
+    global importing_task
     importing_task = True
     try:
         return find_task(module, qualname, file)

@@ -116,7 +116,7 @@ def test_what_is_no_url_of_a_database_is_refused(url: str) -> None:
 
 
 def test_a_database_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be opened"):
+    with pytest.raises(ConfigError, match="cannot be used: unable to open database file"):
         SqlStore(url_of(tmp_path / "nosuch"))
 
 

@@ -125,6 +125,8 @@ class ProcessDriver:
             raise BootFailed(f"machine {spec.machine_id} was destroyed while it was started")
         if answer.get("late"):
             say("warning", "the machine's monitor was killed; what it left behind was ended")
+        if spec.boot > 1:
+            await asyncio.to_thread(_clear_earlier, boot.folder)
         return handle
 
     async def wait(self, handle: str) -> Exit:
@@ -334,6 +336,18 @@ def _start_request(spec: BootSpec, folder: BootFolder) -> Message:
         "instance": spec.machine_id,
         "region": spec.region,
     }
+
+
+def _clear_earlier(folder: BootFolder) -> None:
+    """Remove what earlier boots of the machine left, once their monitors are gone."""
+    for number in folders.boots(folder.machine):
+        earlier = BootFolder(folder.machine, number)
+        if number < folder.boot and earlier.bury_ended():
+            for path in map(Path, earlier.leavings()):
+                if path.is_dir():
+                    _remove(path)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

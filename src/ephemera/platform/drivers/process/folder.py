@@ -34,6 +34,12 @@ def is_machine_id(text: str) -> bool:
     return _MACHINE_ID.fullmatch(text) is not None
 
 
+def make_folder(path: str) -> None:
+    """Make a folder for us alone. Repeating is safe."""
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+
+
 def boots(machine: str) -> list[int]:
     """Return the boots that left anything in a machine's folder, oldest first."""
     try:
@@ -81,10 +87,8 @@ class BootFolder(NamedTuple):
         return f"{self.machine}/{self.boot}.root"
 
     def make(self) -> None:
-        """Make what a monitor must find: lock and working folder. Repeating is safe."""
-        for path in (self.machine, self.root):
-            with suppress(FileExistsError):
-                os.mkdir(path, 0o700)
+        """Make what a monitor must find: the machine's folder and the lock. Repeating is safe."""
+        make_folder(self.machine)
         os.close(os.open(self.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
     def is_buried(self) -> bool:
@@ -112,6 +116,11 @@ class BootFolder(NamedTuple):
         finally:
             os.close(lock)
         return True
+
+    def leavings(self) -> list[str]:
+        """Return the paths of all that the boot left."""
+        names = os.listdir(self.machine)
+        return [f"{self.machine}/{name}" for name in names if name.startswith(f"{self.boot}.")]
 
     def read_exit(self) -> dict[str, Any] | None:
         """Return how the boot ended, as `Exit` has it, or None where it has not."""

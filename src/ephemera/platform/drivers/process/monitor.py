@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from ephemera.platform.drivers.process import ending, frames, guest_files, kernel, program
-from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.process.folder import BootFolder, make_folder
 from ephemera.platform.drivers.process.frames import Message
 from ephemera.platform.drivers.process.output import Output
 from ephemera.platform.drivers.process.peer import Peer
@@ -189,7 +189,10 @@ def _run(taken: _Taken, request: Message) -> None:
         where = guest_files.places((file["guest_path"] for file in request["files"]), folder.files)
         guest_files.write(request["files"], where)
         env = guest_files.relocate_values(request["env"], where)
-        workdir = env.get("EPHEMERA_WORKDIR") or folder.root
+        workdir = env.get("EPHEMERA_WORKDIR")
+        if not workdir:
+            workdir = folder.root
+            make_folder(workdir)
         command = guest_files.relocate(request["command"], where)
         pid = _execute(command, env, workdir, taken)
     except (program.NotStarted, OSError) as error:
