@@ -16,6 +16,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -24,6 +26,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ephemera import command
+from ephemera.jobs import supervise
 
 # What is done for jobs: `Started machine: ...`, and what went wrong where something did.
 logging.basicConfig(format="%(levelname)s: %(message)s")
@@ -80,6 +83,13 @@ def timestamp() -> str:
     return time.strftime(f"%d-%m-%Y %H:%M:%S.{nanoseconds:09d} UTC\n", time.gmtime(seconds))
 
 
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    """Take up the jobs that were under way when this application was last ended."""
+    supervise()
+    yield
+
+
 # These are plain functions, not coroutines, so Starlette runs each in a thread: enqueueing
 # writes to a file, and must not hold up other requests.
 app = Starlette(
@@ -88,5 +98,6 @@ app = Starlette(
         Route("/job/start", start),
         Route("/job/complete", complete),
         Route("/job/status", status),
-    ]
+    ],
+    lifespan=lifespan,
 )

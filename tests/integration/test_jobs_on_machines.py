@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import traceback
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -301,7 +301,7 @@ class TestSeveralProcesses:
             sound = False
             try:
                 sound = job_tasks.add.enqueue(4).result(TIMEOUT) == 6
-            except BaseException:
+            except Exception:  # noqa: BLE001 - the child has nobody else to tell
                 traceback.print_exc()
             finally:
                 os._exit(0 if sound else 1)

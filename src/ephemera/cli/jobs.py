@@ -99,7 +99,7 @@ def show(job: Id, as_json: Json = False) -> None:
             "id": found.id,
             "name": found.name,
             "state": found.state,
-            "outcome": f"{outcome.cause}: {outcome.message}" if outcome else "",
+            "outcome": str(outcome) if outcome else "",
             "created": _when(found.created_at),
             "ended": _when(found.ended_at),
             "took": _took(found),
@@ -107,7 +107,9 @@ def show(job: Id, as_json: Json = False) -> None:
     )
     for attempt in found.attempts():
         machine = attempt.machine_id or attempt.machine_name
-        say(f"attempt {attempt.number}: machine {machine} of app {attempt.app}, {attempt.stage}")
+        ended = f", {attempt.outcome}" if attempt.outcome else ""
+        where = f"machine {machine} of app {attempt.app}, {attempt.stage}"
+        say(f"attempt {attempt.number}: {where}{ended}")
     if outcome and outcome.remote_traceback:
         say(outcome.remote_traceback.rstrip())
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ephemera.cli.options import App, Json, NoTail
+from ephemera.cli.options import NO_APP_NAMED, App, Json, NoTail
 from ephemera.cli.screen import colours, say
 
 
 def logs(
-    app: App,
+    app: App = NO_APP_NAMED,
     machine: Annotated[
         str | None, typer.Option("--machine", "-m", metavar="ID", help="Only of this machine.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ephemera.cli.options import App, Json
+from ephemera.cli.options import NO_APP_NAMED, App, Json
 from ephemera.cli.screen import say, say_json, say_record, say_table
 
 group = typer.Typer(no_args_is_help=True, help="Machines: look at them, stop and start them.")
@@ -17,7 +17,7 @@ Id = Annotated[str, typer.Argument(metavar="MACHINE", help="The machine's id.")]
 
 @group.command("list")
 def list_(
-    app: App,
+    app: App = NO_APP_NAMED,
     everything: Annotated[
         bool, typer.Option("--all", help="Also those that are destroyed.")
     ] = False,
@@ -38,7 +38,7 @@ def list_(
 
 
 @group.command()
-def show(machine: Id, app: App, as_json: Json = False) -> None:
+def show(machine: Id, app: App = NO_APP_NAMED, as_json: Json = False) -> None:
     """Show a machine, and what happened to it."""
     from ephemera.client import Client
 
@@ -64,7 +64,7 @@ def show(machine: Id, app: App, as_json: Json = False) -> None:
 
 
 @group.command()
-def start(machine: Id, app: App) -> None:
+def start(machine: Id, app: App = NO_APP_NAMED) -> None:
     """Start a stopped machine."""
     from ephemera.client import Client
 
@@ -77,7 +77,7 @@ def start(machine: Id, app: App) -> None:
 @group.command()
 def stop(
     machine: Id,
-    app: App,
+    app: App = NO_APP_NAMED,
     timeout: Annotated[
         float | None,
         typer.Option(min=0, max=300, metavar="SECONDS", help="Kill it if it takes longer."),
@@ -95,7 +95,7 @@ def stop(
 @group.command()
 def destroy(
     machine: Id,
-    app: App,
+    app: App = NO_APP_NAMED,
     force: Annotated[bool, typer.Option("--force", help="Also if it is running.")] = False,
 ) -> None:
     """Destroy a machine. Its log is kept."""
@@ -110,7 +110,7 @@ def destroy(
 def exec(  # noqa: A001 - the API's verb, and the command's name
     machine: Id,
     command: Annotated[list[str], typer.Argument(help="The program and its arguments.")],
-    app: App,
+    app: App = NO_APP_NAMED,
     timeout: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="For how long.")] = 30,
 ) -> None:
     """Run a command in a running machine: `ephemera machine exec ID -- ls -l`.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ephemera.jobs.outcome import Cause, Outcome
     from ephemera.jobs.reaping import reap
     from ephemera.jobs.retention import Reaped
-    from ephemera.jobs.runtime import configure
+    from ephemera.jobs.runtime import configure, supervise
     from ephemera.jobs.serving import run_supervisor
     from ephemera.jobs.tasks import Command, Task, command, task
 
@@ -36,6 +36,7 @@ _HOMES = {
     "configure": "runtime",
     "reap": "reaping",
     "run_supervisor": "serving",
+    "supervise": "runtime",
     "task": "tasks",
 }
 
@@ -50,6 +51,7 @@ __all__ = [
     "configure",
     "reap",
     "run_supervisor",
+    "supervise",
     "task",
 ]
 

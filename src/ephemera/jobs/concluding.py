@@ -59,10 +59,8 @@ def _tell(attempt: AttemptRecord, outcome: Outcome) -> None:
     if outcome.ok:
         return
     _log.error(
-        "Error performing job\n%s: %s, exit code %s, machine %s; look with `ephemera jobs logs %s`",
-        outcome.cause,
-        outcome.message,
-        outcome.exit_code,
+        "Error performing job\n%s (machine %s); look with `ephemera jobs logs %s`",
+        outcome,
         attempt.machine_id,
         attempt.job_id,
     )

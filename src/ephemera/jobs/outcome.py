@@ -126,6 +126,10 @@ class Outcome:
         """Whether the job succeeded."""
         return self.cause is Cause.SUCCEEDED
 
+    def __str__(self) -> str:
+        """Say it in one line: the cause, and what it does not say itself."""
+        return self.cause if self.message == self.cause else f"{self.cause}: {self.message}"
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Outcome:
         """Return the outcome that `dataclasses.asdict` made `stored` from."""

@@ -149,6 +149,19 @@ os.register_at_fork(after_in_child=runtime.forget)
 atexit.register(runtime.close)
 
 
+def supervise() -> None:
+    """Have this process supervise jobs from now on, not only from its first job on.
+
+    For the start of a web application: jobs that were under way when it was killed go on at
+    once, and the first job it enqueues does not wait for imports. Does nothing where
+    `EPHEMERA_SUPERVISE` is 0. Repeating is safe.
+
+    Raises:
+        ConfigError: the job store cannot be opened.
+    """
+    runtime.supervise()
+
+
 def configure(
     *,
     store: Store | str | None = None,

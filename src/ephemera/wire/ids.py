@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -28,8 +29,12 @@ class UlidFactory:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._last = 0
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Forget who is making one: in a forked child that thread is not there any more."""
+        self._lock = threading.Lock()
 
     def __call__(self) -> str:
         """Return a new 26-character ULID. Safe to call from any thread."""
@@ -46,6 +51,7 @@ class UlidFactory:
 
 
 new_ulid = UlidFactory()
+os.register_at_fork(after_in_child=new_ulid.start_afresh)
 
 
 def new_machine_id() -> str:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,3 +136,43 @@ def test_opening_a_current_store_does_not_import_alembic(tmp_path: Path) -> None
         env=os.environ,
     )
     assert ran.stdout == "False\n", ran.stderr
+
+
+def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_a_store_it_can_use(
+    tmp_path: Path,
+) -> None:
+    store, stop = SqlStore(url_of(tmp_path)), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            store.add_job(job())
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        assert [_forked(lambda: _add_one(store, tmp_path)) for _ in range(10)] == [0] * 10
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+        store.close()
+
+
+def _add_one(store: SqlStore, folder: Path) -> None:
+    store.forget_connections()
+    SqlStore(url_of(folder)).add_job(job())
+
+
+def _forked(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except Exception:  # noqa: BLE001 - the child has nobody else to tell
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

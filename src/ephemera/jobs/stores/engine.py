@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ephemera.errors import ConfigError, StoreError
+from ephemera.jobs.stores.forking import gate
 
 #: How long a write waits for another process's write; those take milliseconds.
 _BUSY_TIMEOUT_MS = 10_000
@@ -43,6 +44,7 @@ def open_engine(url: str) -> Engine:
         _make_private(parsed.database)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
+        gate.guard(engine)
     return engine
 
 
