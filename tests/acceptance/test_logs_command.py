@@ -93,8 +93,12 @@ def test_an_unknown_app_is_an_error(shop: Shop) -> None:
     assert "Traceback" not in failed.stderr
 
 
-def test_no_app_at_all_is_a_wrong_call(ephemera: CommandLine) -> None:
-    assert "--app" in ephemera("logs", code=2).stderr
+def test_where_no_app_is_named_it_is_that_of_the_jobs(shop: Shop) -> None:
+    unnamed = CommandLine(shop.ephemera.home)
+    for variable in ("FLY_APP_NAME", "EPHEMERA_APP"):
+        unnamed.environment.pop(variable, None)
+    said = unnamed("logs", "-n", code=1).stderr
+    assert "app not found" in said
 
 
 def test_the_app_can_be_told_by_the_environment(shop: Shop) -> None:

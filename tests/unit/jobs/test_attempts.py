@@ -380,7 +380,7 @@ def test_the_lines_of_the_log_are_those_of_the_guide(caplog: pytest.LogCaptureFi
     world.attend()
     assert "Started machine: m1" in caplog.text
     assert "Error performing job" in caplog.text
-    assert "exit code 3, machine m1" in caplog.text
+    assert "failed: the command exited with code 3 (machine m1)" in caplog.text
     assert f"ephemera jobs logs {world.job.id}" in caplog.text
 
 
