@@ -1,9 +1,9 @@
 """Keeps SQLite out of the way of `fork`.
 
-A web server that forks its workers does so while a supervisor's thread may be writing. SQLite
-notes in memory which locks its process holds; a child forked in the middle of a transaction
-believes for ever that somebody in it holds them, and finds every database locked. So a fork waits
-until no connection is in use, and closes those that are open: the child starts with none.
+A web server that forks its workers does so while a supervisor's thread may be at the database.
+SQLite keeps its locks in memory, those between threads and a note of those on files: a child
+forked in the middle of anything finds them held for ever. So a fork waits until nobody is at a
+database, and closes the connections that are open: the child starts with none.
 """
 
 from __future__ import annotations
@@ -11,26 +11,40 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 
 class Gate:
-    """Lets connections be used by any number of threads, or one thread fork."""
+    """Lets any number of threads be at their databases, or one thread fork."""
 
     def __init__(self) -> None:
         self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self._inside = threading.local()
         self._open_again()
 
     def guard(self, engine: Engine) -> None:
-        """Have forks wait for this engine's connections."""
+        """Have the connections of this engine closed before a fork."""
         self._engines.add(engine)
-        event.listen(engine, "checkout", self._enter)
-        event.listen(engine, "checkin", self._leave)
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Keep forks waiting for as long as the block runs. May be nested."""
+        depth = getattr(self._inside, "depth", 0)
+        if depth == 0:
+            self._enter()
+        self._inside.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._inside.depth = depth
+            if depth == 0:
+                self._leave()
 
     def before_fork(self) -> None:
-        """Wait until no connection is in use, keep it so, and close those that are open."""
+        """Wait until nobody is inside, keep it so, and close the connections that are open."""
         self._idle.acquire()
         self._forks = True
         while self._in_use:
@@ -39,27 +53,27 @@ class Gate:
             engine.dispose()
 
     def after_fork_in_parent(self) -> None:
-        """Let connections be used again."""
+        """Let everybody in again."""
         self._forks = False
         self._idle.notify_all()
         self._idle.release()
 
     def after_fork_in_child(self) -> None:
-        """Let connections be used again: the threads that used them are not in the child."""
+        """Open: the threads that were inside or waiting are not in the child."""
         self._open_again()
 
     def _open_again(self) -> None:
-        self._idle = threading.Condition(threading.RLock())
+        self._idle = threading.Condition()
         self._in_use = 0
         self._forks = False
 
-    def _enter(self, *_: Any) -> None:
+    def _enter(self) -> None:
         with self._idle:
             while self._forks:  # or a busy store would never let anybody fork
                 self._idle.wait()
             self._in_use += 1
 
-    def _leave(self, *_: Any) -> None:
+    def _leave(self) -> None:
         with self._idle:
             self._in_use -= 1
             self._idle.notify_all()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from ephemera.jobs.states import (
 from ephemera.jobs.store import LOG_LINES_KEPT
 from ephemera.jobs.stores import codec, migrate
 from ephemera.jobs.stores.engine import READS_ONLY, open_engine
+from ephemera.jobs.stores.forking import gate
 from ephemera.jobs.stores.schema import attempts, identities, jobs, leases, log_lines
 from ephemera.wire.ids import new_ulid
 from ephemera.wire.models import LogEntry
@@ -55,7 +57,8 @@ class SqlStore:
         self._engine = open_engine(url)
         self._reader = self._engine.execution_options(**READS_ONLY)
         try:
-            migrate.upgrade(self._engine)
+            with gate.passed():
+                migrate.upgrade(self._engine)
             self._identity = self._read_or_draw_identity()
         except StoreError as error:
             raise ConfigError(
@@ -64,18 +67,29 @@ class SqlStore:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        with gate.passed():
+            self._engine.dispose()
 
     def forget_connections(self) -> None:
         """Drop connections that belong to the parent process, without closing them there."""
         self._engine.dispose(close=False)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with gate.passed(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with gate.passed(), self._reader.connect() as connection:
+            yield connection
 
     def identity(self) -> Identity:
         """Return what was drawn when the store was made."""
         return self._identity
 
     def _read_or_draw_identity(self) -> Identity:
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             row = connection.execute(select(identities)).first()
             if row is None:
                 drawn = Identity(new_ulid(), secrets.token_bytes(32))
@@ -87,7 +101,7 @@ class SqlStore:
 
     def add_job(self, job: JobRecord) -> None:
         """Write down a new job."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(insert(jobs), codec.job_row(job))
 
     def job(self, job_id: str) -> JobRecord | None:
@@ -110,13 +124,13 @@ class SqlStore:
 
     def claim(self, job: JobRecord, attempt: AttemptRecord) -> None:
         """Move a queued job to running and write down its attempt."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             _move_job(connection, job, JobEvent.CLAIM, attempts=attempt.number)
             connection.execute(insert(attempts), codec.attempt_row(attempt))
 
     def cancel(self, job_id: str, *, at: float) -> JobState | None:
         """Ask for the end of a job; see the protocol."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             found = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
             if found is None:
                 return None
@@ -132,7 +146,7 @@ class SqlStore:
 
     def retry(self, job: JobRecord) -> None:
         """Queue an ended job again."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             _move_job(
                 connection,
                 job,
@@ -176,19 +190,19 @@ class SqlStore:
 
     def move(self, attempt: AttemptRecord, event: StageEvent, **changes: Any) -> AttemptRecord:
         """Write an attempt's next stage."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             return _write_attempt(connection, attempt, after(attempt.stage, event), changes)
 
     def note(self, attempt: AttemptRecord, **changes: Any) -> AttemptRecord:
         """Write changes to an attempt's fields."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             return _write_attempt(connection, attempt, attempt.stage, changes)
 
     def finish(self, attempt: AttemptRecord, outcome: Outcome, *, at: float) -> AttemptRecord:
         """Write the outcome to the attempt and to its job."""
         ended: dict[str, Any] = {"outcome": outcome, "ended_at": at}
         stage = after(attempt.stage, StageEvent.DECIDED)
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             fresh = _write_attempt(connection, attempt, stage, ended)
             query = select(jobs).where(jobs.c.id == attempt.job_id)
             job = codec.read_job(connection.execute(query).mappings().one())
@@ -198,7 +212,7 @@ class SqlStore:
     def note_report(self, attempt_id: str, report: Report | None, *, at: float) -> bool:
         """Keep a report, or that the runner lives."""
         this = (attempts.c.id == attempt_id) & attempts.c.stage.in_(UNDECIDED)
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             spoke = connection.execute(update(attempts).where(this).values(spoke_at=at))
             if report is not None:
                 first = update(attempts).where(this, attempts.c.report.is_(None))
@@ -213,7 +227,7 @@ class SqlStore:
             {"attempt_id": attempt_id, "number": number, "entry": line.model_dump()}
             for number, line in enumerate(lines[-LOG_LINES_KEPT:])
         ]
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(delete(log_lines).where(log_lines.c.attempt_id == attempt_id))
             if rows:
                 connection.execute(insert(log_lines), rows)
@@ -231,14 +245,14 @@ class SqlStore:
         free = or_(leases.c.holder == holder, leases.c.expires_at <= now)
         fields = {"holder": holder, "url": url, "expires_at": now + ttl}
         renewed = update(leases).where(leases.c.id == _LEASE_ID, free).values(**fields)
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             if connection.execute(renewed).rowcount == 1:
                 return True
         return self._first_lease(fields)
 
     def _first_lease(self, fields: dict[str, Any]) -> bool:
         try:
-            with self._engine.begin() as connection:
+            with self._writing() as connection:
                 connection.execute(insert(leases), {"id": _LEASE_ID, **fields})
         except IntegrityError:
             return False  # there is one, and it is another holder's
@@ -246,7 +260,7 @@ class SqlStore:
 
     def release_lease(self, holder: str) -> None:
         """End the lease where it is this holder's."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             ours = update(leases).where(leases.c.holder == holder)
             connection.execute(ours.values(expires_at=0.0))
 
@@ -256,7 +270,7 @@ class SqlStore:
         return SupervisorLease(**found[0]) if found else None
 
     def _read(self, query: Executable) -> Sequence[RowMapping]:
-        with self._reader.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(query).mappings().all()
 
 
