@@ -97,12 +97,6 @@ def find_platform(folder: Path) -> Endpoint | None:
     return endpoint if endpoint and _answers(endpoint) else None
 
 
-def _addresses(folder: Path) -> tuple[str, ...]:
-    killed = read_endpoint(folder)
-    before = (urlsplit(killed.url).netloc,) if killed else ()
-    return (*before, DEFAULT_LISTEN, _ANY_PORT)
-
-
 def _answers(endpoint: Endpoint) -> bool:
     """Return whether a platform of ours answers there, not some other program."""
     place = urlsplit(endpoint.url)
@@ -126,6 +120,7 @@ def _start(folder: Path, listen: str, driver: str | None) -> str:
     command += ["--listen", listen, "--ready-fd", str(said)]
     command += ["--driver", driver] if driver else []
     try:
+        _log(folder).touch(mode=0o600)
         with _log(folder).open("ab") as log:
             process = subprocess.Popen(
                 command,

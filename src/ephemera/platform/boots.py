@@ -48,6 +48,7 @@ def environment(
         "FLY_REGION": machine.region,
         "PRIMARY_REGION": machine.region,
         "FLY_PRIVATE_IP": LOOPBACK,
+        "FLY_PUBLIC_IP": LOOPBACK,
         "FLY_PROCESS_GROUP": metadata.get("fly_process_group", "app"),
         "FLY_VM_MEMORY_MB": str(guest["memory_mb"]),
     }

@@ -67,8 +67,11 @@ def _append(folder: str, lines: bytes) -> None:
         file = os.open(segment_path(folder, newest), flags, 0o600)
         try:
             _write_all(file, lines)
+            is_full = os.fstat(file).st_size >= SEGMENT_BYTES
         finally:
             os.close(file)
+    if is_full:
+        rotate(folder)
 
 
 def _write_all(file: int, lines: bytes) -> None:
@@ -79,11 +82,13 @@ def _write_all(file: int, lines: bytes) -> None:
 
 def rotate(folder: str) -> None:
     """Begin a new segment where the newest is full, and drop the oldest beyond those kept."""
-    present = segments(folder)
-    if not present or os.path.getsize(segment_path(folder, present[-1])) < SEGMENT_BYTES:
-        return
     with _locked(folder, fcntl.LOCK_EX):
-        fresh = os.open(segment_path(folder, present[-1] + 1), os.O_CREAT | os.O_CLOEXEC, 0o600)
+        present = segments(folder)
+        newest = present[-1] if present else 0
+        # looked at under the lock: somebody else may have been first
+        if not present or os.path.getsize(segment_path(folder, newest)) < SEGMENT_BYTES:
+            return
+        fresh = os.open(segment_path(folder, newest + 1), os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.close(fresh)
         for number in present[: -SEGMENTS_KEPT + 1]:
             os.unlink(segment_path(folder, number))

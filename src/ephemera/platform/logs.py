@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from typing import Any, NamedTuple
 
 from ephemera.platform import logfile
 from ephemera.wire.models import LogEntry
+
+_log = logging.getLogger(__name__)
 
 #: How many lines one page holds at most, and how many a stream without a token begins with.
 PAGE_LINES = 500
@@ -96,7 +99,10 @@ class Logs:
             "level": level,
             "message": message,
         }
-        logfile.append(self.folder(app_id), json.dumps(line).encode() + b"\n")
+        try:
+            logfile.append(self.folder(app_id), json.dumps(line).encode() + b"\n")
+        except OSError:  # a full disk costs a line of the log, not what the line is about
+            _log.exception("machine %s: a line of the log is lost: %s", machine_id, message)
         self.appended(app_id)
 
     def appended(self, app_id: str) -> None:
@@ -106,9 +112,8 @@ class Logs:
                 reader.set_result(None)
 
     def end(self, app_id: str) -> Cursor:
-        """Return the place after the last line, beginning a new segment where one is full."""
+        """Return the place after the last line."""
         folder = self.folder(app_id)
-        logfile.rotate(folder)
         newest = (logfile.segments(folder) or [1])[-1]
         path = Path(logfile.segment_path(folder, newest))
         return Cursor(newest, path.stat().st_size if path.exists() else 0)
@@ -138,7 +143,10 @@ class Logs:
     async def more(
         self, app_id: str, begin: Cursor, wanted: Wanted, *, timeout: float
     ) -> tuple[list[LogEntry], Cursor]:
-        """Return a page as `page` does, held until there is a line or `timeout` seconds passed."""
+        """Return a page as `page` does, held until there is a line or `timeout` seconds passed.
+
+        An empty page means that there is no more, however many lines of others were passed over.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while True:
@@ -146,13 +154,13 @@ class Logs:
             woken = loop.create_future()
             self._readers[app_id].add(woken)
             lines, end = self.page(app_id, begin, wanted)
+            at_the_end = begin == end
             left = 0.0 if self._closed else deadline - loop.time()
-            if not lines and left > 0:
-                at_the_end = begin == end
+            if not lines and (left > 0 or not at_the_end):
                 await asyncio.wait([woken], timeout=left if at_the_end else 0)
             self._readers[app_id].discard(woken)
             begin = end
-            if lines or left <= 0 or self._closed:
+            if lines or (left <= 0 and at_the_end):
                 return lines, begin
 
     def release(self) -> None:

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from signal import SIGKILL
-from typing import Any
+from typing import Any, TypeVar
 
-from ephemera.errors import DriverError
+from ephemera.errors import BootFailed, DriverError, ImageUnavailable, Unsupported
 from ephemera.platform import configs, happenings, refusals, restart
 from ephemera.platform.drivers.base import BootSpec, Driver, Executed, Exit
 from ephemera.platform.ledger import Ledger
@@ -39,8 +40,13 @@ from ephemera.wire.models import MachineConfig
 
 _log = logging.getLogger(__name__)
 
-#: How long to wait before asking again, when the driver could not say how a boot ended.
+#: How long to wait before asking a driver again that had no answer: at first, and at most.
 _DRIVER_RETRY_S = 1.0
+_DRIVER_RETRY_MAX_S = 30.0
+#: With these a driver says that nothing of the boot is left. With any other it does not know.
+_FAILED_BOOTS = (Unsupported, ImageUnavailable, BootFailed)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,8 @@ class Owner:
             return previous
         if previous not in (State.STOPPED, State.FAILED):
             raise refusals.cannot_start(previous)
-        self._say("Starting machine")
         self._start(Event.START, [happenings.start_asked(self.record.id, self._now())])
+        self._say("Starting machine")
         return previous
 
     def ask_stop(self, signum: int, timeout: float) -> None:
@@ -109,8 +115,9 @@ class Owner:
         state = self.record.state
         if state in (State.STOPPED, State.FAILED):
             return
-        if state is State.STOPPING:
-            self.ledger.write(**self._ending(signum, timeout))
+        if state is State.STOPPING:  # told again: it never gets more time than it had
+            sooner = min(self.record.stop_by or math.inf, self._now() + timeout)
+            self.ledger.write(stop_signal=int(signum), stop_by=sooner)
         elif state in (State.STARTING, State.STARTED, State.RESTARTING):
             asked = [happenings.stop_asked(self.record.id, self._now())]
             self.ledger.move(Event.STOP, asked, **self._ending(signum, timeout))
@@ -188,6 +195,10 @@ class Owner:
 
     # the beginning, and the beginning again
 
+    def begin_soon(self) -> None:
+        """Begin when the caller has been answered."""
+        self._spawn(self.ledger.note(self.begin))
+
     def begin(self) -> None:
         """Go on from `created`: start it, or let it rest where it is not to be launched."""
         if self.record.state is not State.CREATED:
@@ -235,36 +246,38 @@ class Owner:
 
     def _seen_boot_failed(self, error: DriverError) -> None:
         failed = happenings.start_failed(self.record.id, self._now(), error)
-        self._say(f"Machine failed to start: {error.message}", level="error")
         if self.record.state is State.STARTING:
             self.ledger.move(Event.BOOT_FAILED, [failed])
             self._destroy_if_wanted()
         else:
             self._ended([failed])
+        self._say(f"Machine failed to start: {error.message}", level="error")
 
     def _seen_exit(self, end: Exit) -> None:
         self._cancel_timers()
-        if end.oom_killed:
-            self._say("Process appears to have been OOM killed!", level="error")
-        if self.record.state is not State.STARTED:
-            again = self.record.state is State.RESTARTING or self.record.launch
-            self._say_exited(end, again=again)
-            self._ended([self._exit_event(end, requested=True, again=again)])
+        if self.record.state is State.STARTED:
+            self._exited_by_itself(end)
             return
-        now, before = self._now(), self.record.restarts
+        replaced = self.record.state is State.REPLACING and self.record.launch
+        again = self.record.state is State.RESTARTING or replaced
+        self._ended([self._exit_event(end, requested=True, again=again)])
+        self._say_exited(end, again=again)
+
+    def _exited_by_itself(self, end: Exit) -> None:
+        now, before = self._now(), restart.recent(self.record.restarts, self._now())
         decision = restart.decide(self.config.restart, end.exit_code, before, now)
         happened = [self._exit_event(end, requested=False, again=decision.again)]
-        self._say_exited(end, again=decision.again)
         if decision.again:
             happened.append(happenings.restarting(self.record.id, now))
-            restarts = [*restart.recent(before, now), now]
+            restarts = [*before, now]
             self._start(Event.EXITED_AGAIN, happened, pause=decision.pause, restarts=restarts)
-            return
+        else:
+            self.ledger.move(Event.EXITED, happened, handle="")
+            self._destroy_if_wanted()
+        self._say_exited(end, again=decision.again)
         if decision.exhausted:
-            count = len(restart.recent(before, now))
-            self._say(f"machine has reached its max restart count of {count}", level="error")
-        self.ledger.move(Event.EXITED, happened, handle="")
-        self._destroy_if_wanted()
+            said = f"machine has reached its max restart count of {len(before)}"
+            self._say(said, level="error")
 
     def _ended(self, happened: Sequence[EventRecord] = ()) -> None:
         """Go on after the end of a program that somebody wanted to end."""
@@ -301,42 +314,58 @@ class Owner:
         self._spawn(self._boot_and_watch())
 
     async def _boot_and_watch(self) -> None:
-        driver = self._around.driver
         try:
-            handle = await driver.start(self._around.boot_spec(self.record), self._hear)
-        except DriverError as caught:
+            handle = await self._until_known(self._boot_once)
+        except _FAILED_BOOTS as caught:
             error = caught
             await self.ledger.note(lambda: self._seen_boot_failed(error))
             return
         await self.ledger.note(lambda: self._seen_booted(handle))
         await self._watch()
 
+    async def _boot_once(self) -> str:
+        return await self._around.driver.start(self._around.boot_spec(self.record), self._hear)
+
     async def _watch(self) -> None:
-        while True:
-            try:
-                end = await self._around.driver.wait(self.record.handle)
-            except DriverError:
-                # Not knowing is no proof of death: ask until there is an answer.
-                _log.exception("machine %s: the driver cannot say whether it runs", self.record.id)
-                await asyncio.sleep(_DRIVER_RETRY_S)
-            else:
-                break
+        handle = self.record.handle
+        end = await self._until_known(lambda: self._around.driver.wait(handle))
         await self.ledger.note(lambda: self._seen_exit(end))
 
     async def _end_unknown_boot(self) -> None:
         """End a boot of which the server that asked for it never heard back."""
-        await self._around.driver.destroy(self.record.id)
+        await self._until_known(lambda: self._around.driver.destroy(self.record.id))
         killed = Exit(-1, error="the server was killed while the machine was starting")
         open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
         happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
         await self.ledger.note(lambda: self._ended(happened))
 
     async def _destroy(self) -> None:
-        await self._around.driver.destroy(self.record.id)
+        await self._until_known(lambda: self._around.driver.destroy(self.record.id))
         await self.ledger.note(self._seen_gone)
 
+    async def _until_known(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask the driver until it has an answer: not knowing is no proof of anything.
+
+        Raises:
+            Unsupported, ImageUnavailable, BootFailed: that is an answer.
+        """
+        pause = _DRIVER_RETRY_S
+        while True:
+            try:
+                return await ask()
+            except _FAILED_BOOTS:
+                raise
+            except (DriverError, OSError) as error:
+                self._say(f"the driver cannot say, asking again: {error}", level="error")
+                _log.error("machine %s: the driver failed", self.record.id, exc_info=error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _DRIVER_RETRY_MAX_S)
+
     def _seen_gone(self) -> None:
-        self.ledger.move(Event.GONE, [happenings.destroyed(self.record.id, self._now())])
+        # Its files, which may be a megabyte, are of no use to anybody any more.
+        config = {name: value for name, value in self.record.config.items() if name != "files"}
+        gone = [happenings.destroyed(self.record.id, self._now())]
+        self.ledger.move(Event.GONE, gone, config=config)
         self._around.forget(self.record)
 
     def _end_program(self) -> None:
@@ -377,6 +406,8 @@ class Owner:
         )
 
     def _say_exited(self, end: Exit, *, again: bool) -> None:
+        if end.oom_killed:
+            self._say("Process appears to have been OOM killed!", level="error")
         what = f"exited with exit code {end.exit_code}"
         if end.signal > 0:
             what += f" ({signal_name(end.signal)})"

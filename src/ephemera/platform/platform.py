@@ -28,6 +28,10 @@ from ephemera.wire.models import MachineConfig
 DEFAULT_REGION = "local"
 _APP_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MACHINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+#: How long a destroyed machine is remembered. Looked at when a server starts.
+_DESTROYED_KEPT_S = 7 * 24 * 3600.0
+#: The longest name of an organisation or network that the store has room for.
+_ORG_CHARS_MAX, _NETWORK_CHARS_MAX = 63, 255
 #: How long a forced deletion of an app waits for its machines to be gone.
 _DELETE_WAIT_S = 30.0
 
@@ -60,6 +64,7 @@ class Platform:
         Raises:
             DriverError: the driver cannot run here.
         """
+        self._store.forget_machines(self._clock() - _DESTROYED_KEPT_S)
         for app in self._store.apps():
             self._add(app)
         for record in self._store.live_machines():
@@ -107,6 +112,10 @@ class Platform:
         """
         if not _APP_NAME.fullmatch(name):
             raise refusals.app_name_invalid()
+        if len(org_slug) > _ORG_CHARS_MAX or len(network) > _NETWORK_CHARS_MAX:
+            raise refusals.invalid(
+                f"org_slug has at most {_ORG_CHARS_MAX} characters, network {_NETWORK_CHARS_MAX}"
+            )
         app = AppRecord(new_app_id(), name, org_slug, network, self._clock())
         try:
             self._store.add_app(app)
@@ -177,7 +186,7 @@ class Platform:
         if lease:
             self.leases.remember(lease)
         owner = self._owners[record.id] = Owner(record, self._around, happened)
-        asyncio.get_running_loop().call_soon(owner.begin)
+        owner.begin_soon()
         return owner, lease
 
     def _new_record(

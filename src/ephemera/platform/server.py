@@ -15,6 +15,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -118,6 +119,7 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
         DriverError: the driver cannot run on this computer.
     """
     make_home(home)
+    _allow_many_descriptors()
     with (
         _refused_as_config_error(home),
         locked(home),
@@ -125,6 +127,13 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(home, listener, driver_name, ready))
+
+
+def _allow_many_descriptors() -> None:
+    """Take all that this process may have: each machine that runs holds one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

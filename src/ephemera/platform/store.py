@@ -47,6 +47,7 @@ class Store:
         self._engine: Engine = create_engine(
             f"sqlite:///{path}",
             poolclass=StaticPool,
+            hide_parameters=True,  # environments are among them, and errors are logged
             connect_args={"check_same_thread": False},
         )
         event.listen(self._engine, "connect", _prepare_sqlite)
@@ -157,6 +158,17 @@ class Store:
                 raise Stale(f"machine {old.id} is not any more at generation {old.generation}")
             _add_events(connection, happened)
         return fresh
+
+    def forget_machines(self, before: float) -> None:
+        """Delete machines that were destroyed before a time, with their events."""
+        gone = (schema.machines.c.state == State.DESTROYED) & (
+            schema.machines.c.updated_at < before
+        )
+        ids = select(schema.machines.c.id).where(gone)
+        with self._engine.begin() as connection:
+            for table in (schema.events, schema.leases):
+                connection.execute(delete(table).where(table.c.machine_id.in_(ids)))
+            connection.execute(delete(schema.machines).where(gone))
 
     # events
 

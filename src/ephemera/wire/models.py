@@ -255,12 +255,6 @@ class StartResult(Wire):
     new_host: str = ""
 
 
-class Ok(Wire):
-    """The answer of the calls that only say that they were done."""
-
-    ok: bool = True
-
-
 class LogEntry(Wire):
     """One line of an app's log stream."""
 

@@ -99,6 +99,18 @@ def test_a_reader_that_waited_in_vain_gets_an_empty_page(tmp_path: Path) -> None
     assert asyncio.run(logs.more("app", START, ANY, timeout=0)) == ([], START)
 
 
+def test_an_empty_page_means_the_end_however_many_lines_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ephemera.platform.logs.SCAN_LINES", 10)
+    logs = _logs(tmp_path)
+    for machine in ["m2"] * 35 + ["m1"]:
+        logs.say("app", machine, "local", machine)
+    lines, end = asyncio.run(logs.more("app", START, Wanted("m1"), timeout=0))
+    assert [line.message for line in lines] == ["m1"]
+    assert asyncio.run(logs.more("app", end, Wanted("m1"), timeout=0)) == ([], end)
+
+
 def test_release_sends_readers_away(tmp_path: Path) -> None:
     logs = _logs(tmp_path)
 
@@ -119,7 +131,6 @@ def test_rotation_loses_no_line_and_keeps_so_many_segments(
     logs = _logs(tmp_path)
     for number in range(50):
         logs.say("app", "m1", "local", str(number))
-        logs.end("app")
     folder = logs.folder("app")
     assert len(logfile.segments(folder)) == 3
     lines, _ = logs.page("app", START, ANY)

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from ephemera.errors import DriverError
+from ephemera.platform import logfile, machine
 from ephemera.platform.logs import Wanted
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
@@ -335,5 +337,92 @@ def test_a_signal_that_has_no_name_ends_a_machine_like_any_other(play: Play) -> 
         lines, _ = world.platform.logs.tail(world.app().id, Wanted())
         expected = "machine exited with exit code 168 (signal 40), not restarting"
         assert lines[-1].message == expected
+
+    play(scene)
+
+
+def test_a_stop_that_is_repeated_gives_no_more_time(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("ignore-term")
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 100)
+        first = owner.record.stop_by
+        world.now += 50
+        owner.ask_stop(signal.SIGTERM, 100)
+        assert owner.record.stop_by == first
+        owner.ask_stop(signal.SIGTERM, 0.01)
+        await reach(owner, State.STOPPED)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("method", ["start", "wait", "destroy"])
+@pytest.mark.parametrize("error", [DriverError("no monitor"), OSError(24, "too many files")])
+def test_a_driver_that_does_not_know_is_asked_again(
+    play: Play, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+) -> None:
+    monkeypatch.setattr(machine, "_DRIVER_RETRY_S", 0.01)
+
+    async def scene(world: World) -> None:
+        asked, failures = getattr(world.driver, method), [error, error]
+
+        async def fail_twice(*args: object, **kwargs: object) -> object:
+            if failures:
+                raise failures.pop()
+            return await asked(*args, **kwargs)
+
+        monkeypatch.setattr(world.driver, method, fail_twice)
+        owner = world.create("exit", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        owner.ask_destroy(force=False)
+        await reach(owner, State.DESTROYED)
+        assert failures == []
+        assert happened(owner).count("exit/stopped") == 1
+
+    play(scene)
+
+
+def test_a_log_that_cannot_be_written_costs_its_line_alone(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    async def scene(world: World) -> None:
+        monkeypatch.setattr(logfile, "append", no_room)
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+
+    play(scene)
+
+
+def test_a_destroyed_machine_is_remembered_without_its_files(play: Play) -> None:
+    async def scene(world: World) -> None:
+        files = [{"guest_path": "/a", "raw_value": "YQ=="}]
+        owner = world.create("exit", files=files, restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        assert owner.record.config["files"] == files
+        owner.ask_destroy(force=False)
+        await reach(owner, State.DESTROYED)
+        assert "files" not in world.again(owner).record.config
+
+    play(scene)
+
+
+def test_a_machine_destroyed_long_ago_is_forgotten(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        owner.ask_destroy(force=False)
+        await reach(owner, State.DESTROYED)
+        world.now += 6 * 24 * 3600
+        await world.reopen()
+        assert world.again(owner).record.state is State.DESTROYED
+        world.now += 2 * 24 * 3600
+        await world.reopen()
+        with pytest.raises(Refusal, match="machine not found"):
+            world.again(owner)
 
     play(scene)

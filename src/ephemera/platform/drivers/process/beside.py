@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from ephemera.platform.drivers.process import program
 from ephemera.platform.drivers.process.frames import Message
@@ -97,7 +98,8 @@ class Command:
 
     def kill(self) -> None:
         """Kill it, and everything in its process group. Only until it is reaped."""
-        os.killpg(self.pid, signal.SIGKILL)
+        with suppress(PermissionError):  # it became another user's: its own end is waited for
+            os.killpg(self.pid, signal.SIGKILL)
 
     def answer(self, status: int) -> Message:
         """Close what is open and return the answer, for a command that was reaped."""

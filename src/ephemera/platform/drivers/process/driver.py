@@ -126,7 +126,10 @@ class ProcessDriver:
         if answer.get("late"):
             say("warning", "the machine's monitor was killed; what it left behind was ended")
         if spec.boot > 1:
-            await asyncio.to_thread(_clear_earlier, boot.folder)
+            try:
+                await asyncio.to_thread(_clear_earlier, boot.folder)
+            except OSError as error:  # they go when the machine does
+                say("warning", f"what earlier boots left cannot be removed yet: {error}")
         return handle
 
     async def wait(self, handle: str) -> Exit:
@@ -355,6 +358,12 @@ def _remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except PermissionError:
-        for place, _, _ in os.walk(folder):
-            Path(place).chmod(0o700)
+        _make_readable(folder)
         shutil.rmtree(folder)
+
+
+def _make_readable(folder: Path) -> None:
+    folder.chmod(0o700)  # before looking inside
+    for one in folder.iterdir():
+        if one.is_dir() and not one.is_symlink():
+            _make_readable(one)

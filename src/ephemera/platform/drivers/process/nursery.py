@@ -69,7 +69,10 @@ class Nursery:
         Raises:
             DriverError: there is no zygote, and none can be started.
         """
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise DriverError(f"no monitor can be had: {error.strerror}") from error
         try:
             with theirs:
                 await self._send(theirs)

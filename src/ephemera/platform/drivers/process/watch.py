@@ -172,12 +172,14 @@ class Watch:
     def _send_signal(self, signum: int, *, everyone: bool) -> None:
         if self._exit is not None:
             return
-        if not everyone:
-            os.kill(self._program, signum)
-        elif kernel.LINUX:
-            ending.send_signal(kernel.descendants(os.getpid()), signum)
-        else:
-            os.killpg(self._program, signum)
+        # a program that became another user's is not ours to signal: its own end is waited for
+        with suppress(ProcessLookupError, PermissionError):
+            if not everyone:
+                os.kill(self._program, signum)
+            elif kernel.LINUX:
+                ending.send_signal(kernel.descendants(os.getpid()), signum)
+            else:
+                os.killpg(self._program, signum)
 
     def _start_command(self, peer: Peer, message: Message) -> None:
         argv = guest_files.relocate(message["command"], self._where)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ephemera.platform.drivers.process import driver
+
+
+def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may look anywhere, so the refusal that anybody else meets is played."""
+    folder = tmp_path / "machine"
+    deepest = folder / "a" / "b"
+    deepest.mkdir(parents=True)
+    (deepest / "file").touch()
+    (folder / "link").symlink_to(tmp_path)
+    for one in (deepest, deepest.parent):
+        one.chmod(0)
+    remove, refusals = shutil.rmtree, [PermissionError()]
+
+    def refuse_once(path: Path) -> None:
+        if refusals:
+            raise refusals.pop()
+        modes = [one.stat().st_mode & 0o777 for one in (folder, deepest.parent, deepest)]
+        assert modes == [0o700] * 3
+        remove(path)
+
+    before = tmp_path.stat().st_mode
+    monkeypatch.setattr(shutil, "rmtree", refuse_once)
+    driver._remove(folder)
+    assert not folder.exists()
+    assert tmp_path.stat().st_mode == before
