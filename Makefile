@@ -28,7 +28,7 @@ LOCK := uv pip compile --quiet --generate-hashes --universal --no-emit-index-url
 
 .PHONY: help
 help: ## List these words
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 .PHONY: setup
 setup: $(READY) ## Make the virtual environment, once and when the lock changed
@@ -44,6 +44,14 @@ demo: $(READY) ## The main job, end to end, on this computer
 .PHONY: test
 test: $(READY) ## All tests but the slow fault tests
 	@$(PYTEST) -m 'not faults' $(ARGS)
+
+.PHONY: test-newest
+test-newest: ## The tests that need no platform, on the newest supported Python
+	@scripts/test_newest.sh 3.13 .venv-newest
+
+.PHONY: test-wheel
+test-wheel: $(READY) ## The demo, from the wheel installed by itself
+	@scripts/test_wheel.sh $(RUN)/python
 
 .PHONY: faults
 faults: $(READY) ## The tests that kill processes between any two steps
@@ -89,5 +97,5 @@ lock: ## Resolve the dependencies anew (needs uv)
 
 .PHONY: clean
 clean: ## Remove everything that can be made again
-	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-newest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

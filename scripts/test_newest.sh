@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs the tests that need no running platform on the newest Python that is supported.
+#
+#   scripts/test_newest.sh VERSION FOLDER
+set -euo pipefail
+
+version=$1
+folder=$2
+
+find_python() {
+    local candidate
+    for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version"*/bin/python; do
+        if "$candidate" -c '' >/dev/null 2>&1; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+if ! python=$(find_python); then
+    echo "SKIPPED: the tests on Python $version, which is not on this computer"
+    exit 0
+fi
+if [[ ! -e "$folder/ready" || requirements/dev.lock -nt "$folder/ready" ]]; then
+    PYTHON=$python scripts/setup.sh "$folder" requirements/dev.lock
+    touch "$folder/ready"
+fi
+"$folder/bin/python" -m pytest --quiet tests/unit tests/contract/test_drivers.py tests/contract/test_job_stores.py tests/integration/test_scripts.py
