@@ -126,6 +126,18 @@ class TestOneProcess:
             job.result(TIMEOUT)
         assert not job.cancel()
 
+    def test_a_cancelled_program_gets_one_signal_and_time_to_end(self) -> None:
+        script = """
+            trap 'echo told; told=1' TERM; echo up; until [ $told ]; do sleep 0.05; done
+            for i in $(seq 50); do sleep 0.05; done; exit 5
+        """
+        job = command(["sh", "-c", script]).enqueue()
+        eventually(lambda: "up" in [line.message for line in job.logs()])
+        assert job.cancel()
+        assert job.wait(TIMEOUT).cause is Cause.CANCELLED
+        assert [line.message for line in job.logs()].count("told") == 1
+        eventually(lambda: job.attempts()[-1].stage is Stage.KEPT)
+
     def test_a_failed_job_is_retried_on_another_machine(self) -> None:
         job = job_tasks.boom.enqueue("no")
         first = job.wait(TIMEOUT) and job.machine_id

@@ -77,9 +77,7 @@ async def _watch_to_the_end(
         if must_pull(context, attempt, job.work):
             puller = asyncio.create_task(pull_reports(context, attempt, job.work))
             stack.push_async_callback(_cancelled, puller)
-        while attempt.stage is Stage.WATCHED:
-            attempt = await watch(context, attempt, job, nudged)
-    return attempt
+        return await watch(context, attempt, job, nudged)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 
+from ephemera.errors import ConfigError
 from ephemera.jobs.supervisor import FINISH_S, Supervisor
 
 _log = logging.getLogger("ephemera.jobs")
@@ -31,6 +32,11 @@ class Background:
     def holder(self) -> str:
         """The name under which the supervisor holds the lease."""
         return self._supervisor.holder
+
+    @property
+    def hindrance(self) -> ConfigError | None:
+        """What keeps the supervisor from its work now."""
+        return self._supervisor.hindrance.error
 
     def nudge(self) -> None:
         """Make the supervisor look into the store at once. Safe from any thread."""

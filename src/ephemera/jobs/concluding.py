@@ -6,9 +6,9 @@ import logging
 
 from ephemera.errors import EphemeraError
 from ephemera.jobs.context import Context
+from ephemera.jobs.logtail import LogTail
 from ephemera.jobs.outcome import Ending, Outcome, decide
 from ephemera.jobs.records import AttemptRecord, JobRecord
-from ephemera.jobs.store import LOG_LINES_KEPT
 from ephemera.wire.models import LogEntry
 
 _log = logging.getLogger("ephemera.jobs")
@@ -43,16 +43,14 @@ async def _save_logs(context: Context, attempt: AttemptRecord) -> None:
 
 async def read_log(context: Context, attempt: AttemptRecord) -> list[LogEntry]:
     """Return the newest lines of the attempt's machine, oldest first."""
-    lines: list[LogEntry] = []
-    token = None
-    while True:
-        page = await context.client.logs.page(
-            attempt.app, next_token=token, machine=attempt.machine_id
+    tail = LogTail()
+    while not tail.complete:
+        tail.add(
+            await context.client.logs.page(
+                attempt.app, next_token=tail.next_token, machine=attempt.machine_id
+            )
         )
-        lines = [*lines, *page.entries][-LOG_LINES_KEPT:]
-        if not page.entries or page.next_token in ("", token):
-            return lines
-        token = page.next_token
+    return tail.lines
 
 
 def _tell(attempt: AttemptRecord, outcome: Outcome) -> None:

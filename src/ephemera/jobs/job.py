@@ -17,6 +17,7 @@ from typing import Any
 from ephemera.errors import ConfigError
 from ephemera.jobs.arguments import check_arguments
 from ephemera.jobs.failures import failure
+from ephemera.jobs.logtail import LogTail
 from ephemera.jobs.options import Options
 from ephemera.jobs.outcome import Outcome
 from ephemera.jobs.records import AttemptRecord, JobRecord, TaskRef, Work
@@ -123,6 +124,8 @@ class Job:
         Raises:
             TimeoutError: the time is over and the job is not. Nothing happened to it, and
                 waiting again is safe.
+            ConfigError: this process should give it a machine, and its settings lead to no API.
+                The job stays queued for another supervisor, up to its `start_timeout`.
         """
         runtime.supervise()
         ended = threading.Event()
@@ -131,6 +134,7 @@ class Job:
                 outcome = self.refresh().outcome
                 if outcome is not None:
                     return outcome
+                runtime.check()
                 ended.wait(pause)
         raise self._not_over(timeout)
 
@@ -143,6 +147,7 @@ class Job:
                 outcome = self.refresh().outcome
                 if outcome is not None:
                     return outcome
+                runtime.check()
                 try:
                     await asyncio.wait_for(ended.wait(), pause)
                 except TimeoutError:
@@ -155,6 +160,7 @@ class Job:
         Raises:
             JobFailed, JobTimedOut, JobCancelled, OutOfMemory, MachineLost: it did not succeed.
             TimeoutError: the time is over and the job is not.
+            ConfigError: as for `wait`.
         """
         return self._value(self.wait(timeout))
 
@@ -269,12 +275,12 @@ def _looks(timeout: float | None) -> Iterator[float]:
 def _live_log(attempt: AttemptRecord) -> Sequence[LogEntry]:
     from ephemera.client import Client
 
-    lines: list[LogEntry] = []
-    token = None
+    tail = LogTail()
     with Client() as client:
-        while True:
-            page = client.logs.page(attempt.app, next_token=token, machine=attempt.machine_id)
-            lines += page.entries
-            if not page.entries or page.next_token in ("", token):
-                return lines
-            token = page.next_token
+        while not tail.complete:
+            tail.add(
+                client.logs.page(
+                    attempt.app, next_token=tail.next_token, machine=attempt.machine_id
+                )
+            )
+    return tail.lines

@@ -21,6 +21,7 @@ from ephemera.errors import (
     NotFound,
     RateLimited,
     ServerFault,
+    Unreachable,
 )
 from ephemera.jobs.context import Context
 from ephemera.jobs.machine import ATTEMPT_KEY, config_of
@@ -44,37 +45,93 @@ async def make(
 ) -> AttemptRecord:
     """Give an intended attempt its machine, and return the attempt.
 
+    However long it takes, nothing is given up while a machine may exist that we do not know of.
+
     Args:
         fresh: Nobody can have asked for its machine yet.
     """
+    search = _Search(context, attempt, unsure=not fresh)
+    deadline = attempt.created_at + job.work.start_timeout_s
+    trouble: EphemeraError | None = None
     pause = _PAUSE_S
     while True:
         try:
-            return await _try(context, attempt, job, fresh=fresh)
-        except _PASSING as error:
-            deadline = attempt.created_at + job.work.start_timeout_s
-            if context.clock.now() + pause >= deadline:
+            machine = await search.found()
+            if machine is None and job.cancel_requested_at is not None:
+                outcome = Outcome(Cause.CANCELLED, "cancelled before it had a machine")
+                return _finish(context, attempt, outcome)
+            if machine is None and trouble is not None and context.clock.now() >= deadline:
+                return _give_up(context, attempt, trouble)
+            return _made(context, attempt, machine or await search.created(job))
+        except (ApiError, ConfigError, NoAnswer) as error:
+            late = context.clock.now() + pause >= deadline
+            if not search.unsure and (late or not isinstance(error, _PASSING)):
                 return _give_up(context, attempt, error)
+            trouble = error
             _log.warning("Cannot start a machine for job %s yet: %s", job.id, error)
-        except (ApiError, ConfigError) as error:
-            return _give_up(context, attempt, error)
-        fresh = False
         await context.clock.sleep(pause)
         pause = min(pause * 2, _PAUSE_MAX_S)
         job = context.store.job(job.id) or job  # it may have been cancelled
 
 
-async def _try(
-    context: Context, attempt: AttemptRecord, job: JobRecord, *, fresh: bool
-) -> AttemptRecord:
-    machine = None if fresh else await find_machine(context, attempt)
-    if machine is None:
-        if job.cancel_requested_at is not None:
-            outcome = Outcome(Cause.CANCELLED, "cancelled before it had a machine")
-            return _finish(context, attempt, outcome)
-        machine = await _create(context, attempt, job)
-    _log.info("Started machine: %s", machine.id)
-    return context.store.move(attempt, StageEvent.MADE, machine_id=machine.id)
+class _Search:
+    """What is known of the machine of one attempt.
+
+    Args:
+        unsure: Whether one may exist that we do not know of.
+    """
+
+    def __init__(self, context: Context, attempt: AttemptRecord, *, unsure: bool) -> None:
+        self._context = context
+        self._attempt = attempt
+        self.unsure = unsure
+
+    async def found(self) -> Machine | None:
+        """Return the machine where there is one, looking for it if need be."""
+        if not self.unsure:
+            return None
+        machine = await find_machine(self._context, self._attempt)
+        self.unsure = machine is not None
+        return machine
+
+    async def created(self, job: JobRecord) -> Machine:
+        """Return a new machine, or the one that has its name already."""
+        async with self._context.making:
+            try:
+                return await self._ask(job)
+            except Conflict:
+                machine = await self.found()
+                if machine is None:
+                    raise
+                return machine
+            except NotFound:
+                if not self._context.makes_apps:
+                    raise
+                await _make_app(self._context, self._attempt.app)
+                return await self._ask(job)
+
+    async def _ask(self, job: JobRecord) -> Machine:
+        context, attempt = self._context, self._attempt
+        patience_s = context.settings.report_patience_s
+        config = config_of(job.work, attempt, context.store.identity(), patience_s=patience_s)
+        self.unsure = True
+        try:
+            return await context.client.machines.create(
+                attempt.app,
+                config=config,
+                name=attempt.machine_name,
+                region=job.work.region or None,
+            )
+        except (ApiError, ConfigError, NoAnswer) as error:
+            self.unsure = not _is_never_applied(error)
+            raise
+
+
+def _is_never_applied(error: EphemeraError) -> bool:
+    """Return whether a request that ended so made no machine, and none was there before it."""
+    if isinstance(error, NoAnswer):
+        return isinstance(error, Unreachable)
+    return not isinstance(error, (ServerFault, Conflict))
 
 
 async def find_machine(context: Context, attempt: AttemptRecord) -> Machine | None:
@@ -91,39 +148,16 @@ async def find_machine(context: Context, attempt: AttemptRecord) -> Machine | No
     return next(ours, None)
 
 
-async def _create(context: Context, attempt: AttemptRecord, job: JobRecord) -> Machine:
-    async with context.making:
-        try:
-            return await _ask(context, attempt, job)
-        except Conflict:
-            found = await find_machine(context, attempt)
-            if found is None:
-                raise
-            return found
-        except NotFound:
-            if not context.makes_apps:
-                raise
-            await _make_app(context, attempt.app)
-            return await _ask(context, attempt, job)
-
-
-async def _ask(context: Context, attempt: AttemptRecord, job: JobRecord) -> Machine:
-    config = config_of(
-        job.work,
-        attempt,
-        context.store.identity(),
-        patience_s=context.settings.report_patience_s,
-    )
-    return await context.client.machines.create(
-        attempt.app, config=config, name=attempt.machine_name, region=job.work.region or None
-    )
-
-
 async def _make_app(context: Context, app: str) -> None:
     try:
         await context.client.apps.create(app)
     except (Conflict, Invalid):
         await context.client.apps.get(app)  # somebody was first, or this raises why not
+
+
+def _made(context: Context, attempt: AttemptRecord, machine: Machine) -> AttemptRecord:
+    _log.info("Started machine: %s", machine.id)
+    return context.store.move(attempt, StageEvent.MADE, machine_id=machine.id)
 
 
 def _give_up(context: Context, attempt: AttemptRecord, error: EphemeraError) -> AttemptRecord:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ephemera.jobs.outcome import Asked, Ending, Outcome, Report
 from ephemera.jobs.states import JobState, Stage
+from ephemera.wire.ids import new_ulid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,20 @@ class AttemptRecord:
     #: What the runner said; the last report is kept, the first one of its kind wins.
     spoke_at: float | None = None
     report: Report | None = None
+
+
+def new_attempt(job: JobRecord, *, now: float) -> AttemptRecord:
+    """Return the next attempt of a job, with a name for its machine and no place to report to."""
+    id_ = new_ulid()
+    return AttemptRecord(
+        id=id_,
+        job_id=job.id,
+        number=job.attempts + 1,
+        app=job.work.app,
+        machine_name=f"job-{id_.lower()}",
+        report_url="",
+        created_at=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)

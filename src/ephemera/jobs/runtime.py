@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ephemera.errors import ConfigError
 from ephemera.home import home, make_home
 from ephemera.jobs import settings as settings_module
 from ephemera.jobs.endings import Endings
@@ -87,6 +88,16 @@ class Runtime:
         """Have this process's supervisor run, if it may."""
         if self.settings().supervise:
             self._supervise()
+
+    def check(self) -> None:
+        """Find out whether this process's supervisor can work, as far as is known.
+
+        Raises:
+            ConfigError: its settings lead to no API.
+        """
+        error = self._background.hindrance if self._background else None
+        if error is not None:
+            raise ConfigError(error.message, hint=error.hint) from error
 
     def _supervise(self) -> Background:
         from ephemera.jobs.background import Background

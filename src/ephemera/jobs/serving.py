@@ -17,4 +17,7 @@ async def run_supervisor(stop: asyncio.Event) -> None:
     Raises:
         ConfigError: the store cannot be opened, or the API's address or token is wrong.
     """
-    await Supervisor(runtime.store(), runtime.settings(), ended=runtime.endings.ended).run(stop)
+    supervisor = Supervisor(
+        runtime.store(), runtime.settings(), ended=runtime.endings.ended, patient=False
+    )
+    await supervisor.run(stop)

@@ -97,7 +97,11 @@ class Store(Protocol):
         ...
 
     def cancelling(self) -> list[str]:
-        """Return the ids of undecided attempts whose job somebody wants to end."""
+        """Return the ids of undecided attempts of cancelled jobs that nobody has noticed.
+
+        An attempt whose machine is being stopped already (`asked`) is none of them, whatever
+        for: there is no news in its cancellation.
+        """
         ...
 
     def in_stage(self, stage: Stage) -> list[AttemptRecord]:

@@ -19,28 +19,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from ephemera.client import AsyncClient
-from ephemera.errors import EphemeraError, Stale
+from ephemera.errors import ConfigError, EphemeraError, Stale
 from ephemera.jobs.attempts import attend
 from ephemera.jobs.clock import Clock, SystemClock
 from ephemera.jobs.context import Context
-from ephemera.jobs.records import AttemptRecord, JobRecord
+from ephemera.jobs.hindrance import Hindrance
+from ephemera.jobs.holders import is_dead, new_holder
+from ephemera.jobs.records import JobRecord, new_attempt
 from ephemera.jobs.reports import listening, report_app
 from ephemera.jobs.retention import trim
 from ephemera.jobs.settings import Settings
 from ephemera.jobs.states import Stage
 from ephemera.jobs.store import Store
-from ephemera.wire.ids import new_ulid
 
 _log = logging.getLogger("ephemera.jobs")
 
@@ -72,6 +70,7 @@ class Supervisor:
     Args:
         open_client: Makes the client it talks to the Machines API with.
         ended: Called, on the supervisor's thread, with the id of each job that ends.
+        patient: Whether to go on where the settings lead to no API; see `hindrance`.
     """
 
     def __init__(
@@ -82,13 +81,17 @@ class Supervisor:
         open_client: Callable[[], AsyncClient] = AsyncClient,
         clock: Clock | None = None,
         ended: Callable[[str], None] = lambda _: None,
+        patient: bool = True,
     ) -> None:
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.holder = new_holder()
         self._store = store
         self._settings = settings
         self._open_client = open_client
         self._clock: Clock = clock or SystemClock()
         self._ended = ended
+        self._patient = patient
+        #: What keeps it from its work.
+        self.hindrance = Hindrance()
         self._nudged = asyncio.Event()
         self._attending: dict[str, _Attendance] = {}
         self._context: Context | None = None
@@ -101,7 +104,11 @@ class Supervisor:
         self._nudged.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Supervise until `stop` is set. Jobs under way go on and are found again."""
+        """Supervise until `stop` is set. Jobs under way go on and are found again.
+
+        Raises:
+            ConfigError: the settings lead to no API, and it is not patient.
+        """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._store.release_lease, self.holder)
             try:
@@ -115,7 +122,9 @@ class Supervisor:
 
     async def _turn_or_log(self, stack: contextlib.AsyncExitStack) -> None:
         try:
-            await self._turn(stack)
+            await self._turn_or_step_back(stack)
+        except ConfigError:
+            raise  # it is not patient
         except Exception:  # noqa: BLE001 - it outlives a full disk, a locked database
             if not _program_ends():
                 _log.exception("The supervisor met an error and goes on")
@@ -130,6 +139,23 @@ class Supervisor:
             self._hold_lease()
         self._survey(self._context)
 
+    async def _turn_or_step_back(self, stack: contextlib.AsyncExitStack) -> None:
+        try:
+            await self._turn(stack)
+        except ConfigError as error:
+            self._step_back()
+            if not self._patient:
+                raise
+            self.hindrance.met(error, self._clock.now())
+            self.hindrance.end_overdue(self._store, self._clock.now(), self._ended)
+        else:
+            self.hindrance.over()
+
+    def _step_back(self) -> None:
+        """Let another supervisor try, which may have better settings."""
+        self._store.release_lease(self.holder)
+        self._renew_at = 0.0
+
     def _hold_lease(self) -> bool:
         now = self._clock.now()
         if now < self._renew_at:
@@ -143,7 +169,7 @@ class Supervisor:
     def _release_dead(self) -> None:
         """Do not wait for the end of a lease whose holder was killed on this computer."""
         lease = self._store.lease()
-        if lease is not None and lease.expires_at > self._clock.now() and _is_dead(lease.holder):
+        if lease is not None and lease.expires_at > self._clock.now() and is_dead(lease.holder):
             self._store.release_lease(lease.holder)
 
     def _last_url(self) -> str:
@@ -152,25 +178,25 @@ class Supervisor:
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> Context:
         """Make what an active supervisor needs. It stays until the end, active or not."""
-        client = await stack.enter_async_context(self._open_client())
+        async with contextlib.AsyncExitStack() as opening:
+            client = await opening.enter_async_context(self._open_client())
+            app = report_app(self._store, self._clock, self.nudge)
+            # machines of an earlier supervisor still report to its port
+            port = urlsplit(self._last_url()).port or 0
+            url = await opening.enter_async_context(listening(app, port=port))
+            stack.push_async_callback(opening.pop_all().aclose)
         mode = self._settings.report
-        pushed = mode == "push" or (mode == "auto" and client.local)
-        app = report_app(self._store, self._clock, self.nudge)
-        # machines of an earlier supervisor still report to its port
-        port = urlsplit(self._last_url()).port or 0
-        url = await stack.enter_async_context(listening(app, port=port))
-        self._context = Context(
+        return Context(
             store=self._store,
             client=client,
             clock=self._clock,
             settings=self._settings,
             listener_url=url,
-            pushes=pushed,
+            pushes=mode == "push" or (mode == "auto" and client.local),
             makes_apps=client.local,
             ended=self._ended,
             making=asyncio.Semaphore(_MAKING_MAX),
         )
-        return self._context
 
     def _survey(self, context: Context) -> None:
         for job in self._store.queued(limit=_CLAIMS_MAX):
@@ -183,23 +209,16 @@ class Supervisor:
         self._trim_now_and_then(context)
 
     def _claim(self, context: Context, job: JobRecord) -> None:
-        attempt_id = new_ulid()
-        report_url = f"{context.listener_url}/reports/{self._store.identity().id}/{attempt_id}"
-        attempt = AttemptRecord(
-            id=attempt_id,
-            job_id=job.id,
-            number=job.attempts + 1,
-            app=job.work.app,
-            machine_name=f"job-{attempt_id.lower()}",
-            report_url=report_url if context.pushes else "",
-            created_at=self._clock.now(),
-        )
+        attempt = new_attempt(job, now=self._clock.now())
+        if context.pushes:
+            report_url = f"{context.listener_url}/reports/{self._store.identity().id}/{attempt.id}"
+            attempt = replace(attempt, report_url=report_url)
         try:
             self._store.claim(job, attempt)
         except Stale:
             _log.debug("Job %s was claimed or cancelled by somebody else", job.id)
             return
-        self._attend(context, attempt_id, fresh=True)
+        self._attend(context, attempt.id, fresh=True)
 
     def _attend(self, context: Context, attempt_id: str, *, fresh: bool) -> None:
         if attempt_id in self._attending:
@@ -271,21 +290,3 @@ def _program_ends() -> bool:
     A supervisor in a daemon thread meets errors then that mean nothing.
     """
     return not threading.main_thread().is_alive()
-
-
-def _is_dead(holder: str) -> bool:
-    """Return whether a holder was a process of this computer that does not exist any more.
-
-    Where the number was given to another process since, or the holder lives in a container that
-    hides it, the answer is wrong, which the guarded writes of the store make harmless.
-    """
-    host, pid, _ = holder.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -127,11 +127,17 @@ class Interrupts:
         #: Empty, `stop` or `deadline`: the first one counts.
         self.kind = ""
         self._listening = True
+        self._deadline_signals = False
         signal.signal(signal.SIGTERM, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        if not self._listening:
+        """End the task, once: a second signal must not break off how it ends itself.
+
+        The deadline's own is the exception: a task may have gone on in spite of the first.
+        """
+        if not self._listening or (self.kind and not self._deadline_signals):
             return
+        self._deadline_signals = False
         self.kind = self.kind or "stop"
         raise SystemExit(128 + signal.SIGTERM)
 
@@ -140,6 +146,7 @@ class Interrupts:
         self.kind = self.kind or "deadline"
         main = threading.main_thread().ident
         if main is not None:
+            self._deadline_signals = True
             signal.pthread_kill(main, signal.SIGTERM)
 
     def ignore(self) -> None:
@@ -324,18 +331,27 @@ def find_task(module: str, qualname: str, file: str) -> Callable[..., object]:
 
 
 def perform(payload: dict[str, Any], interrupts: Interrupts) -> dict[str, object]:
-    """Call the task and return the last report: its result, its error, or its exit."""
+    """Call the task and return the last report: its result, its error, or its exit.
+
+    From the end of the task on, signals are ignored: one of them would cost us the report.
+    """
     try:
-        task = import_task(**payload["task"])
-        value = task(*payload["args"], **payload["kwargs"])
-        if hasattr(value, "__await__"):
-            value = _run_to_its_end(value)
-        report = _report_of_result(value)
+        report = _report_of_result(_call(payload, interrupts))
     except SystemExit as left:
+        interrupts.ignore()  # a signal may have come just before `_call` could do this
         report = _report_of_exit(left)
     except BaseException as error:  # noqa: BLE001 - whatever the task raises is reported
         report = _report_of_error(error)
     return {**report, "interrupted": interrupts.kind if report["kind"] != "result" else ""}
+
+
+def _call(payload: dict[str, Any], interrupts: Interrupts) -> object:
+    try:
+        task = import_task(**payload["task"])
+        value = task(*payload["args"], **payload["kwargs"])
+        return _run_to_its_end(value) if hasattr(value, "__await__") else value
+    finally:
+        interrupts.ignore()
 
 
 def _run_to_its_end(awaitable: object) -> object:
@@ -401,7 +417,6 @@ def run(payload_path: str) -> int:
     companion = Companion(reporter, interrupts, payload["timeout_s"])
     companion.start()
     last = perform(payload, interrupts)
-    interrupts.ignore()
     companion.task_is_over()
     sys.stdout.flush()
     reporter.deliver("2-last", last, patience_s=payload["patience_s"])

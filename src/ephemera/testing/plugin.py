@@ -17,7 +17,7 @@ from ephemera.home import Endpoint
 from ephemera.testing.serving import serving
 
 #: What would lead the tests' jobs and clients to another place than the fixture's.
-_LEADS_ELSEWHERE = (
+LEADS_ELSEWHERE = (
     "EPHEMERA_APP",
     "EPHEMERA_STORE",
     "EPHEMERA_SUPERVISE",
@@ -45,7 +45,7 @@ def ephemera_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endp
 
     home = tmp_path_factory.mktemp("ephemera")
     with serving(home) as server, pytest.MonkeyPatch.context() as patch:
-        for name in _LEADS_ELSEWHERE:
+        for name in LEADS_ELSEWHERE:
             patch.delenv(name, raising=False)
         patch.setenv("EPHEMERA_HOME", str(home))
         patch.setenv("EPHEMERA_URL", server.endpoint.url)

@@ -203,6 +203,8 @@ def a_running_job_is_marked_for_cancelling(store: Store) -> None:
     assert store.cancel(job.id, at=6.0) is JobState.RUNNING
     assert _stored_job(store, job.id).cancel_requested_at == 5.0
     assert store.cancelling() == [attempt.id]
+    store.note(attempt, asked=Asked.CANCEL, asked_at=6.5)
+    assert store.cancelling() == [], "its supervisor has taken notice"
     other, _ = _ended(store)
     assert store.cancel(other.id, at=7.0) is JobState.ENDED
     assert store.cancel(new_ulid(), at=7.0) is None

@@ -38,8 +38,11 @@ class FakeApi:
     create_errors: list[Exception] = field(default_factory=list[Exception])
     applied: bool = False
     destroy_errors: list[Exception] = field(default_factory=list[Exception])
+    list_errors: list[Exception] = field(default_factory=list[Exception])
     starts: bool = True
     obeys_stop: bool = True
+    #: Seconds from each request to stop until the program has ended.
+    stops_in_s: float = 0.0
     shows_exit_event: bool = True
     apps: set[str] = field(default_factory=lambda: {"jobs"})
     machines: dict[str, Machine] = field(default_factory=dict[str, Machine])
@@ -117,6 +120,8 @@ class FakeApi:
         self, app: str, *, include_deleted: bool = False, metadata: Mapping[str, str]
     ) -> list[Machine]:
         self.calls.append("list")
+        if self.list_errors:
+            raise self.list_errors.pop(0)
         return [
             one
             for one in self.machines.values()
@@ -145,8 +150,13 @@ class FakeApi:
     async def _stop(self, app: str, machine_id: str) -> None:
         self.calls.append("stop")
         self._find(machine_id)
-        if self.obeys_stop:
-            how = {"exit_code": 143, "signal": 15, "requested_stop": True}
+        if not self.obeys_stop:
+            return
+        how = {"exit_code": 143, "signal": 15, "requested_stop": True}
+        if self.stops_in_s:
+            self.runs_for_s = self.clock.now() + self.stops_in_s - self.began[machine_id]
+            self.exit = how
+        else:
             self.ends(self.machines[machine_id], **how)
 
     async def _destroy(self, app: str, machine_id: str, *, force: bool) -> None:

@@ -18,6 +18,7 @@ from ephemera.errors import (
     ServerFault,
     Unauthorized,
     Unreachable,
+    WrongState,
 )
 from ephemera.jobs.attempts import attend
 from ephemera.jobs.context import Context
@@ -26,7 +27,7 @@ from ephemera.jobs.outcome import Cause, Report
 from ephemera.jobs.records import AttemptRecord, JobRecord, TaskRef, Work
 from ephemera.jobs.retention import Reaped, destroy_orphans, trim
 from ephemera.jobs.settings import Settings
-from ephemera.jobs.states import JobState, Stage
+from ephemera.jobs.states import JobState, Stage, StageEvent
 from ephemera.jobs.stores.memory import MemoryStore
 from ephemera.jobs.tokens import attempt_token
 from ephemera.wire.ids import new_ulid
@@ -236,6 +237,38 @@ def test_a_taken_name_is_the_machine_of_an_earlier_try() -> None:
     assert world.attempt.machine_id == machine.id
 
 
+@pytest.mark.parametrize("error", [ServerFault("oops", status=500), NoAnswer("lost")])
+def test_a_machine_that_may_live_is_looked_for_however_long_that_takes(
+    error: EphemeraError,
+) -> None:
+    world = World(replace(COMMAND, timeout_s=10_000))
+    world.machine()
+    world.api.clock.advance(1000)
+    world.api.list_errors = [error, error]
+    assert cause(world.attend(fresh=False)) is Cause.SUCCEEDED
+    assert "create" not in world.api.calls
+
+
+@pytest.mark.parametrize("unheard", [Unreachable("nobody listens"), RateLimited("slow down")])
+def test_a_machine_whose_answer_was_lost_is_not_given_up_while_nobody_can_look(
+    unheard: EphemeraError,
+) -> None:
+    world = World(replace(COMMAND, timeout_s=10_000))
+    world.api.create_errors, world.api.applied = [NoAnswer("lost")], True
+    world.api.list_errors = [unheard] * 20
+    assert cause(world.attend()) is Cause.SUCCEEDED
+    assert world.api.calls.count("create") == 1
+
+
+def test_a_fault_that_does_not_pass_ends_the_job_once_no_machine_was_found() -> None:
+    world = World()
+    world.api.create_errors = [ServerFault("oops", status=500)] * 100
+    assert cause(world.attend()) is Cause.BOOT_FAILED
+    assert world.api.calls[-1] == "list"
+    assert world.job.outcome is not None
+    assert "oops" in world.job.outcome.message
+
+
 def test_a_missing_app_is_made_on_an_embedded_platform() -> None:
     world = World()
     world.api.apps = set()
@@ -265,6 +298,82 @@ def test_a_machine_that_never_starts_is_given_up() -> None:
     begin = world.api.clock.now()
     assert cause(world.attend()) is Cause.TIMED_OUT
     assert 30 <= world.api.clock.now() - begin < 32
+
+
+def made_long_ago() -> World:
+    """Return a world whose supervisor died when it had a machine, longer ago than it may start."""
+    world = World()
+    machine = world.machine()
+    world.store.move(world.attempt, StageEvent.MADE, machine_id=machine.id)
+    world.api.clock.advance(31)
+    return world
+
+
+def test_a_machine_that_started_while_nobody_watched_is_not_late() -> None:
+    world = made_long_ago()
+    world.api.runs_for_s = 60
+    assert cause(world.attend(fresh=False)) is Cause.SUCCEEDED
+    assert "stop" not in world.api.calls
+
+
+def test_a_machine_that_ended_while_nobody_watched_is_not_late() -> None:
+    world = made_long_ago()
+    world.api.ends(world.api.machines["m1"])
+    assert cause(world.attend(fresh=False)) is Cause.SUCCEEDED
+    assert "stop" not in world.api.calls
+
+
+def test_a_program_that_failed_while_nobody_watched_did_not_time_out() -> None:
+    world = made_long_ago()
+    world.store.note(world.attempt, started_at=world.api.clock.now())
+    world.api.clock.advance(1000)
+    world.api.ends(world.api.machines["m1"], exit_code=3)
+    assert cause(world.attend(fresh=False)) is Cause.FAILED
+
+
+def test_a_machine_that_did_not_start_while_nobody_watched_is_late() -> None:
+    world = made_long_ago()
+    world.api.machines["m1"].state = "starting"
+    world.api.machines["m1"].events = []
+    assert cause(world.attend(fresh=False)) is Cause.TIMED_OUT
+
+
+def test_a_cancelled_program_that_is_slow_to_end_is_left_to_it() -> None:
+    world = World()
+    world.api.runs_for_s, world.api.stops_in_s = 10_000, 9
+    nudged = asyncio.Event()
+    wait = world.context.client.machines.wait
+
+    async def wait_a_second(*args: Any, **kwargs: Any) -> None:
+        world.store.cancel(world.job.id, at=1.0)
+        nudged.set()  # as a survey does every second
+        await wait(*args, **{**kwargs, "timeout": 1.0})
+
+    client: Any = world.context.client
+    client.machines.wait = wait_a_second
+    asyncio.run(attend(world.context, world.attempt_id, fresh=True, nudged=nudged))
+    assert cause(world.job) is Cause.CANCELLED
+    assert world.attempt.stage is Stage.KEPT
+    assert world.api.calls.count("stop") == 1
+
+
+def test_a_machine_that_cannot_be_stopped_yet_is_asked_again() -> None:
+    world = World()
+    world.api.runs_for_s = 10_000
+    stop, refusals = world.context.client.machines.stop, [WrongState("starting", status=412)]
+
+    async def refuses_first(*args: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await stop(*args)
+
+    client: Any = world.context.client
+    client.machines.stop = refuses_first
+    world.api.meanwhile = lambda: world.store.cancel(world.job.id, at=1.0)
+    begin = world.api.clock.now()
+    assert cause(world.attend()) is Cause.CANCELLED
+    assert world.api.clock.now() - begin < 100
+    assert world.attempt.stage is Stage.KEPT
 
 
 def test_a_machine_that_does_not_stop_is_destroyed() -> None:

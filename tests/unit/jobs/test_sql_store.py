@@ -6,12 +6,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from ephemera.errors import ConfigError
 from ephemera.jobs.records import JobRecord, Work
@@ -52,6 +54,22 @@ def test_a_store_is_read_by_whoever_opens_it_later(tmp_path: Path) -> None:
     assert second.job(record.id) == record
     assert second.identity() == first.identity()
     second.close()
+
+
+def test_a_file_that_is_no_database_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "jobs.db").write_bytes(b"not a database " * 1000)
+    with pytest.raises(ConfigError, match=r"jobs\.db cannot be used: file is not a database"):
+        SqlStore(url_of(tmp_path))
+
+
+def test_what_jobs_are_given_is_in_no_message_of_the_database(tmp_path: Path) -> None:
+    store = SqlStore(url_of(tmp_path))
+    record = replace(job(), work=Work("jobs", "host", command=("true",), env={"KEY": "secret"}))
+    store.add_job(record)
+    with pytest.raises(IntegrityError) as caught:
+        store.add_job(record)
+    assert "secret" not in str(caught.value)
+    store.close()
 
 
 def test_two_stores_have_two_identities(tmp_path: Path) -> None:

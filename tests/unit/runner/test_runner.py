@@ -21,7 +21,7 @@ from ephemera.runner import runner
 SOURCE = Path(runner.__file__)
 
 TASKS = """
-import os, sys, time
+import os, signal, sys, time
 
 def add(a, b=2):
     print("adding")
@@ -56,6 +56,27 @@ def stubborn():
             time.sleep(60)
         except SystemExit:
             return "done anyway"
+
+def interrupted_twice():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("tidied up", flush=True)
+
+def goes_on():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except SystemExit:
+        time.sleep(60)
+
+class Hit(Exception):
+    def __str__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "hit"
+
+def hit_when_reported():
+    raise Hit
 
 def paths():
     return [sys.path[0], os.getcwd(), "runner" in sys.modules]
@@ -255,6 +276,29 @@ def test_sigterm_lets_the_task_tidy_up(machine: Machine, listener: Listener) -> 
     assert (process.returncode, out) == (143, "tidied up\n")
     last = listener.heard[-1]
     assert (last["kind"], last["interrupted"]) == ("exit", "stop")
+
+
+def test_a_second_sigterm_does_not_break_off_the_tidying_up(
+    machine: Machine, listener: Listener
+) -> None:
+    ran = machine.run("interrupted_twice")
+    assert (ran.returncode, ran.stdout) == (143, "tidied up\n")
+    assert (listener.heard[-1]["kind"], listener.heard[-1]["interrupted"]) == ("exit", "stop")
+
+
+def test_a_task_that_goes_on_after_sigterm_is_ended_at_its_deadline(
+    machine: Machine, listener: Listener
+) -> None:
+    assert machine.run("goes_on", timeout_s=0.5).returncode == 143
+    assert (listener.heard[-1]["kind"], listener.heard[-1]["interrupted"]) == ("exit", "stop")
+
+
+def test_a_sigterm_after_the_end_of_the_task_costs_no_report(
+    machine: Machine, listener: Listener
+) -> None:
+    machine.run("hit_when_reported")
+    last = listener.heard[-1]
+    assert (last["kind"], last["type"], last["message"]) == ("error", "Hit", "hit")
 
 
 def test_a_result_in_spite_of_sigterm_is_a_result(machine: Machine, listener: Listener) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from ephemera.errors import ConfigError, StoreError
 from ephemera.jobs.stores.forking import gate
@@ -33,7 +33,8 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed)
+        # arguments and environments of jobs are parameters, and must reach no log
+        engine = create_engine(parsed, hide_parameters=True)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"the job store's URL cannot be used: {error}",
@@ -49,12 +50,17 @@ def open_engine(url: str) -> Engine:
 
 
 def _name_the_store(context: ExceptionContext) -> None:
-    """Turn what the database cannot do now into an error of ours, in this one place."""
-    if isinstance(context.sqlalchemy_exception, OperationalError):
+    """Turn what the database cannot do into an error of ours, in this one place.
+
+    A row that exists already (`IntegrityError`) is an answer, which the store reads itself.
+    """
+    error = context.sqlalchemy_exception
+    if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
         where = context.engine.url.render_as_string(hide_password=True) if context.engine else ""
         said = f"the job store {where} cannot be used: {context.original_exception}"
         raise StoreError(
-            said, hint="see that it has room, and that nothing holds it; then try again"
+            said,
+            hint="see that it is a job store, has room, and that nothing holds it; then try again",
         ) from context.original_exception
 
 

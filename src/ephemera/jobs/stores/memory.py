@@ -128,12 +128,14 @@ class MemoryStore:
             return sorted(one.id for one in self._attempts.values() if one.stage in UNDER_WAY)
 
     def cancelling(self) -> list[str]:
-        """Return the ids of undecided attempts whose job somebody wants to end."""
+        """Return the attempts of cancelled jobs that nobody has taken notice of."""
         with self._lock:
             return sorted(
                 one.id
                 for one in self._attempts.values()
-                if one.stage in UNDECIDED and self._jobs[one.job_id].cancel_requested_at is not None
+                if one.stage in UNDECIDED
+                and one.asked is None
+                and self._jobs[one.job_id].cancel_requested_at is not None
             )
 
     def in_stage(self, stage: Stage) -> list[AttemptRecord]:

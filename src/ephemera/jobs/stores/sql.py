@@ -62,7 +62,8 @@ class SqlStore:
             self._identity = self._read_or_draw_identity()
         except StoreError as error:
             raise ConfigError(
-                error.message, hint="set EPHEMERA_STORE, or make its folder writable"
+                error.message,
+                hint="set EPHEMERA_STORE to a job store, in a folder that can be written to",
             ) from error
 
     def close(self) -> None:
@@ -174,11 +175,12 @@ class SqlStore:
         return [row["id"] for row in self._read(query.order_by(attempts.c.id))]
 
     def cancelling(self) -> list[str]:
-        """Return the ids of undecided attempts whose job somebody wants to end."""
+        """Return the attempts of cancelled jobs that nobody has taken notice of."""
         query = (
             select(attempts.c.id)
             .join(jobs, jobs.c.id == attempts.c.job_id)
-            .where(attempts.c.stage.in_(UNDECIDED), jobs.c.cancel_requested_at.is_not(None))
+            .where(attempts.c.stage.in_(UNDECIDED), attempts.c.asked.is_(None))
+            .where(jobs.c.cancel_requested_at.is_not(None))
             .order_by(attempts.c.id)
         )
         return [row["id"] for row in self._read(query)]

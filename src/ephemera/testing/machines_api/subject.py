@@ -158,7 +158,8 @@ class Contract:
     """What every part of the suite inherits. The fixture `machines_api` is the caller's."""
 
     @pytest.fixture(scope="class")
-    def http(self, machines_api: Subject) -> Iterator[httpx2.Client]:
+    @classmethod
+    def http(cls, machines_api: Subject) -> Iterator[httpx2.Client]:
         """The connection that the tests of a class share."""
         with machines_api.connect() as http:
             yield http
