@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ephemera import __version__
+from ephemera.errors import DriverError
 from ephemera.platform import refusals, tokens
 from ephemera.platform.platform import Platform
 from ephemera.platform.refusals import Refusal
@@ -99,6 +100,8 @@ def _failure(error: Exception, request_id: str) -> Response:
     if isinstance(error, OperationalError):
         body = {"error": f"unavailable: the platform's database cannot be used: {error.orig}"}
         return JSONResponse(body, 503)
+    if isinstance(error, DriverError):
+        return JSONResponse({"error": f"unavailable: the driver has no answer: {error}"}, 503)
     return JSONResponse({"error": f"internal error, request {request_id}: see the log"}, 500)
 
 

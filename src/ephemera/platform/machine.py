@@ -264,7 +264,8 @@ class Owner:
         self._say_exited(end, again=again)
 
     def _exited_by_itself(self, end: Exit) -> None:
-        now, before = self._now(), restart.recent(self.record.restarts, self._now())
+        now = self._now()
+        before = restart.recent(self.record.restarts, now)
         decision = restart.decide(self.config.restart, end.exit_code, before, now)
         happened = [self._exit_event(end, requested=False, again=decision.again)]
         if decision.again:
@@ -387,13 +388,14 @@ class Owner:
         self._spawn(self._signal(SIGKILL, everyone=True))
 
     async def _signal(self, signum: int, *, everyone: bool) -> None:
-        await self._around.driver.signal(self.record.handle, signum, everyone=everyone)
+        driver, handle = self._around.driver, self.record.handle
+        await self._until_known(lambda: driver.signal(handle, signum, everyone=everyone))
 
     def _destroy_if_wanted(self) -> None:
         if self.record.config.get("auto_destroy"):
             self._spawn(self.ledger.note(lambda: self.ask_destroy(force=True, source="flyd")))
 
-    # what is said
+    # what is written down and said
 
     def _ending(self, signum: int, timeout: float) -> dict[str, Any]:
         return {"stop_signal": int(signum), "stop_by": self._now() + timeout}

@@ -356,6 +356,29 @@ def test_a_stop_that_is_repeated_gives_no_more_time(play: Play) -> None:
     play(scene)
 
 
+def test_a_signal_that_did_not_reach_the_driver_is_sent_again(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_DRIVER_RETRY_S", 0.01)
+
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        send, failures = world.driver.signal, [DriverError("no monitor")]
+
+        async def fail_once(handle: str, signum: int, *, everyone: bool = False) -> None:
+            if failures:
+                raise failures.pop()
+            await send(handle, signum, everyone=everyone)
+
+        monkeypatch.setattr(world.driver, "signal", fail_once)
+        owner.ask_stop(signal.SIGTERM, 100)
+        await reach(owner, State.STOPPED)
+        assert [signum for _, signum, _ in world.driver.signals] == [signal.SIGTERM]
+
+    play(scene)
+
+
 @pytest.mark.parametrize("method", ["start", "wait", "destroy"])
 @pytest.mark.parametrize("error", [DriverError("no monitor"), OSError(24, "too many files")])
 def test_a_driver_that_does_not_know_is_asked_again(
