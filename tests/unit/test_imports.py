@@ -17,11 +17,12 @@ ROOT = Path(ephemera.__file__).parent
 PACKAGE = ROOT.name
 
 #: Anybody may import these.
-LEAVES = {"", "errors", "home"}
+LEAVES = {"", "errors", "home", "migrating"}
 #: What each part may import besides itself and the leaves. The deepest name counts.
 MAY_IMPORT = {
     "errors": set(),
     "home": set(),
+    "migrating": set(),
     "wire": set(),
     "runner": set(),
     "client": {"wire"},

@@ -115,7 +115,7 @@ def test_the_migrations_make_the_same_tables_as_a_new_store_gets(tmp_path: Path)
     with engine.begin() as connection:
         # a table of versions without one: nothing has been migrated yet
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
-        migrate._migrate(connection)
+        migrate.SCHEMA.migrate(connection, what="the job store", hint="")
         version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     engine.dispose()
     assert version == migrate.HEAD
