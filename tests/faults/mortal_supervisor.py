@@ -7,34 +7,15 @@ configured one. It ends by itself, with 0, once nothing is left to do for the jo
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-from typing import Any
 
 from ephemera.jobs import run_supervisor
 from ephemera.jobs.runtime import runtime
 from ephemera.jobs.states import Stage
 from ephemera.jobs.stores.sql import SqlStore
+from tests.faults.mortality import die_at_write
 
 _LOOK_S = 0.02
-
-
-def die_at_write(store: SqlStore, number: int, when: str) -> None:
-    """Have this process killed before or after a transaction of the store is committed."""
-    dialect = store._engine.dialect
-    commit, left = dialect.do_commit, number
-
-    def count_and_commit(connection: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0 and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        commit(connection)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    setattr(dialect, "do_commit", count_and_commit)  # noqa: B010 - an assignment is a type error
 
 
 async def supervise(job_id: str) -> None:
@@ -57,5 +38,5 @@ if __name__ == "__main__":
     job_id, number, when = sys.argv[1:]
     store = runtime.store()
     assert isinstance(store, SqlStore)
-    die_at_write(store, int(number), when)
+    die_at_write(store._engine, int(number), when)
     asyncio.run(supervise(job_id))

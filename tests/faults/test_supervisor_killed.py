@@ -17,10 +17,9 @@ import pytest
 
 from ephemera import Client, Job, command
 from ephemera.jobs import Cause, configure, supervise
-from ephemera.jobs.runtime import runtime
-from ephemera.testing.plugin import LEADS_ELSEWHERE
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import Server
 from tests.faults.mortal_supervisor import is_settled
+from tests.faults.mortality import served
 
 pytestmark = pytest.mark.faults
 
@@ -31,14 +30,8 @@ _WRITES_MIN = 8
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in LEADS_ELSEWHERE:
-        monkeypatch.delenv(name, raising=False)
-    with serving(tmp_path / "home") as server:
-        monkeypatch.setenv("EPHEMERA_HOME", str(server.home))
-        monkeypatch.setenv("EPHEMERA_URL", server.endpoint.url)
-        runtime.reset()
+    with served(tmp_path, monkeypatch) as server:
         yield server
-        runtime.reset()
 
 
 def die_at_write(job: Job, number: int, when: str) -> bool:
