@@ -59,6 +59,8 @@ class Endpoint:
     #: Seconds since 1970, UTC.
     started_at: float
     version: str
+    #: The other arguments that it was started with, so that it can be started again as it was.
+    options: tuple[str, ...] = ()
 
 
 def write_endpoint(folder: Path, endpoint: Endpoint) -> None:

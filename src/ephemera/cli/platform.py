@@ -24,6 +24,7 @@ from ephemera.home import DEFAULT_LISTEN, home, read_token
 if TYPE_CHECKING:
     from ephemera.cli.running import Running
     from ephemera.home import Endpoint
+    from ephemera.platform.settings import Settings
 
 #: The exit status of `status` where nothing runs, as `systemctl status` has it.
 NOT_RUNNING = 3
@@ -36,6 +37,13 @@ def up(
         str, typer.Option(metavar="HOST:PORT", help="Where to serve; port 0 takes any free one.")
     ] = DEFAULT_LISTEN,
     driver: Annotated[str, typer.Option(metavar="NAME", help="How machines are run.")] = "process",
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="A region it is to have; repeat it for more."),
+    ] = None,
+    fly_limits: Annotated[
+        bool, typer.Option("--fly-limits", help="Limit the rate of requests as Fly.io does.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return once it serves, and leave it running.")
     ] = False,
@@ -45,45 +53,51 @@ def up(
     Its state is in the folder EPHEMERA_HOME. Its machines live on when it stops, and are found
     again when it is back.
     """
+    from ephemera.platform.settings import DEFAULT_REGION, Settings
+
+    settings = Settings(tuple(region or [DEFAULT_REGION]), fly_limits)
     if detach:
-        _serve_detached(home(), listen, driver)
+        _serve_detached(home(), listen, driver, settings)
     else:
-        _serve_here(home(), listen, driver)
+        _serve_here(home(), listen, driver, settings)
 
 
-def _serve_here(folder: Path, listen: str, driver: str) -> None:
+def _serve_here(folder: Path, listen: str, driver: str, settings: Settings) -> None:
     from ephemera.cli.takedown import live_at_rest
     from ephemera.platform.server import serve
 
     log_to_stderr()
-    serve(folder, listen, driver, say)
+    serve(folder, listen, driver, say, settings)
     living = live_at_rest(folder)
     if living:
         live = "lives" if len(living) == 1 else "live"
         note(f"{counted(len(living), 'machine')} {live} on; `ephemera down` stops what is left")
 
 
-def _serve_detached(folder: Path, listen: str, driver: str) -> None:
+def _serve_detached(folder: Path, listen: str, driver: str, settings: Settings) -> None:
     from ephemera.cli.running import find_running
     from ephemera.client.local import ensure_platform
 
     running = find_running(folder)
     if running is None:
-        endpoint = ensure_platform(folder, listen=listen, driver=driver)
+        endpoint = ensure_platform(folder, listen=listen, driver=driver, options=settings.options())
     else:
         endpoint = running.endpoint
-        _check_same(folder, endpoint, listen, driver)
+        _check_same(folder, endpoint, listen, driver, settings)
         note(f"it runs already, as process {endpoint.pid}")
     say(endpoint.url)
 
 
-def _check_same(folder: Path, endpoint: Endpoint, listen: str, driver: str) -> None:
+def _check_same(
+    folder: Path, endpoint: Endpoint, listen: str, driver: str, settings: Settings
+) -> None:
     """Refuse to pass a platform for one that was asked to be another."""
     elsewhere = listen != DEFAULT_LISTEN and not endpoint.url.endswith(f"//{listen}")
-    if elsewhere or driver != endpoint.driver:
+    others = settings.options() not in ((), tuple(endpoint.options))
+    if elsewhere or others or driver != endpoint.driver:
         raise ConfigError(
             f"a platform already runs on {folder} at {endpoint.url},"
-            f" with the {endpoint.driver} driver",
+            f" with the {' '.join((endpoint.driver, 'driver', *endpoint.options))}",
             hint="`ephemera down` stops it; EPHEMERA_HOME names another folder",
         )
 

@@ -40,7 +40,11 @@ _POLL_S = 0.02
 
 
 def ensure_platform(
-    folder: Path, *, listen: str | None = None, driver: str | None = None
+    folder: Path,
+    *,
+    listen: str | None = None,
+    driver: str | None = None,
+    options: tuple[str, ...] | None = None,
 ) -> Endpoint:
     """Return the platform of `folder`, started in the background if it does not serve yet.
 
@@ -52,6 +56,7 @@ def ensure_platform(
         listen: `host:port`. Else where it listened when it was killed, else the usual port; or
             any free one where that is taken.
         driver: How machines are run. Else as before it was killed, else the platform's default.
+        options: Further arguments of the server. Else as before it was killed, else none.
 
     Raises:
         ConfigError: it could not be started. The message says why, the hint where its log is.
@@ -62,10 +67,12 @@ def ensure_platform(
         return found
     killed = read_endpoint(folder)
     driver = driver or (killed.driver if killed else None)
+    if options is None:
+        options = tuple(killed.options) if killed else ()
     usual = urlsplit(killed.url).netloc if killed else DEFAULT_LISTEN
-    said = _start(folder, listen or usual, driver)
+    said = _start(folder, listen or usual, driver, options)
     if not _serves(said) and listen is None:
-        said = _start(folder, _ANY_PORT, driver)
+        said = _start(folder, _ANY_PORT, driver, options)
     if _serves(said):
         return _wait_for_endpoint(folder)
     reason = said.removeprefix("error ") or "it ended without a word"
@@ -113,12 +120,13 @@ def _answers(endpoint: Endpoint) -> bool:
     return isinstance(said, dict) and said.get("service") == "ephemera"
 
 
-def _start(folder: Path, listen: str, driver: str | None) -> str:
+def _start(folder: Path, listen: str, driver: str | None, options: tuple[str, ...]) -> str:
     """Start a platform and return the line it says: `ready <url>`, `error <message>`, or none."""
     ready, said = os.pipe()
     command = [sys.executable, "-m", "ephemera.platform", "--home", str(folder)]
     command += ["--listen", listen, "--ready-fd", str(said)]
     command += ["--driver", driver] if driver else []
+    command += options
     try:
         _log(folder).touch(mode=0o600)
         with _log(folder).open("ab") as log:

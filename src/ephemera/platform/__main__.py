@@ -11,6 +11,7 @@ from pathlib import Path
 from ephemera.errors import EphemeraError
 from ephemera.home import DEFAULT_LISTEN, home
 from ephemera.platform.server import FolderInUse, serve
+from ephemera.platform.settings import DEFAULT_REGION, Settings
 
 
 def main() -> int:
@@ -22,6 +23,8 @@ def main() -> int:
         stream=sys.stderr,
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It tells of every request of every check, and its path may hold what nobody is to read.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
     def tell(line: str) -> None:
         if options.ready_fd is not None:
@@ -29,7 +32,14 @@ def main() -> int:
             os.close(options.ready_fd)
 
     try:
-        serve(options.home, options.listen, options.driver, lambda url: tell(f"ready {url}"))
+        settings = Settings(tuple(options.regions), options.fly_limits, options.testing)
+        serve(
+            options.home,
+            options.listen,
+            options.driver,
+            lambda url: tell(f"ready {url}"),
+            settings,
+        )
     except FolderInUse as error:
         tell(f"error running {error}")
         return _failed(error)
@@ -49,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, default=home(), help="the state folder")
     parser.add_argument("--listen", default=DEFAULT_LISTEN, help="HOST:PORT")
     parser.add_argument("--driver", default="process", help="how machines are run")
+    parser.add_argument(
+        "--regions", nargs="+", default=[DEFAULT_REGION], metavar="CODE", help="its regions"
+    )
+    parser.add_argument("--fly-limits", action="store_true", help="limit requests as Fly.io does")
+    parser.add_argument("--testing", action="store_true", help="let tests make it misbehave")
     parser.add_argument("--ready-fd", type=int, help="where to say that it serves, or why not")
     return parser
 

@@ -1,0 +1,46 @@
+"""What an embedded platform is told when it is started, and keeps to until it stops."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ephemera.errors import ConfigError
+
+#: The only region of a platform that is told of none.
+DEFAULT_REGION = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one platform differs from another."""
+
+    #: The codes of its regions. The first is where machines go that name none.
+    regions: tuple[str, ...] = (DEFAULT_REGION,)
+    #: Whether requests are limited as on Fly.io.
+    fly_limits: bool = False
+    #: Whether tests may make it misbehave, see `ephemera.testing`.
+    testing: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no platform can be.
+
+        Raises:
+            ConfigError: a region's code is not one, is there twice, or there is no region.
+        """
+        for code in self.regions:
+            if not _REGION.fullmatch(code):
+                raise ConfigError(
+                    f"{code!r} is not the code of a region", hint="a code is such as 'iad'"
+                )
+        if not self.regions or len(set(self.regions)) < len(self.regions):
+            raise ConfigError("a platform has at least one region, and each of them once")
+
+    def options(self) -> tuple[str, ...]:
+        """Return the arguments of `python -m ephemera.platform` that lead to these settings."""
+        regions = () if self.regions == (DEFAULT_REGION,) else ("--regions", *self.regions)
+        limits = ("--fly-limits",) if self.fly_limits else ()
+        return (*regions, *limits, *(("--testing",) if self.testing else ()))
+
+
+_REGION = re.compile(r"[a-z0-9]{1,32}")
