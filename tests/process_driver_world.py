@@ -82,6 +82,13 @@ class World:
             self._grown.clear()
             await self._grown.wait()
 
+    async def first_line(self) -> str:
+        """Return the first line that a machine of an open driver prints."""
+        while not self.lines():
+            self._grown.clear()
+            await self._grown.wait()
+        return self.lines()[0]
+
     def alive(self) -> set[int]:
         """Return the processes of this home's machines: programs, and all they started."""
         home = f"EPHEMERA_FILES={self.home}/".encode()

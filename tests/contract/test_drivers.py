@@ -21,6 +21,7 @@ def _mock(tmp_path: Path) -> Subject:
         ignores_term=["ignore-term"],
         prints=lambda line: ["print", line],
         copies=["cat"],
+        writes=lambda path, text: ["write", path, text],
     )
     return Subject(lambda: driver, programs, tmp_path / "logs")
 
@@ -32,6 +33,7 @@ def _process(tmp_path: Path) -> Subject:
         ignores_term=["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1000; done"],
         prints=lambda line: ["echo", line],
         copies=["cat"],
+        writes=lambda path, text: ["sh", "-c", 'echo "$1" > "$0"', path, text],
     )
     return Subject(lambda: open_driver("process", tmp_path), programs, tmp_path / "logs")
 

@@ -40,6 +40,14 @@ class Capabilities:
     suspends: bool
     #: Whether volumes can be mounted.
     mounts: bool
+    #: Whether a machine can run several programs (`config.processes`).
+    processes: bool = False
+    #: Whether the memory of a running machine can be limited and taken back.
+    balloons: bool = False
+    #: Whether a program can have a terminal (`config.init.tty`).
+    terminals: bool = False
+    #: The users that a program can run as, by name and by number; None for any.
+    users: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,29 @@ class GuestFile:
     """A file that must be there when the program starts."""
 
     guest_path: str
-    content: bytes
+    content: bytes = field(repr=False)
     mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMount:
+    """A volume that must be there when the program starts."""
+
+    #: Where it is in the machine: absolute.
+    path: str
+    volume_id: str
+    #: Where its data is, in words that the platform's volumes and the driver share: a folder of
+    #: this computer for the drivers that run machines here.
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs beside the main one."""
+
+    command: Sequence[str]
+    #: Never printed: secrets are among it.
+    env: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +92,17 @@ class BootSpec:
     region: str
     #: The program and its arguments; empty to run the image's own command.
     command: Sequence[str]
-    env: Mapping[str, str]
+    #: Never printed: secrets are among it.
+    env: Mapping[str, str] = field(repr=False)
     files: Sequence[GuestFile] = ()
     cpus: int = 1
     memory_mb: int = 256
     #: Where the driver's monitor appends what the program prints, see `platform/logs.py`.
     log_folder: str = ""
+    mounts: Sequence[GuestMount] = ()
+    #: The programs beside the main one. The boot ends when any of them ends, the main one
+    #: included, and its exit is that of the one that ended first.
+    beside: Sequence[Program] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +130,42 @@ class Executed:
     stdout: bytes = field(repr=False)
     stderr: bytes = field(repr=False)
     timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """An address that a process listens on."""
+
+    #: Such as `tcp` or `udp6`.
+    proto: str
+    #: `ADDRESS:PORT`.
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """One process of a machine."""
+
+    pid: int
+    command: str
+    directory: str
+    #: Percent of one cpu over its life.
+    cpu: int
+    #: Memory in use; bytes.
+    rss: int
+    #: Seconds it has lived.
+    rtime: int
+    #: Seconds of processor time it has used.
+    stime: int
+    listen_sockets: Sequence[Socket] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The memory of a machine that runs; MB."""
+
+    limit_mb: int
+    available_mb: int
 
 
 class Driver(Protocol):
@@ -151,6 +221,44 @@ class Driver(Protocol):
 
         Raises:
             BootFailed: the command could not be started, or the boot has ended.
+        """
+        ...
+
+    async def suspend(self, handle: str) -> None:
+        """Freeze every process of the boot, and return once none of them runs any more.
+
+        Asked only where `capabilities.suspends`. A boot that has ended is not an error: `wait`
+        tells how. A frozen boot can be resumed, signalled with SIGKILL, and destroyed; any other
+        signal reaches it when it is resumed, and `exec` is refused.
+
+        Raises:
+            BootFailed: it cannot be frozen. It runs on as if nobody had asked.
+        """
+        ...
+
+    async def resume(self, handle: str) -> None:
+        """Let a frozen boot go on. One that is not frozen, or has ended, is not an error."""
+        ...
+
+    async def ps(self, handle: str) -> Sequence[ProcessStat]:
+        """Return the processes of the boot; none where it has ended."""
+        ...
+
+    async def memory(self, handle: str) -> Memory:
+        """Return how much memory the boot may use, and how much of that it does not.
+
+        Asked only where `capabilities.balloons`.
+        """
+        ...
+
+    async def set_memory_limit(self, handle: str, limit_mb: int) -> None:
+        """Limit the memory of the boot until it ends. Asked only where `capabilities.balloons`."""
+        ...
+
+    async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
+        """Take memory back that the boot does not need, and return how much that was; MB.
+
+        Asked only where `capabilities.balloons`.
         """
         ...
 

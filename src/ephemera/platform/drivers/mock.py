@@ -1,22 +1,11 @@
 """A driver whose machines are a script: for tests of everything above drivers.
 
 It keeps every promise of `drivers/base.py` without starting a process. What a machine does is
-its command:
+its command, in the words of `drivers/script.py`. Its mounts are true folders; it can suspend,
+run several programs and limit memory, all of which is play.
 
-| Command                   | What the machine does                                               |
-|---------------------------|---------------------------------------------------------------------|
-| `["exit", "3"]`           | is started and ends at once with that exit code (0 where none)      |
-| `["run"]`                 | runs until a signal ends it, with 128 + its number                  |
-| `["ignore-term"]`         | the same, but only SIGKILL ends it                                  |
-| `["print", "a", "b"]`     | writes these lines to its log and ends with 0                       |
-| `["oom"]`                 | runs out of memory: exit code 137, signal 9, `oom_killed`           |
-| `["lose"]`                | runs, and its end is seen by nobody: exit code -1                   |
-| `["fail-boot", "why"]`    | cannot be started: `BootFailed`                                     |
-| `["no-image"]`            | cannot be started: `ImageUnavailable`                               |
-| anything else             | cannot be started: `BootFailed`, as for a command that is not found |
-
-`exec` knows `exit`, `print` (to its standard output), `run` (which ends by its timeout) and
-`cat` (prints its standard input); anything else is not found.
+`exec` knows `exit`, `print` (to its standard output), `run` (which ends by its timeout), `cat`
+(prints its standard input), and `write` and `read`; anything else is not found.
 
 What it holds lives as long as the object: to play a restart of the server, close it and open it
 again, from another event loop if need be.
@@ -27,51 +16,28 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ephemera.errors import BootFailed, ImageUnavailable
+from ephemera.errors import BootFailed
 from ephemera.platform import logfile
-from ephemera.platform.drivers.base import BootSpec, Capabilities, Executed, Exit, Printed, Say
-
-#: Signals that end no program by themselves.
-_HARMLESS = frozenset({0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH})
-
-
-@dataclass(eq=False, slots=True)
-class _Boot:
-    """One machine that somebody believes to run."""
-
-    spec: BootSpec
-    exit: Exit | None = None
-    waiters: set[asyncio.Future[Exit]] = field(default_factory=set)
-
-    def end(self, exit_code: int, *, signum: int = -1, oom: bool = False, error: str = "") -> None:
-        """End it, unless it has ended before, and tell all who wait."""
-        if self.exit is not None:
-            return
-        self.exit = Exit(exit_code, signum, oom, error, exited_at=time.time())
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(self.exit)
-
-    async def ended(self) -> Exit:
-        """Return how it ended, once it has."""
-        if self.exit is not None:
-            return self.exit
-        waiter: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        self.waiters.add(waiter)
-        try:
-            return await waiter
-        finally:
-            self.waiters.discard(waiter)
+from ephemera.platform.drivers import script
+from ephemera.platform.drivers.base import (
+    BootSpec,
+    Capabilities,
+    Executed,
+    Exit,
+    Memory,
+    Printed,
+    ProcessStat,
+    Say,
+)
+from ephemera.platform.drivers.script import Boot
 
 
 class MockDriver:
-    """Plays machines in memory, by the script in this module's docstring.
+    """Plays machines in memory, by the script in `drivers/script.py`.
 
     Attributes:
         specs: Every boot that was started, by its handle; kept after it was destroyed.
@@ -83,14 +49,18 @@ class MockDriver:
         images=None,
         enforces_limits=True,
         private_network=False,
-        suspends=False,
-        mounts=False,
+        suspends=True,
+        mounts=True,
+        processes=True,
+        balloons=True,
+        terminals=True,
+        users=None,
     )
 
     def __init__(self) -> None:
         self.specs: dict[str, BootSpec] = {}
         self.signals: list[tuple[str, int, bool]] = []
-        self._boots: dict[str, _Boot] = {}
+        self._boots: dict[str, Boot] = {}
         self._printed: Printed | None = None
 
     async def open(self, printed: Printed) -> None:
@@ -111,13 +81,13 @@ class MockDriver:
         handle = f"{spec.machine_id}/{spec.boot}"
         if handle in self._boots:
             return handle
-        word, arguments = _split(spec.command)
-        _refuse(word, arguments)
-        boot = _Boot(spec)
+        script.check(spec)
+        boot = Boot(spec)
         self._boots[handle] = boot
         self.specs[handle] = spec
-        say("info", f"playing '{word}'")
-        self._play(boot, word, arguments)
+        say("info", f"playing '{spec.command[0]}'")
+        for command in script.commands(spec):
+            self._print(spec, list(boot.play(command)))
         return handle
 
     async def wait(self, handle: str) -> Exit:
@@ -129,13 +99,10 @@ class MockDriver:
 
     async def signal(self, handle: str, signum: int, *, everyone: bool = False) -> None:
         """Send a signal. A boot that has ended is not an error."""
-        boot = self._boots.get(handle)
-        if boot is None or boot.exit is not None:
-            return
-        self.signals.append((handle, signum, everyone))
-        ignores = boot.spec.command[0] == "ignore-term" and signum != signal.SIGKILL
-        if signum not in _HARMLESS and not ignores:
-            boot.end(128 + signum, signum=signum)
+        boot = self._living(handle)
+        if boot is not None:
+            self.signals.append((handle, signum, everyone))
+            boot.take_signal(signum)
 
     async def exec(
         self, handle: str, command: Sequence[str], *, stdin: bytes = b"", timeout: float
@@ -143,23 +110,65 @@ class MockDriver:
         """Play a command beside the program.
 
         Raises:
-            BootFailed: the script does not know the command, or the boot has ended.
+            BootFailed: the script does not know the command, the boot is suspended, or it has
+                ended.
         """
-        boot = self._boots.get(handle)
-        if boot is None or boot.exit is not None:
+        boot = self._living(handle)
+        if boot is None:
             raise BootFailed(f"the machine of '{handle}' has ended")
-        word, arguments = _split(command)
+        if boot.is_frozen:
+            raise BootFailed(f"the machine of '{handle}' is suspended")
+        word, arguments = script.split(command)
         if word == "exit":
-            return Executed(_exit_code(arguments), 0, b"", b"")
+            return Executed(script.exit_code(arguments), 0, b"", b"")
         if word == "print":
             return Executed(0, 0, "".join(f"{line}\n" for line in arguments).encode(), b"")
         if word == "cat":
             return Executed(0, 0, stdin, b"")
+        if word in ("read", "write"):
+            code, said = script.touch(boot.spec, word, arguments)
+            return Executed(code, 0, said.encode(), b"")
         if word == "run":
             with suppress(TimeoutError):
                 await asyncio.wait_for(boot.ended(), timeout)
             return Executed(128 + signal.SIGKILL, signal.SIGKILL, b"", b"", boot.exit is None)
-        raise BootFailed(f"command '{word}' not found in PATH")
+        raise script.not_found(word)
+
+    async def suspend(self, handle: str) -> None:
+        """Freeze the boot. One that has ended is not an error.
+
+        Raises:
+            BootFailed: the script says that it cannot be frozen.
+        """
+        boot = self._living(handle)
+        if boot is not None:
+            boot.freeze()
+
+    async def resume(self, handle: str) -> None:
+        """Let a frozen boot go on. One that is not frozen, or has ended, is not an error."""
+        boot = self._living(handle)
+        if boot is not None:
+            boot.thaw()
+
+    async def ps(self, handle: str) -> Sequence[ProcessStat]:
+        """Return one process for each program of the boot; none where it has ended."""
+        boot = self._living(handle)
+        return boot.processes() if boot is not None else []
+
+    async def memory(self, handle: str) -> Memory:
+        """Return how much memory the boot may use, and how much of that it does not."""
+        boot = self._living(handle)
+        return boot.memory() if boot is not None else Memory(0, 0)
+
+    async def set_memory_limit(self, handle: str, limit_mb: int) -> None:
+        """Limit the memory of the boot until it ends."""
+        boot = self._living(handle)
+        if boot is not None:
+            boot.limit_mb = limit_mb
+
+    async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
+        """Return how much could be taken back: no more than what is free; MB."""
+        return min(amount_mb, (await self.memory(handle)).available_mb)
 
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and forget it. Unknown is fine."""
@@ -171,18 +180,13 @@ class MockDriver:
         """Return the ids of all machines of which the driver holds anything."""
         return {boot.spec.machine_id for boot in self._boots.values()}
 
-    def _play(self, boot: _Boot, word: str, arguments: Sequence[str]) -> None:
-        if word == "exit":
-            boot.end(_exit_code(arguments))
-        elif word == "print":
-            self._print(boot.spec, arguments)
-            boot.end(0)
-        elif word == "oom":
-            boot.end(128 + signal.SIGKILL, signum=signal.SIGKILL, oom=True)
-        elif word == "lose":
-            boot.end(-1, error="the machine's monitor was killed, and the machine with it")
+    def _living(self, handle: str) -> Boot | None:
+        boot = self._boots.get(handle)
+        return boot if boot is not None and boot.exit is None else None
 
     def _print(self, spec: BootSpec, lines: Sequence[str]) -> None:
+        if not lines:
+            return
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         entry = {
             "timestamp": now,
@@ -195,25 +199,3 @@ class MockDriver:
         logfile.append(spec.log_folder, said.encode())
         if self._printed is not None:
             self._printed(spec.machine_id)
-
-
-_WORDS = frozenset({"exit", "run", "ignore-term", "print", "oom", "lose"})
-
-
-def _refuse(word: str, arguments: Sequence[str]) -> None:
-    if word == "no-image":
-        raise ImageUnavailable("there is no such image")
-    if word == "fail-boot":
-        raise BootFailed(" ".join(arguments) or "the machine cannot be started")
-    if word not in _WORDS:
-        raise BootFailed(f"command '{word}' not found in PATH")
-
-
-def _split(command: Sequence[str]) -> tuple[str, Sequence[str]]:
-    if not command:
-        raise BootFailed("there is no command to run")
-    return command[0], command[1:]
-
-
-def _exit_code(arguments: Sequence[str]) -> int:
-    return int(arguments[0]) if arguments else 0

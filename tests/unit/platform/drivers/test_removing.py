@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import driver
+from ephemera.platform.drivers.process import clearing
 
 
 def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_into(
@@ -30,6 +30,6 @@ def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_int
 
     before = tmp_path.stat().st_mode
     monkeypatch.setattr(shutil, "rmtree", refuse_once)
-    driver._remove(folder)
+    clearing.remove(folder)
     assert not folder.exists()
     assert tmp_path.stat().st_mode == before

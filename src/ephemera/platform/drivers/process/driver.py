@@ -9,46 +9,52 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import shutil
+import pwd
 from collections.abc import Sequence
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
-from ephemera.errors import BootFailed, DriverError, ImageUnavailable
-from ephemera.platform.drivers.base import BootSpec, Capabilities, Executed, Exit, Printed, Say
+from ephemera.errors import BootFailed, DriverError, ImageUnavailable, Unsupported
+from ephemera.platform.drivers.base import (
+    BootSpec,
+    Capabilities,
+    Executed,
+    Exit,
+    Memory,
+    Printed,
+    ProcessStat,
+    Say,
+    Socket,
+)
 from ephemera.platform.drivers.process import folder as folders
+from ephemera.platform.drivers.process.clearing import clear_earlier, remove
 from ephemera.platform.drivers.process.environment import environment
 from ephemera.platform.drivers.process.folder import BootFolder
 from ephemera.platform.drivers.process.frames import Message
-from ephemera.platform.drivers.process.link import Link, LinkLost, connect
+from ephemera.platform.drivers.process.kernel import LINUX
+from ephemera.platform.drivers.process.link import LinkLost
+from ephemera.platform.drivers.process.monitors import Monitors
 from ephemera.platform.drivers.process.nursery import Nursery
 
-#: A monitor that is lost before it has answered was killed. Once may be an accident; this often
-#: it is something that kills whatever we start, and trying on would never end.
-_TRIES = 8
 _IMAGE = "host"
 
 
-class _Boot:
-    """What this server knows of one boot: where it is, and a link while there is one."""
-
-    def __init__(self, machine_id: str, folder: BootFolder) -> None:
-        self.machine_id = machine_id
-        self.folder = folder
-        self.link: Link | None = None
-        self.attaching = asyncio.Lock()
-
-    def request(self, what: str) -> Message:
-        """Return the request to do this with the boot."""
-        return {"do": what, "machine": self.folder.machine, "boot": self.folder.boot}
+def _server_user() -> frozenset[str]:
+    """Return whom the server runs as, by number and, where it has one, by name."""
+    uid = os.geteuid()
+    try:
+        return frozenset({str(uid), pwd.getpwuid(uid).pw_name})
+    except KeyError:
+        return frozenset({str(uid)})
 
 
 class ProcessDriver:
     """Runs a machine as a program of this computer, with a monitor beside it.
 
     Image `host` only. Sizes are not enforced, there is no private network, and a machine sees
-    the computer's own file system. Its files lie in a folder of its own, see `guest_files`; it
-    starts in an empty folder, or in `EPHEMERA_WORKDIR` where its environment has that.
+    the computer's own file system. Its files and volumes lie in a folder of its own, see
+    `guest_files`; it starts in an empty folder, or in `EPHEMERA_WORKDIR` where its environment has
+    that.
 
     Args:
         home: The state folder. Machines are kept below `machines/`.
@@ -59,16 +65,16 @@ class ProcessDriver:
         images=frozenset({_IMAGE}),
         enforces_limits=False,
         private_network=False,
-        suspends=False,
-        mounts=False,
+        suspends=LINUX,
+        mounts=True,
+        processes=LINUX,
+        users=_server_user(),
     )
 
     def __init__(self, home: Path) -> None:
-        self._printed: Printed = lambda _: None  # nobody follows a log yet
         self._machines = home.absolute() / "machines"
         self._nursery = Nursery()
-        self._is_open = False
-        self._boots: dict[str, _Boot] = {}
+        self._monitors = Monitors(self._machines, self._nursery)
 
     async def open(self, printed: Printed) -> None:
         """Make the folder of the machines and start the zygote.
@@ -83,21 +89,16 @@ class ProcessDriver:
             self._machines.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DriverError(f"{self._machines} cannot be made: {error.strerror}") from error
-        self._printed = printed
         await self._nursery.open()
-        self._is_open = True
+        self._monitors.open(printed)
 
     async def close(self) -> None:
         """Let go of everything without touching a machine: they outlive the server.
 
         Whoever still waits gets a DriverError.
         """
-        self._is_open = False
+        self._monitors.close()
         self._nursery.close()
-        for boot in self._boots.values():
-            if boot.link is not None:
-                boot.link.close()
-        self._boots.clear()
 
     async def start(self, spec: BootSpec, say: Say) -> str:
         """Start the boot, or find it where it was started before, and return its handle.
@@ -115,19 +116,19 @@ class ProcessDriver:
         if not folders.is_machine_id(spec.machine_id) or spec.boot < 1:
             raise BootFailed(f"'{spec.machine_id}' boot {spec.boot} cannot name a folder")
         handle = f"{spec.machine_id}/{spec.boot}"
-        boot = self._boot(handle)
+        boot = self._monitors.boot(handle)
         assert boot is not None
         async with boot.attaching:
             if boot.link is not None and boot.link.is_open:
                 return handle
-            answer = await self._attach(boot, _start_request(spec, boot.folder))
+            answer = await self._monitors.attach(boot, _start_request(spec, boot.folder))
         if answer["say"] == "gone":
             raise BootFailed(f"machine {spec.machine_id} was destroyed while it was started")
         if answer.get("late"):
             say("warning", "the machine's monitor was killed; what it left behind was ended")
         if spec.boot > 1:
             try:
-                await asyncio.to_thread(_clear_earlier, boot.folder)
+                await asyncio.to_thread(clear_earlier, boot.folder)
             except OSError as error:  # they go when the machine does
                 say("warning", f"what earlier boots left cannot be removed yet: {error}")
         return handle
@@ -138,12 +139,12 @@ class ProcessDriver:
         Raises:
             DriverError: no monitor could be had to find out.
         """
-        boot = self._boot(handle)
+        boot = self._monitors.boot(handle)
         while boot is not None:
             found = boot.folder.read_exit()
             if found is not None:
                 return Exit(**found)
-            link = await self._link(boot)
+            link = await self._monitors.link(boot)
             if link is None:
                 break
             ended = await asyncio.shield(link.ended)
@@ -157,7 +158,9 @@ class ProcessDriver:
         A boot that has ended is not an error: `wait` tells how.
         """
         try:
-            await self._ask(handle, {"do": "signal", "signum": signum, "everyone": everyone})
+            await self._monitors.ask(
+                handle, {"do": "signal", "signum": signum, "everyone": everyone}
+            )
         except LinkLost:
             return  # it has ended
 
@@ -182,7 +185,7 @@ class ProcessDriver:
             "timeout": timeout,
         }
         try:
-            answer = await self._ask(handle, request)
+            answer = await self._monitors.ask(handle, request)
         except LinkLost as error:
             raise BootFailed(f"the machine of '{handle}' has ended") from error
         if "error" in answer:
@@ -195,128 +198,70 @@ class ProcessDriver:
             timed_out=answer["timed_out"],
         )
 
+    async def suspend(self, handle: str) -> None:
+        """Stop every process of the boot where it is. A boot that has ended is not an error.
+
+        Raises:
+            BootFailed: one of them cannot be stopped; all of them run on.
+        """
+        with suppress(LinkLost):  # it has ended
+            answer = await self._monitors.ask(handle, {"do": "suspend"})
+            if "error" in answer:
+                raise BootFailed(f"the machine cannot be suspended: {answer['error']}")
+
+    async def resume(self, handle: str) -> None:
+        """Let a frozen boot go on. One that is not frozen, or has ended, is not an error."""
+        with suppress(LinkLost):
+            await self._monitors.ask(handle, {"do": "resume"})
+
+    async def ps(self, handle: str) -> Sequence[ProcessStat]:
+        """Return the processes of the boot; none where it has ended.
+
+        Raises:
+            Unsupported: elsewhere than on Linux nobody knows which they are.
+        """
+        if not LINUX:
+            raise Unsupported("the process driver lists processes on Linux only")
+        try:
+            answer = await self._monitors.ask(handle, {"do": "ps"})
+        except LinkLost:
+            return []
+        return [_process(one) for one in answer["processes"]]
+
+    async def memory(self, handle: str) -> Memory:
+        """Never asked, see `capabilities.balloons`."""
+        raise _no_balloons(handle)
+
+    async def set_memory_limit(self, handle: str, limit_mb: int) -> None:
+        """Never asked, see `capabilities.balloons`."""
+        raise _no_balloons(f"{handle}: {limit_mb} MB")
+
+    async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
+        """Never asked, see `capabilities.balloons`."""
+        raise _no_balloons(f"{handle}: {amount_mb} MB")
+
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and remove what it left. Unknown is fine."""
         if not folders.is_machine_id(machine_id):
             return
         machine = self._machines / machine_id
         for number in folders.boots(str(machine)):
-            await self._end(f"{machine_id}/{number}")
+            await self._monitors.end(f"{machine_id}/{number}")
         if machine.exists():
-            await asyncio.to_thread(_remove, machine)
+            await asyncio.to_thread(remove, machine)
 
     async def machines(self) -> set[str]:
         """Return the ids of all machines of which the driver holds anything."""
         return {one.name for one in self._machines.iterdir() if folders.is_machine_id(one.name)}
 
-    def _boot(self, handle: str) -> _Boot | None:
-        """Return the boot that a handle names; None where it names none."""
-        if handle in self._boots:
-            return self._boots[handle]
-        machine_id, _, number = handle.partition("/")
-        if not folders.is_machine_id(machine_id) or not number.isdecimal():
-            return None
-        folder = BootFolder(str(self._machines / machine_id), int(number))
-        return self._boots.setdefault(handle, _Boot(machine_id, folder))
 
-    async def _end(self, handle: str) -> None:
-        boot = self._boot(handle)
-        assert boot is not None
-        while not boot.folder.is_buried() and not boot.folder.bury_ended():
-            async with boot.attaching:
-                if boot.link is not None and boot.link.is_open:
-                    boot.link.demand_end()
-                else:
-                    await self._attach(boot, boot.request("end"))
-                link = boot.link
-            if link is not None:
-                await asyncio.shield(link.ended)
-        self._boots.pop(handle, None)
-
-    async def _ask(self, handle: str, request: Message) -> Message:
-        """Ask the monitor of a boot.
-
-        Raises:
-            LinkLost: the boot has ended, or is unknown.
-        """
-        boot = self._boot(handle)
-        link = None
-        if boot is not None and boot.folder.read_exit() is None:
-            link = await self._link(boot)
-        if link is None:
-            raise LinkLost
-        return await link.ask(request)
-
-    async def _link(self, boot: _Boot) -> Link | None:
-        """Return a link to the monitor of a boot; None where the boot is gone."""
-        async with boot.attaching:
-            if boot.link is None or not boot.link.is_open:
-                await self._attach(boot, boot.request("attach"))
-            return boot.link
-
-    async def _attach(self, boot: _Boot, request: Message) -> Message:
-        """Find the monitor of a boot, or make one, and return its answer to the request.
-
-        Afterwards `boot.link` is the link to it, or None where the boot was destroyed.
-
-        Raises:
-            BootFailed: the monitor says that it cannot be done.
-            DriverError: no monitor could be had.
-        """
-        boot.link = None
-        for _ in range(_TRIES):
-            if not self._is_open:
-                raise DriverError("the process driver is closed")
-            try:
-                link, answer = await self._reach(boot, request)
-            except LinkLost:
-                continue
-            if answer["say"] in ("started", "exited"):
-                boot.link = link
-            else:
-                link.close()
-            if answer["say"] == "failed":
-                raise BootFailed(answer["error"])
-            if answer["say"] != "held":
-                return answer
-            # its holder listens, or is ending and does not any more: then wait for its end
-            request = {**request, "patient": True}
-        raise DriverError(
-            f"{_TRIES} monitors for machine {boot.machine_id} were lost before they spoke"
-        )
-
-    async def _reach(self, boot: _Boot, request: Message) -> tuple[Link, Message]:
-        """Greet the monitor of a boot, the one that listens or else a new one.
-
-        Raises:
-            LinkLost: it did not answer.
-            BootFailed: there is no room on the disk for the boot.
-        """
-        printed = partial(self._printed, boot.machine_id)
-        if not boot.folder.is_buried():
-            found = await connect(boot.folder.socket, printed)
-            if found is not None:
-                return found, await _greet(found, request)
-        async with self._nursery.places:
-            new = await self._nursery.monitor(printed)
-            if request["do"] == "start":
-                _make(boot.folder)  # while the zygote forks
-            return new, await _greet(new, request)
+def _no_balloons(handle: str) -> Unsupported:
+    return Unsupported(f"the process driver has no say in the memory of '{handle}'")
 
 
-def _make(folder: BootFolder) -> None:
-    try:
-        folder.make()
-    except OSError as error:
-        raise BootFailed(f"{folder.machine} cannot be written to: {error.strerror}") from error
-
-
-async def _greet(link: Link, request: Message) -> Message:
-    try:
-        return await link.greet(request)
-    except BaseException:
-        link.close()
-        raise
+def _process(told: Message) -> ProcessStat:
+    sockets = [Socket(**one) for one in told["listen_sockets"]]
+    return ProcessStat(**{**told, "listen_sockets": sockets})
 
 
 def _start_request(spec: BootSpec, folder: BootFolder) -> Message:
@@ -335,35 +280,15 @@ def _start_request(spec: BootSpec, folder: BootFolder) -> Message:
         "command": list(spec.command),
         "env": environment(os.environ, spec.env, folder.files),
         "files": files,
+        "mounts": [{"path": one.path, "source": one.source} for one in spec.mounts],
+        "beside": [
+            {
+                "command": list(one.command),
+                "env": environment(os.environ, one.env, folder.files),
+            }
+            for one in spec.beside
+        ],
         "log_folder": spec.log_folder,
         "instance": spec.machine_id,
         "region": spec.region,
     }
-
-
-def _clear_earlier(folder: BootFolder) -> None:
-    """Remove what earlier boots of the machine left, once their monitors are gone."""
-    for number in folders.boots(folder.machine):
-        earlier = BootFolder(folder.machine, number)
-        if number < folder.boot and earlier.bury_ended():
-            for path in map(Path, earlier.leavings()):
-                if path.is_dir():
-                    _remove(path)
-                else:
-                    path.unlink(missing_ok=True)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder and all below it, also folders that a program made unreadable."""
-    try:
-        shutil.rmtree(folder)
-    except PermissionError:
-        _make_readable(folder)
-        shutil.rmtree(folder)
-
-
-def _make_readable(folder: Path) -> None:
-    folder.chmod(0o700)  # before looking inside
-    for one in folder.iterdir():
-        if one.is_dir() and not one.is_symlink():
-            _make_readable(one)

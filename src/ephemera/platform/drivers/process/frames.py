@@ -2,17 +2,19 @@
 
 ```
 the server asks                                          the monitor says
-{"do": "start", "machine", "boot", "command", "env",     {"say": "started"}
- "files", "log_folder", "instance", "region"}            {"say": "failed", "error"}
+{"do": "start", "machine", "boot", "command", "env",     {"say": "started", "knows"}
+ "files", "mounts", "beside", "log_folder",              {"say": "failed", "error"}
+ "instance", "region"}
 {"do": "attach", "machine", "boot"}                      {"say": "exited", "exit": {...}, "late"}
 {"do": "end", "machine", "boot"}                         {"say": "held"}     another one has it
 {"do": "signal", "id", "signum", "everyone"}             {"say": "gone"}     it was destroyed
 {"do": "exec", "id", "command", "stdin", "timeout"}      {"say": "done", "id", ...}
-                                                         {"say": "output"}   the log has grown
+{"do": "suspend" | "resume" | "ps", "id"}                {"say": "output"}   the log has grown
 ```
 
-Of the first three, one with `"patient": true` waits until nobody holds the boot. Bytes travel
-as base64. Standard library only.
+A monitor outlives the server that made it, so it says what it `knows`: a server of a newer version
+asks it nothing else. Of the first three, one with `"patient": true` waits until nobody holds the
+boot. Bytes travel as base64. Standard library only.
 """
 
 from __future__ import annotations
@@ -25,6 +27,11 @@ from typing import Any
 
 Message = dict[str, Any]
 
+#: What a monitor can be asked that has an answer of its own.
+QUESTIONS = ("exec", "signal", "suspend", "resume", "ps")
+#: What those could that did not say it.
+FIRST_QUESTIONS = ("exec", "signal")
+
 _LENGTH_BYTES = 4
 
 
@@ -32,6 +39,11 @@ def encode(message: Message) -> bytes:
     """Return the message as it travels."""
     body = json.dumps(message, separators=(",", ":")).encode()
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def started() -> Message:
+    """Return what a monitor says whose program runs."""
+    return {"say": "started", "knows": QUESTIONS}
 
 
 class Decoder:

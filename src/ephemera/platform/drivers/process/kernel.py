@@ -61,6 +61,12 @@ def process(pid: int) -> Process | None:
     return found[0] if found and found[1] not in (b"Z", b"X") else None
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal, or by a debugger."""
+    found = _read(pid)
+    return found is not None and found[1] in (b"T", b"t")
+
+
 def start_of_child(pid: int) -> int:
     """Return the start of a child that was not reaped; 0 where there is no /proc."""
     found = _read(pid)

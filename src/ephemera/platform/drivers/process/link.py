@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import cast
 
+from ephemera.errors import Unsupported
 from ephemera.platform.drivers.base import Exit
-from ephemera.platform.drivers.process.frames import Decoder, Message, encode
+from ephemera.platform.drivers.process.frames import FIRST_QUESTIONS, Decoder, Message, encode
 
 _ADDRESS_BYTES_MAX = 103
 
@@ -37,6 +38,7 @@ class Link(asyncio.Protocol):
         self._greeting: asyncio.Future[Message | None] = loop.create_future()
         self._asked: dict[int, asyncio.Future[Message | None]] = {}
         self._ids = count(1)
+        self._known: frozenset[str] = frozenset()
         self._printed = printed
         self._decoder = Decoder()
         self._transport: asyncio.Transport | None = None
@@ -53,14 +55,22 @@ class Link(asyncio.Protocol):
             LinkLost: there was none.
         """
         self._send(request)
-        return await _answered(self._greeting)
+        greeting = await _answered(self._greeting)
+        self._known = frozenset(greeting.get("knows", FIRST_QUESTIONS))
+        return greeting
 
     async def ask(self, request: Message) -> Message:
         """Send a request that has an answer of its own, and return that.
 
         Raises:
             LinkLost: there was none. The request may have been fulfilled.
+            Unsupported: the monitor is of an older version, which cannot do that.
         """
+        if request["do"] not in self._known:
+            raise Unsupported(
+                f"'{request['do']}' of a machine that an older version of Ephemera started",
+                hint="restart the machine",
+            )
         number = next(self._ids)
         answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer

@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -186,45 +187,77 @@ def _run(taken: _Taken, request: Message) -> None:
     folder, ready = taken.folder, taken.ready
     peer = Peer(taken.link)
     try:
-        where = guest_files.places((file["guest_path"] for file in request["files"]), folder.files)
-        guest_files.write(request["files"], where)
-        env = guest_files.relocate_values(request["env"], where)
-        workdir = env.get("EPHEMERA_WORKDIR")
+        where = _furnish(folder, request)
+        programs = [_Program(where, one) for one in (request, *request["beside"])]
+        workdir = programs[0].env.get("EPHEMERA_WORKDIR")
         if not workdir:
             workdir = folder.root
             make_folder(workdir)
-        command = guest_files.relocate(request["command"], where)
-        pid = _execute(command, env, workdir, taken)
+        pids = _execute(programs, workdir, taken)
     except (program.NotStarted, OSError) as error:
         os.ftruncate(taken.lock, 0)
         peer.say({"say": "failed", "error": str(error)})
         peer.part()
         return
-    peer.say({"say": "started"})  # before the rest is made ready: the server goes on meanwhile
+    peer.say(frames.started())  # before the rest is made ready: the server goes on meanwhile
     output = Output(ready.pipe, request["log_folder"], request["instance"], request["region"])
-    watch = Watch(folder, taken.listener, ready.wake, output, env, workdir, where)
+    watch = Watch(folder, taken.listener, ready.wake, output, programs[0].env, workdir, where)
     watch.attach(peer)
-    watch.run(pid)
+    watch.run(pids)
 
 
-def _execute(command: list[str], env: dict[str, str], workdir: str, taken: _Taken) -> int:
-    """Execute the program, on record before and after, and return its pid.
+def _furnish(folder: BootFolder, request: Message) -> guest_files.Places:
+    """Put the machine's volumes and files to their places.
+
+    Raises:
+        NotStarted: one of them cannot be there.
+    """
+    where = guest_files.places(
+        (file["guest_path"] for file in request["files"]),
+        (one["path"] for one in request["mounts"]),
+        folder.files,
+    )
+    guest_files.mount(request["mounts"], where)
+    guest_files.write(request["files"], where)
+    return where
+
+
+class _Program:
+    """A program of the machine, as it is to be executed."""
+
+    def __init__(self, where: guest_files.Places, asked: Message) -> None:
+        self.command = guest_files.relocate(asked["command"], where)
+        self.env = guest_files.relocate_values(asked["env"], where)
+
+
+def _execute(programs: Sequence[_Program], workdir: str, taken: _Taken) -> list[int]:
+    """Execute the programs, on record before and after, and return their pids.
 
     Raises:
         NotStarted, OSError: nothing is left running.
     """
-    ready = taken.ready
+    ready, pids = taken.ready, list[int]()
+    streams = (ready.nothing, ready.printed, ready.printed)
     os.pwrite(taken.lock, _record(0), 0)
-    pid = program.start(command, env, workdir, (ready.nothing, ready.printed, ready.printed))
-    os.close(ready.printed)
     try:
-        os.pwrite(taken.lock, _record(pid), 0)
-    except OSError:
+        for one in programs:
+            pids.append(program.start(one.command, one.env, workdir, streams))
+            if len(pids) == 1:
+                os.pwrite(taken.lock, _record(pids[0]), 0)
+    except (program.NotStarted, OSError):
+        if pids:
+            _undo(pids)
+        raise
+    os.close(ready.printed)
+    return pids
+
+
+def _undo(pids: Sequence[int]) -> None:
+    """End programs that were executed, because not all of them could be."""
+    for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         ending.end_children(pid, lambda *_: None)
-        raise
-    return pid
 
 
 def _wake_on_child() -> int:

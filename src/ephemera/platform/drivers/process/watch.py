@@ -16,15 +16,16 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ephemera.platform.drivers.process import ending, guest_files, kernel
+from ephemera.platform.drivers.process import ending, frames, guest_files, kernel, usage
 from ephemera.platform.drivers.process.beside import Command, how_it_ended
 from ephemera.platform.drivers.process.folder import BootFolder
 from ephemera.platform.drivers.process.frames import Message
+from ephemera.platform.drivers.process.freezing import Freezer, NotFrozen
 from ephemera.platform.drivers.process.output import Output
 from ephemera.platform.drivers.process.peer import Peer
 from ephemera.platform.drivers.process.program import NotStarted
@@ -53,7 +54,7 @@ class Watch:
         output: Output,
         env: Mapping[str, str],
         workdir: str,
-        where: Mapping[str, str],
+        where: guest_files.Places,
     ) -> None:
         self._folder = folder
         self._wake = wake
@@ -61,7 +62,9 @@ class Watch:
         self._env = env
         self._workdir = workdir
         self._where = where
-        self._program = 0
+        self._freezer = Freezer()
+        #: The main program first.
+        self._programs: Sequence[int] = ()
         self._exit: dict[str, Any] | None = None
         self._is_buried = False
         self._peers: set[Peer] = set()
@@ -76,9 +79,13 @@ class Watch:
         self._peers.add(peer)
         self._on(peer.sock.fileno(), lambda: self._serve(peer))
 
-    def run(self, program: int) -> None:
-        """Return when every process of the boot is dead and the exit is on disk and told."""
-        self._program = program
+    def run(self, programs: Sequence[int]) -> None:
+        """Return when every process of the boot is dead and the exit is on disk and told.
+
+        Args:
+            programs: The pids of its programs, the main one first. It ends with any of them.
+        """
+        self._programs = programs
         while not self._is_over():
             for key, _ in self._selector.select(self._patience()):
                 # what was called before it in this round may have closed what this is about
@@ -125,18 +132,18 @@ class Watch:
     def _reaped(self, pid: int, status: int) -> None:
         if pid in self._commands:
             self._answer_command(pid, status)
-        if pid == self._program:
+        if pid in self._programs and self._exit is None:
             exit_code, signum = how_it_ended(status)
-            for command, _ in self._commands.values():
-                command.kill()
-            ending.end_children(self._program, self._reaped)
-            self._off(self._output.pipe)
-            self._output.finish()
             self._exit = {
                 "exit_code": exit_code,
                 "signal": signum or -1,
                 "exited_at": time.time(),
             }
+            for command, _ in self._commands.values():
+                command.kill()
+            ending.end_children(self._programs[0], self._reaped)
+            self._off(self._output.pipe)
+            self._output.finish()
 
     # what a server asks
 
@@ -159,33 +166,53 @@ class Watch:
         asked = message["do"]
         if asked == "exec":
             self._start_command(peer, message)
-        elif asked == "signal":
-            self._send_signal(message["signum"], everyone=message["everyone"])
-            self._say(peer, {"say": "done", "id": message["id"]})
+        elif asked in ("signal", "suspend", "resume", "ps"):
+            self._say(peer, {"say": "done", "id": message["id"], **self._do(asked, message)})
         elif asked == "end":
             self._is_buried = True
             self._folder.bury()
             self._send_signal(signal.SIGKILL, everyone=True)
         else:  # another server found this boot running
-            self._say(peer, {"say": "started"})
+            self._say(peer, frames.started())
+
+    def _do(self, asked: str, message: Message) -> Message:
+        """Do what is done at once, and return what there is to say about it."""
+        if self._exit is not None:
+            return {"processes": []} if asked == "ps" else {}
+        if asked == "ps":
+            return {"processes": usage.listing(kernel.descendants(os.getpid()))}
+        if asked == "signal":
+            self._send_signal(message["signum"], everyone=message["everyone"])
+        elif asked == "resume":
+            self._freezer.thaw()
+        else:
+            try:
+                self._freezer.freeze()
+            except NotFrozen as error:
+                return {"error": str(error)}
+        return {}
 
     def _send_signal(self, signum: int, *, everyone: bool) -> None:
         if self._exit is not None:
             return
+        if self._freezer.is_frozen and signum == signal.SIGCONT:
+            return  # only `resume` ends what `suspend` began
         # a program that became another user's is not ours to signal: its own end is waited for
         with suppress(ProcessLookupError, PermissionError):
             if not everyone:
-                os.kill(self._program, signum)
+                os.kill(self._programs[0], signum)
             elif kernel.LINUX:
                 ending.send_signal(kernel.descendants(os.getpid()), signum)
             else:
-                os.killpg(self._program, signum)
+                os.killpg(self._programs[0], signum)
 
     def _start_command(self, peer: Peer, message: Message) -> None:
         argv = guest_files.relocate(message["command"], self._where)
         try:
             if self._exit is not None:
                 raise NotStarted("the machine has ended")
+            if self._freezer.is_frozen:
+                raise NotStarted("the machine is suspended")
             if len(self._commands) == _COMMANDS_MAX:
                 raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
             command = Command(argv, self._env, self._workdir, message)

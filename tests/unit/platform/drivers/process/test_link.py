@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ephemera.errors import Unsupported
+from ephemera.platform.drivers.process import frames
+from ephemera.platform.drivers.process.frames import Decoder, Message, encode
+from ephemera.platform.drivers.process.link import Link, connect
+
+
+@asynccontextmanager
+async def linked(path: Path, greeting: Message) -> AsyncIterator[Link]:
+    """Link to a monitor that greets like this, and answers whatever it is asked."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        decoder = Decoder()
+        while data := await reader.read(4096):
+            for message in decoder.feed(data):
+                asked = "id" in message
+                done: Message = {"say": "done", "id": message.get("id"), "processes": []}
+                writer.write(encode(done if asked else greeting))
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    link = await connect(str(path), lambda: None)
+    assert link is not None
+    try:
+        await link.greet({"do": "attach"})
+        yield link
+    finally:
+        link.close()
+        server.close()
+
+
+async def ask_for_processes(path: Path, greeting: Message) -> Message:
+    async with linked(path, greeting) as link:
+        return await link.ask({"do": "ps"})
+
+
+def test_a_monitor_is_asked_what_it_says_that_it_knows(tmp_path: Path) -> None:
+    answer = asyncio.run(ask_for_processes(tmp_path / "s", frames.started()))
+    assert answer["processes"] == []
+
+
+def test_a_monitor_of_the_first_version_is_not_asked_what_it_would_never_answer(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Unsupported, match="'ps' of a machine that an older version") as refused:
+        asyncio.run(ask_for_processes(tmp_path / "s", {"say": "started"}))
+    assert refused.value.hint == "restart the machine"
