@@ -5,16 +5,23 @@ Source of the `FLY_*` variables: the API's documentation of a machine's runtime 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ephemera.errors import BootFailed
 from ephemera.platform import configs
-from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.drivers.base import BootSpec, GuestMount, Program
 from ephemera.platform.records import AppRecord, MachineRecord
-from ephemera.wire.models import MachineConfig
+from ephemera.wire.config import MachineConfig
+from ephemera.wire.programs import Process
 
 #: Machines without a network of their own are reached at the host's loopback address.
 LOOPBACK = "127.0.0.1"
+
+
+def address(_machine: MachineRecord) -> str:
+    """Return where the programs of a machine listen, as seen from the platform."""
+    return LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +34,20 @@ class Reach:
 
     url: str
     home: str
+    #: Says where the API socket of a machine is; empty where it has none.
+    socket: Callable[[str], str]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, machine_id: str) -> dict[str, str]:
         """Return the variables that tell a program where the platform is."""
-        return {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
+        found = {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
+        socket = self.socket(machine_id)
+        return found | ({"EPHEMERA_API_SOCKET": socket} if socket else {})
 
 
 def environment(
     app: AppRecord, machine: MachineRecord, config: MachineConfig, reach: Reach
 ) -> dict[str, str]:
-    """Return the environment of a machine's program: what Fly sets, then what its config says."""
+    """Return the variables that the platform sets by itself."""
     guest: Mapping[str, object] = machine.config["guest"]
     metadata = config.metadata or {}
     fly = {
@@ -47,18 +58,75 @@ def environment(
         "FLY_IMAGE_REF": config.image or "",
         "FLY_REGION": machine.region,
         "PRIMARY_REGION": machine.region,
-        "FLY_PRIVATE_IP": LOOPBACK,
-        "FLY_PUBLIC_IP": LOOPBACK,
+        "FLY_PRIVATE_IP": address(machine),
+        "FLY_PUBLIC_IP": address(machine),
         "FLY_PROCESS_GROUP": metadata.get("fly_process_group", "app"),
         "FLY_VM_MEMORY_MB": str(guest["memory_mb"]),
     }
-    return fly | reach.environment() | (config.env or {})
+    return fly | reach.environment(machine.id)
 
 
-def spec(app: AppRecord, machine: MachineRecord, reach: Reach, log_folder: str) -> BootSpec:
-    """Return what the driver is to start for the newest boot of a machine."""
-    config = MachineConfig.model_validate(machine.config)
+@dataclass(frozen=True, slots=True, repr=False)
+class _Environments:
+    """The environments of one boot: one for each of its programs.
+
+    Where two of them set a variable, the last of these has its way: the platform, the app's
+    secrets, `config.env`, then of the process `secrets`, `env_from` and `env`. Fly documents no
+    order; whoever writes a value into the config means it more than one that is set elsewhere.
+    """
+
+    platform: Mapping[str, str]
+    secrets: Mapping[str, str]
+    config: Mapping[str, str]
+    #: What `env_from` can name.
+    fields: Mapping[str, str]
+
+    def of(self, where: str, process: Process | None) -> dict[str, str]:
+        """Return the environment of a process, or of a machine without processes.
+
+        Raises:
+            BootFailed: it wants a secret that there is not.
+        """
+        if process is None:
+            return {**self.platform, **self.secrets, **self.config}
+        everybodys = {} if process.ignore_app_secrets else self.secrets
+        own = {
+            secret.env_var: self._secret(f"{where}.secrets[{number}]", secret.name, secret.env_var)
+            for number, secret in enumerate(process.secrets or ())
+        }
+        own |= {one.env_var: self.fields[one.field_ref] for one in process.env_from or ()}
+        return {**self.platform, **everybodys, **self.config, **own, **(process.env or {})}
+
+    def _secret(self, where: str, name: str | None, variable: str) -> str:
+        try:
+            return self.secrets[name or variable]
+        except KeyError:
+            raise BootFailed(f"{where}: there is no secret '{name or variable}'") from None
+
+
+def spec(
+    app: AppRecord,
+    machine: MachineRecord,
+    reach: Reach,
+    log_folder: str,
+    secrets: Mapping[str, str],
+    mounts: Sequence[GuestMount] = (),
+) -> BootSpec:
+    """Return what the driver is to start for the newest boot of a machine.
+
+    Args:
+        secrets: Those of the app, by name, as the machine's version is to see them.
+        mounts: Where the data of its volume is.
+
+    Raises:
+        BootFailed: the config wants a secret that there is not.
+    """
+    config = configs.stored(machine.config)
     guest = machine.config["guest"]
+    main = config.processes[0] if config.processes else None
+    environments = _Environments(
+        environment(app, machine, config, reach), secrets, config.env or {}, _fields(app, machine)
+    )
     return BootSpec(
         machine_id=machine.id,
         boot=machine.boot,
@@ -66,9 +134,26 @@ def spec(app: AppRecord, machine: MachineRecord, reach: Reach, log_folder: str) 
         image=config.image or "",
         region=machine.region,
         command=configs.command(config),
-        env=environment(app, machine, config, reach),
-        files=configs.guest_files(config),
+        env=environments.of("config.processes[0]", main),
+        files=configs.guest_files(config, secrets),
         cpus=guest["cpus"],
         memory_mb=guest["memory_mb"],
         log_folder=log_folder,
+        mounts=mounts,
+        beside=[
+            Program(command, environments.of(f"config.processes[{number}]", process))
+            for number, (process, command) in enumerate(configs.commands_beside(config), start=1)
+        ],
     )
+
+
+def _fields(app: AppRecord, machine: MachineRecord) -> dict[str, str]:
+    """Return what `env_from` can put into a variable, by the names of its `field_ref`."""
+    return {
+        "id": machine.id,
+        "version": machine.instance_id,
+        "app_name": app.name,
+        "private_ip": address(machine),
+        "region": machine.region,
+        "image": machine.config["image"],
+    }
