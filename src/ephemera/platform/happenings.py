@@ -1,12 +1,13 @@
 """The events of a machine in the API's own words, one function for each thing that happens.
 
 Source of the types, statuses and the exit event: captured traffic of the real API; where no
-capture exists (`destroy`, a failed start) the words are ours, in the same form.
+capture exists (`destroy`, `suspend`, `resume`, a failed start) the words are ours, in the same
+form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ephemera.errors import DriverError, ImageUnavailable, Unsupported
@@ -36,9 +37,9 @@ def created(machine_id: str, now: float) -> EventRecord:
     return _event(machine_id, now, "launch", "created", "user")
 
 
-def start_asked(machine_id: str, now: float) -> EventRecord:
-    """Somebody asked for a start."""
-    return _event(machine_id, now, "start", "starting", "user")
+def start_asked(machine_id: str, now: float, source: str = "user") -> EventRecord:
+    """Somebody (`user`), or the platform itself (`flyd`), asked for a start."""
+    return _event(machine_id, now, "start", "starting", source)
 
 
 def started(machine_id: str, now: float) -> EventRecord:
@@ -59,6 +60,26 @@ def start_failed(machine_id: str, now: float, error: DriverError) -> EventRecord
 def stop_asked(machine_id: str, now: float) -> EventRecord:
     """Somebody asked for a stop."""
     return _event(machine_id, now, "stop", "stopping", "user", {"reason": ""})
+
+
+def suspend_asked(machine_id: str, now: float) -> EventRecord:
+    """Somebody asked for it to be suspended."""
+    return _event(machine_id, now, "suspend", "suspending", "user")
+
+
+def suspended(machine_id: str, now: float) -> EventRecord:
+    """The driver has seen its program frozen."""
+    return _event(machine_id, now, "suspend", "suspended", "flyd")
+
+
+def suspend_failed(machine_id: str, now: float, error: DriverError) -> EventRecord:
+    """Its program could not be frozen, and is told to end instead; the request says why."""
+    return _event(machine_id, now, "suspend", "stopping", "flyd", {"error": error.message})
+
+
+def resumed(machine_id: str, now: float) -> EventRecord:
+    """The driver has seen its program go on where it was frozen."""
+    return _event(machine_id, now, "resume", "started", "flyd")
 
 
 def restart_asked(machine_id: str, now: float) -> EventRecord:
@@ -110,6 +131,16 @@ def exited(
     }
     request = {"exit_event": exit_event, "restart_count": count}
     return _event(machine_id, now, "exit", "stopped", "flyd", request)
+
+
+def is_of(event: EventRecord, states: Collection[str]) -> bool:
+    """Whether the event is that the machine came into one of these states.
+
+    A program that ended and is started again leaves the machine in no state of rest, though its
+    event says `stopped`.
+    """
+    said = (event.request or {}).get("exit_event") or {}
+    return event.status in states and not said.get("restarting")
 
 
 def has_ended(newest_first: Sequence[EventRecord]) -> bool:

@@ -44,7 +44,9 @@ class Leases:
     def acquire(
         self, machine: MachineRecord, *, ttl: int, description: str, owner: str, nonce: str
     ) -> LeaseRecord:
-        """Give the lease to a caller, or more time to the one who has it and shows its nonce.
+        """Give the lease to a caller, or more time to the one who shows its nonce.
+
+        Whoever took it stays its owner, also where somebody else was given the nonce.
 
         Raises:
             LeaseRefusal: somebody else holds it.
@@ -56,7 +58,7 @@ class Leases:
         lease = LeaseRecord(
             machine.id,
             held.nonce if held else fresh.nonce,
-            owner,
+            held.owner if held else owner,
             description or (held.description if held else ""),
             fresh.expires_at,
             machine.instance_id,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError
 
@@ -23,24 +23,34 @@ from ephemera.platform.store import Store
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
+#: Told of each write of a machine: the record as it is now, and what happened, oldest first.
+Observer = Callable[[MachineRecord, Sequence[EventRecord]], None]
+
+#: Returns when a machine may go on by itself. At once, but where a test wants it stuck.
+Hold = Callable[["Ledger"], Awaitable[None]]
+
 #: How long to wait before trying again to write down what was seen, when the disk is full.
 _STORE_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    """Somebody who waits for a record that is as they want it."""
+    """Somebody who waits for the machine to be as they want it."""
 
-    is_it: Callable[[MachineRecord], bool]
-    seen: asyncio.Future[MachineRecord]
+    look: Callable[[MachineRecord], Any]
+    seen: asyncio.Future[Any]
 
 
 class Ledger:
     """The record and the events of one machine.
 
     Args:
+        moved: Told of each write, once it is on disk.
         happened: Its events, newest first, where they are known; else they are read when they
             are needed.
+        hold: Waited for before anything that was seen is written down.
     """
 
     def __init__(
@@ -48,11 +58,15 @@ class Ledger:
         record: MachineRecord,
         store: Store,
         clock: Callable[[], float],
+        moved: Observer,
         happened: Sequence[EventRecord] | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self.record = record
         self._store = store
         self._clock = clock
+        self._moved = moved
+        self._hold = hold
         self._events = None if happened is None else deque(happened, maxlen=EVENTS_MAX)
         self._waiters: set[_Waiter] = set()
         self._closed = False
@@ -64,27 +78,31 @@ class Ledger:
             self._events = deque(newest, maxlen=EVENTS_MAX)
         return list(self._events)
 
-    async def until(
-        self, is_it: Callable[[MachineRecord], bool], timeout: float
-    ) -> MachineRecord | None:
-        """Return the record as soon as `is_it`, None if it never was for `timeout` seconds.
+    def has_event(self, event_id: str) -> bool:
+        """Whether this ever happened to the machine, as far as that is remembered."""
+        known = any(event.id == event_id for event in self.events())
+        return known or self._store.has_event(self.record.id, event_id)
+
+    async def until(self, look: Callable[[MachineRecord], _T | None], timeout: float) -> _T | None:
+        """Return what `look` finds as soon as that is anything, None after `timeout` seconds.
 
         No write is missed: a state that lasts for a moment only is seen too.
 
         Raises:
             Refusal: the server is about to stop.
         """
-        if is_it(self.record):
-            return self.record
+        if found := look(self.record):
+            return found
         if self._closed:
             raise refusals.stopping_server()
-        waiter = _Waiter(is_it, asyncio.get_running_loop().create_future())
+        seen: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(look, seen)
         self._waiters.add(waiter)
         try:
-            await asyncio.wait([waiter.seen], timeout=timeout)
+            await asyncio.wait([seen], timeout=timeout)
         finally:
             self._waiters.discard(waiter)
-        return waiter.seen.result() if waiter.seen.done() else None
+        return seen.result() if seen.done() else None
 
     def release(self) -> None:
         """Send away everybody who waits; the server is about to stop."""
@@ -109,11 +127,14 @@ class Ledger:
         if happened:
             self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
         for waiter in self._waiters:
-            if not waiter.seen.done() and waiter.is_it(self.record):
-                waiter.seen.set_result(self.record)
+            if not waiter.seen.done() and (found := waiter.look(self.record)):
+                waiter.seen.set_result(found)
+        self._moved(self.record, happened)
 
     async def note(self, seen: Callable[[], None]) -> None:
         """Have `seen` write down what was seen, if need be when the disk has room again."""
+        if self._hold:
+            await self._hold(self)
         while True:
             try:
                 return seen()

@@ -25,6 +25,10 @@ class State(StrEnum):
     STARTED = "started"
     #: The program was told to end and has not yet.
     STOPPING = "stopping"
+    #: The program is being frozen where it is.
+    SUSPENDING = "suspending"
+    #: The program is frozen, and goes on where it was when the machine is started.
+    SUSPENDED = "suspended"
     #: The program is gone; the machine and what it left behind are kept.
     STOPPED = "stopped"
     #: The program was told to end in order to be started again.
@@ -47,6 +51,8 @@ class Event(StrEnum):
     START = "start"
     #: Its program is to end, and the machine to stay.
     STOP = "stop"
+    #: Its program is to be frozen.
+    SUSPEND = "suspend"
     #: Its program is to end and to run again.
     RESTART = "restart"
     #: It is to have another config.
@@ -58,8 +64,10 @@ class Event(StrEnum):
     #: The new version is written down and is to be started.
     REPLACED = "replaced"
     # seen by a driver
-    #: The program was executed.
+    #: The program was executed, or goes on after it was frozen.
     BOOTED = "booted"
+    #: Every process of it is frozen.
+    FROZEN = "frozen"
     #: The program could not be executed.
     BOOT_FAILED = "boot_failed"
     #: The program ended and is not started again.
@@ -86,10 +94,12 @@ MOVES: dict[State, dict[Event, State]] = {
         _E.RESTART: _S.RESTARTING,
         _E.UPDATE: _S.REPLACING,
         _E.EXITED: _S.STOPPED,
+        _E.EXITED_AGAIN: _S.STARTING,
         _E.DESTROY: _S.DESTROYING,
     },
     _S.STARTED: {
         _E.STOP: _S.STOPPING,
+        _E.SUSPEND: _S.SUSPENDING,
         _E.RESTART: _S.RESTARTING,
         _E.UPDATE: _S.REPLACING,
         _E.EXITED: _S.STOPPED,
@@ -97,6 +107,22 @@ MOVES: dict[State, dict[Event, State]] = {
         _E.DESTROY: _S.DESTROYING,
     },
     _S.STOPPING: {
+        _E.EXITED: _S.STOPPED,
+        _E.DESTROY: _S.DESTROYING,
+    },
+    _S.SUSPENDING: {
+        _E.FROZEN: _S.SUSPENDED,
+        _E.STOP: _S.STOPPING,
+        _E.RESTART: _S.RESTARTING,
+        _E.UPDATE: _S.REPLACING,
+        _E.EXITED: _S.STOPPED,
+        _E.DESTROY: _S.DESTROYING,
+    },
+    _S.SUSPENDED: {
+        _E.START: _S.STARTING,
+        _E.STOP: _S.STOPPING,
+        _E.RESTART: _S.RESTARTING,
+        _E.UPDATE: _S.REPLACING,
         _E.EXITED: _S.STOPPED,
         _E.DESTROY: _S.DESTROYING,
     },
@@ -126,10 +152,15 @@ MOVES: dict[State, dict[Event, State]] = {
     _S.DESTROYED: {},
 }
 
+#: A machine in one of these was put to sleep, or is about to be: ending it loses what it was doing
+#: on purpose, so its program is not asked, and a new version of it does not begin to run.
+ASLEEP = frozenset({_S.SUSPENDING, _S.SUSPENDED})
 #: A driver may have a live program for a machine in one of these.
-LIVE = frozenset({_S.STARTING, _S.STARTED, _S.STOPPING, _S.RESTARTING, _S.REPLACING})
+LIVE = frozenset({_S.STARTING, _S.STARTED, _S.STOPPING, _S.RESTARTING, _S.REPLACING, *ASLEEP})
 #: Nothing moves here until somebody asks: what `wait` calls `settled`.
-SETTLED = frozenset({_S.STARTED, _S.STOPPED, _S.FAILED, _S.DESTROYED})
+SETTLED = frozenset({_S.STARTED, _S.SUSPENDED, _S.STOPPED, _S.FAILED, _S.DESTROYED})
+#: Destroying a machine in one of these takes `force`.
+BUSY = LIVE - {_S.SUSPENDED}
 
 
 def after(state: State, event: Event) -> State:

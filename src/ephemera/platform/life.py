@@ -1,0 +1,308 @@
+"""The life of one machine: what was seen of its program, and what follows from that.
+
+```
+     Owner ── start, sleep, end_program ─────────►┌──────┐── start, suspend, signal ──►┌────────┐
+                                                  │ Life │                             │ driver │
+   waiters ◄──────────── ledger ──────────────────└──────┘◄── _seen_* ─────────────────└────────┘
+                           │ every move: state + event, one transaction
+                           ▼
+                         store
+```
+
+Each `_seen_` method, as each `ask_` of the owner, runs to its end without giving up the event
+loop, so two of them never mix; what takes time is a task that comes back with a `_seen_`. The
+order is always: write down, then act. A server that was killed in between reads what it had
+written and acts again (`resume`), which drivers allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from signal import SIGKILL
+from typing import Any
+
+from ephemera.errors import DriverError
+from ephemera.platform import configs, happenings, restart
+from ephemera.platform.alarms import Alarms
+from ephemera.platform.chores import Chores
+from ephemera.platform.drivers.base import Exit
+from ephemera.platform.driving import REFUSED, Driving
+from ephemera.platform.ledger import Ledger
+from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.sleep import Sleep
+from ephemera.platform.states import ASLEEP, LIVE, Event, State
+from ephemera.platform.surroundings import Surroundings
+from ephemera.platform.voice import Voice
+from ephemera.wire.models import MachineConfig
+
+#: The exit code of a boot whose end nobody saw: its program is gone, and with it its memory.
+_UNSEEN = -1
+
+
+class Life:
+    """Moves one machine by what happens to it.
+
+    Args:
+        happened: Its events where they are known, as for a machine that was just created.
+    """
+
+    def __init__(
+        self,
+        record: MachineRecord,
+        around: Surroundings,
+        happened: Sequence[EventRecord] | None = None,
+    ) -> None:
+        self.ledger = Ledger(
+            record, around.store, around.clock, around.moved, happened, around.hold
+        )
+        self.chores = Chores(record.id)
+        self.voice = Voice(around.logs, lambda: self.record)
+        self._around = around
+        self._driving = Driving(record.id, around, self.voice)
+        self.sleep = Sleep(
+            self.ledger, self._driving, self.chores, self.voice, around.clock, self._stop_instead
+        )
+        self._start_asked_at = around.clock()
+        self._alarms = Alarms(around.clock)
+
+    @property
+    def record(self) -> MachineRecord:
+        """The machine as it is written down."""
+        return self.ledger.record
+
+    @property
+    def config(self) -> MachineConfig:
+        """The config of the current version."""
+        return configs.stored(self.record.config)
+
+    # the beginning, and the beginning again
+
+    def begin(self) -> None:
+        """Go on from `created`: start it, or let it rest where it is not to be launched."""
+        if self.record.state is not State.CREATED:
+            return
+        if self.record.launch:
+            self.start(Event.START, [])
+        else:
+            self.ledger.move(Event.REST)
+
+    def resume(self) -> None:
+        """Go on with what a server that is gone had under way."""
+        record = self.record
+        if record.state is State.CREATED:
+            self.begin()
+        elif record.state is State.STARTING and not record.handle:
+            self._boot()
+        elif record.state in (*LIVE, State.DESTROYING) and record.handle:
+            self.chores.begin(self._watch())
+            self._go_on_with_program()
+        elif record.state in (*LIVE, State.DESTROYING):
+            self.chores.begin(self._end_unknown_boot())
+        elif happenings.ends_with_an_end(self.ledger.events()):
+            self._destroy_if_wanted()
+
+    def _go_on_with_program(self) -> None:
+        state = self.record.state
+        if state is State.STARTING:
+            self.sleep.thaw()
+        elif state is State.SUSPENDING:
+            self.sleep.freeze()
+        elif state not in (State.STARTED, State.SUSPENDED):
+            self.end_program()
+
+    async def close(self) -> None:
+        """Stop looking after it, without touching it; another server goes on from the store."""
+        self.ledger.release()
+        self._alarms.cancel()
+        await self.chores.close()
+
+    # what is done
+
+    def start(
+        self, event: Event, happened: Sequence[EventRecord], *, pause: float = 0.0, **changes: Any
+    ) -> None:
+        """Begin another boot, by a move that leads to `starting`.
+
+        Args:
+            pause: Seconds before the driver is asked.
+            changes: What else of the record changes with it.
+        """
+        fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
+        self.ledger.move(event, happened, stop_signal=None, stop_by=None, **fresh, **changes)
+        if pause:
+            self._alarms.pause(pause, self._boot)
+        else:
+            self._boot()
+
+    def end_program(self) -> None:
+        """Tell the program to end, as the record says, and kill it when its time is over."""
+        if self._alarms.is_pausing:
+            self._alarms.cancel()
+            self.chores.begin(self.ledger.note(self.ended))
+            return
+        if not self.record.handle:
+            return  # it is booting; `_seen_booted` comes back here
+        signum = self.record.stop_signal or SIGKILL
+        self.voice.signalled(signum)
+        self._send(signum, everyone=signum == SIGKILL)
+        self._alarms.expect_end(self.record.stop_by or 0.0, self._overdue)
+
+    def end_it(self) -> None:
+        """Have nothing left of a machine that is `destroying` and has no program."""
+        self.chores.begin(self._destroy())
+
+    def ended(self, happened: Sequence[EventRecord] = ()) -> None:
+        """Go on after the end of a program that somebody wanted to end, or of none."""
+        state = self.record.state
+        if state is State.STOPPING or state in ASLEEP:
+            self.ledger.move(Event.EXITED, happened, handle="")
+            self._destroy_if_wanted()
+        elif state is State.RESTARTING:
+            again = happenings.restarting(self.record.id, self._now())
+            self.start(Event.EXITED, [*happened, again])
+        elif state is State.REPLACING and self.record.launch:
+            self.start(Event.REPLACED, happened)
+        elif state is State.REPLACING:
+            self.ledger.move(Event.REST, happened, handle="")
+        elif state is State.DESTROYING:
+            self.ledger.write(happened, handle="")
+            self.end_it()
+
+    def _stop_instead(self, error: DriverError) -> None:
+        """Have a machine stopped that was to be suspended and cannot be."""
+        stop = self.config.stop_config
+        failed = happenings.suspend_failed(self.record.id, self._now(), error)
+        ending = self.ending(configs.stop_signal(stop), configs.stop_timeout_s(stop))
+        self.ledger.move(Event.STOP, [failed], **ending)
+        self.voice.say(f"cannot be suspended, stopping instead: {error.message}", level="warning")
+        self.end_program()
+
+    def ending(self, signum: int, timeout: float) -> dict[str, Any]:
+        """Return what the record says of a program that is to end within `timeout` seconds."""
+        return {"stop_signal": int(signum), "stop_by": self._now() + timeout}
+
+    # what the driver saw
+
+    def _seen_booted(self, handle: str) -> None:
+        if self.record.state is not State.STARTING:  # asked to end while it was booting
+            self.ledger.write(handle=handle)
+            self.end_program()
+            return
+        started = happenings.started(self.record.id, self._now())
+        self.ledger.move(Event.BOOTED, [started], handle=handle)
+        self.voice.started(self._now() - self._start_asked_at, resumed=False)
+
+    def _seen_boot_failed(self, error: DriverError) -> None:
+        failed = happenings.start_failed(self.record.id, self._now(), error)
+        if self.record.state is State.STARTING:
+            self.ledger.move(Event.BOOT_FAILED, [failed])
+            self._destroy_if_wanted()
+        else:
+            self.ended([failed])
+        self.voice.boot_failed(error)
+
+    def _seen_exit(self, end: Exit) -> None:
+        self._alarms.cancel()
+        state = self.record.state
+        if state is State.STARTING and end.exit_code == _UNSEEN:
+            self._seen_memory_lost(end)
+            return
+        if state is State.STARTING:  # it went on, and ended before the driver said so
+            self.sleep.seen_thawed(self.record.handle)
+        if self.record.state is State.STARTED:
+            self._exited_by_itself(end)
+            return
+        replaced = state is State.REPLACING and self.record.launch
+        again = state is State.RESTARTING or replaced
+        self.ended([self._exit_event(end, requested=state not in ASLEEP, again=again)])
+        self.voice.exited(end, again=again)
+
+    def _seen_memory_lost(self, end: Exit) -> None:
+        """What was to be resumed is not there any more: start it from the beginning."""
+        exited = self._exit_event(end, requested=False, again=True)
+        self.start(Event.EXITED_AGAIN, [exited])
+        self.voice.say("its memory was lost while it was suspended, starting afresh", "warning")
+
+    def _exited_by_itself(self, end: Exit) -> None:
+        now = self._now()
+        before = restart.recent(self.record.restarts, now)
+        decision = restart.decide(self.config.restart, end.exit_code, before, now)
+        happened = [self._exit_event(end, requested=False, again=decision.again)]
+        if decision.again:
+            happened.append(happenings.restarting(self.record.id, now))
+            restarts = [*before, now]
+            self.start(Event.EXITED_AGAIN, happened, pause=decision.pause, restarts=restarts)
+        else:
+            self.ledger.move(Event.EXITED, happened, handle="")
+            self._destroy_if_wanted()
+        self.voice.exited(end, again=decision.again)
+        if decision.exhausted:
+            self.voice.exhausted(len(before))
+
+    def _seen_gone(self) -> None:
+        # Its files, which may be a megabyte, are of no use to anybody any more.
+        config = {name: value for name, value in self.record.config.items() if name != "files"}
+        gone = [happenings.destroyed(self.record.id, self._now())]
+        self.ledger.move(Event.GONE, gone, config=config)
+        self._around.forget(self.record)
+
+    # what takes time
+
+    def _boot(self) -> None:
+        self._start_asked_at = self._now()
+        self.chores.begin(self._boot_and_watch())
+
+    async def _boot_and_watch(self) -> None:
+        try:
+            handle = await self._driving.start(self.record)
+        except REFUSED as caught:
+            error = caught
+            await self.ledger.note(lambda: self._seen_boot_failed(error))
+            return
+        await self.ledger.note(lambda: self._seen_booted(handle))
+        await self._watch()
+
+    async def _watch(self) -> None:
+        end = await self._driving.wait(self.record.handle)
+        await self.ledger.note(lambda: self._seen_exit(end))
+
+    async def _end_unknown_boot(self) -> None:
+        """End a boot of which the server that asked for it never heard back."""
+        await self._driving.destroy()
+        killed = Exit(_UNSEEN, error="the server was killed while the machine was starting")
+        open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
+        happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
+        await self.ledger.note(lambda: self.ended(happened))
+
+    async def _destroy(self) -> None:
+        await self._driving.destroy()
+        await self.ledger.note(self._seen_gone)
+
+    def _destroy_if_wanted(self) -> None:
+        if self.record.config.get("auto_destroy"):
+            self.chores.begin(self.ledger.note(self._destroy_by_itself))
+
+    def _destroy_by_itself(self) -> None:
+        if self.record.state in (State.STOPPED, State.FAILED):  # nobody has started it since
+            asked = happenings.destroy_asked(self.record.id, self._now(), "flyd")
+            self.ledger.move(Event.DESTROY, [asked], **self.ending(SIGKILL, 0.0))
+            self.end_it()
+
+    def _overdue(self) -> None:
+        self._send(SIGKILL, everyone=True)
+
+    def _send(self, signum: int, *, everyone: bool) -> None:
+        handle = self.record.handle
+        self.chores.begin(self._driving.signal(handle, signum, everyone=everyone))
+
+    # the rest
+
+    def _exit_event(self, end: Exit, *, requested: bool, again: bool) -> EventRecord:
+        now = self._now()
+        count = len(restart.recent(self.record.restarts, now)) + (again and not requested)
+        return happenings.exited(
+            self.record.id, now, end, requested=requested, restarting=again, count=count
+        )
+
+    def _now(self) -> float:
+        return self._around.clock()
