@@ -1,0 +1,150 @@
+"""The API inside a machine: a unix socket for each, through which no token is needed.
+
+On Fly.io it is at `/.fly/api`. A driver that gives a machine its own file system puts it there;
+other programs find its path in the environment. Who comes through it is the machine it belongs
+to, so only the machine may see it: the folder is its owner's alone.
+
+A socket is there from before a boot until the machine rests or goes. Its file is put in place
+all at once, and stays when the server ends: a program that comes while there is none is refused,
+and tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ephemera.platform.access.principal import Principal, of_machine
+from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.states import LIVE
+
+_log = logging.getLogger(__name__)
+
+#: As long as a path may be on every system: macOS has room for 103 bytes, Linux for 107.
+_PATH_BYTES_MAX = 103
+#: How many requests of one machine may wait until they are accepted.
+_BACKLOG = 64
+
+#: Makes the protocol that answers those who come through a machine's socket.
+Serve = Callable[[Principal], asyncio.BaseProtocol]
+
+
+@dataclass(slots=True, eq=False)
+class _Socket:
+    """The socket of a machine."""
+
+    machine: Principal
+    listener: socket.socket
+    #: What accepts those who come, where somebody answers them.
+    server: asyncio.Server | None = None
+
+    async def accept(self, serve: Serve) -> None:
+        """Have those who come answered, unless it has been closed."""
+        if self.listener.fileno() < 0:
+            return
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_unix_server(lambda: serve(self.machine), sock=self.listener)
+        if self.listener.fileno() < 0:
+            self.server.close()
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        if self.server:
+            self.server.close()
+        self.listener.close()
+
+
+class Sockets:
+    """The sockets of all machines of one platform.
+
+    Args:
+        folder: Where they are; made when it is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._serve: Serve | None = None
+        self._open: dict[str, _Socket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def path(self, machine_id: str) -> str:
+        """Return where a machine's socket is; empty where no program could connect to it."""
+        path = str(self._folder / machine_id)
+        return path if len(os.fsencode(path)) <= _PATH_BYTES_MAX else ""
+
+    def open(self, records: Iterable[MachineRecord]) -> None:
+        """Begin, with the machines that are up: what others left behind is removed."""
+        up = {record.id: record for record in records if record.state in LIVE}
+        if not self.path("f" * 14):
+            _log.warning("machines have no API socket: the path %s is too long", self._folder)
+        if self._folder.exists():
+            for left in self._folder.iterdir():
+                if left.name not in up:
+                    left.unlink(missing_ok=True)
+        for record in up.values():
+            self.moved(record)
+
+    def moved(self, record: MachineRecord, _happened: Sequence[EventRecord] = ()) -> None:
+        """Have a socket for a machine that is up, and none for one that rests or goes."""
+        if record.state not in LIVE:
+            self._close(record.id)
+        elif record.id not in self._open and (path := self.path(record.id)):
+            self._listen(record, path)
+
+    def serve(self, serve: Serve) -> None:
+        """Answer those who come; those who came before wait until now."""
+        self._serve = serve
+        for one in self._open.values():
+            self._spawn(one.accept(serve))
+
+    async def stop(self) -> None:
+        """Stop answering. The files stay, for the server that comes next."""
+        self._serve = None
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for one in self._open.values():
+            one.close()
+        self._open.clear()
+
+    def _listen(self, record: MachineRecord, path: str) -> None:
+        try:
+            listener = _bound(self._folder, path)
+        except OSError as error:  # the machine can do without it
+            _log.error("machine %s has no API socket: %s", record.id, error)
+            return
+        one = self._open[record.id] = _Socket(of_machine(record.id, record.app_id), listener)
+        if self._serve:
+            self._spawn(one.accept(self._serve))
+
+    def _close(self, machine_id: str) -> None:
+        one = self._open.pop(machine_id, None)
+        if one:
+            one.close()
+            (self._folder / machine_id).unlink(missing_ok=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _bound(folder: Path, path: str) -> socket.socket:
+    """Return a listening socket at a path, in the place of any that was there."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    fresh = folder / "new"
+    fresh.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.setblocking(False)
+        listener.bind(str(fresh))
+        listener.listen(_BACKLOG)
+        fresh.rename(path)
+    except OSError:
+        listener.close()
+        raise
+    return listener
