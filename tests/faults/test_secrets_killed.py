@@ -1,0 +1,108 @@
+"""The platform is killed at each of the writes of secrets and secret keys.
+
+What must hold each time, once it serves again: the write is there whole, with the version that it
+makes, or nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from ephemera.testing.serving import Server, serving
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+
+_TIMEOUT_S = 30
+#: More than a platform writes before it serves.
+_START_WRITES_MAX = 20
+_SECRETS, _KEY = "/v1/apps/demo/secrets", "/v1/apps/demo/secretkeys/key"
+#: A write, and what it does to the names of the secrets and of the keys.
+WRITES: list[tuple[str, str, Any, set[str], set[str]]] = [
+    ("POST", _SECRETS, {"values": {"A": None, "B": "x", "C": "y"}}, {"B", "C"}, {"key"}),
+    ("POST", f"{_SECRETS}/D", {"value": "z"}, {"A", "D"}, {"key"}),
+    ("DELETE", f"{_SECRETS}/A", None, set(), {"key"}),
+    ("POST", "/v1/apps/demo/secretkeys/new/generate", {"type": "es256"}, {"A"}, {"key", "new"}),
+    ("DELETE", _KEY, None, {"A"}, set()),
+]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path / "home", driver="mock") as server:
+        with _connected(server) as http:
+            http.post("/v1/apps", json={"app_name": "demo"}).raise_for_status()
+            http.post(_SECRETS, json={"values": {"A": "x"}}).raise_for_status()
+            http.post(f"{_KEY}/generate", json={"type": "hs256"}).raise_for_status()
+        yield server
+
+
+def _connected(server: Server) -> httpx2.Client:
+    url = server.endpoint.url
+    return httpx2.Client(base_url=url, headers=server.headers, timeout=_TIMEOUT_S)
+
+
+def _start_mortal(server: Server, when: str) -> subprocess.Popen[bytes]:
+    """Serve the folder in the place of `server`, by a platform that dies at its next write."""
+    server.kill()
+    for number in range(1, _START_WRITES_MAX):
+        mortal, said = _tried(server, number, when)
+        if said.startswith(b"ready "):
+            return mortal
+        mortal.wait()
+    pytest.fail("it writes for ever when it starts")
+
+
+def _tried(server: Server, number: int, when: str) -> tuple[subprocess.Popen[bytes], bytes]:
+    """Start a platform that dies at its n-th write; return what it says once it serves."""
+    program = [sys.executable, "-m", "tests.faults.mortal_platform", str(number), when]
+    program += ["--home", str(server.home), "--driver", "mock"]
+    program += ["--listen", server.endpoint.url.removeprefix("http://")]
+    ready, told = os.pipe()
+    with (server.home / "mortal.log").open("ab") as log, os.fdopen(ready, "rb") as answer:
+        mortal = subprocess.Popen(
+            [*program, "--ready-fd", str(told)],
+            pass_fds=(told,),
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+        )
+        os.close(told)
+        return mortal, answer.readline()
+
+
+def _state(server: Server) -> tuple[int, set[str], set[str]]:
+    with _connected(server) as http:
+        secrets = http.get(_SECRETS).raise_for_status().json()["secrets"]
+        keys = http.get("/v1/apps/demo/secretkeys").raise_for_status().json()["secret_keys"]
+        written = http.post(_SECRETS, json={"values": {"LAST": "x"}}).raise_for_status()
+    names, key_names = ({one["name"] for one in found} for found in (secrets, keys))
+    return written.json()["version"] - 1, names, key_names
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "secrets", "keys"), WRITES, ids=lambda one: str(one)[:40]
+)
+def test_a_write_is_there_whole_or_not_at_all(
+    server: Server,
+    when: str,
+    method: str,
+    path: str,
+    body: Any,
+    secrets: set[str],
+    keys: set[str],
+) -> None:
+    mortal = _start_mortal(server, when)
+    with _connected(server) as http, pytest.raises(httpx2.TransportError):
+        http.request(method, path, json=body)
+    assert mortal.wait(_TIMEOUT_S) == -9
+    server.restart()
+    expected = (3, secrets, keys) if when == "after" else (2, {"A"}, {"key"})
+    assert _state(server) == expected
