@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ephemera.platform import refusals, requests, views
+from ephemera.platform import refusals, requests
+from ephemera.platform.apps import views
 from ephemera.platform.bodies import CreateApp
-from ephemera.platform.routes.scope import app_of, platform_of
+from ephemera.platform.platform import Platform
+from ephemera.platform.records import AppRecord
+from ephemera.platform.routes.scope import app_of, owner_only, platform_of, principal_of
 
 _DEFAULT_ORG = "personal"
 
 
 async def list_apps(request: Request) -> Response:
-    """List the apps of an organisation."""
-    platform = platform_of(request)
-    apps = platform.apps(request.query_params.get("org_slug", _DEFAULT_ORG))
-    shown = [views.app(app, len(platform.owners(app))) for app in apps]
+    """List the apps of an organisation; apps have no role here, so that none has any."""
+    platform, principal = platform_of(request), principal_of(request)
+    org_slug = request.query_params.get("org_slug") or _DEFAULT_ORG
+    role = request.query_params.get("app_role")
+    apps = [] if role else platform.apps(org_slug)
+    volumes = Counter(volume.app_id for volume in platform.volumes.all())
+    shown = [_shown(platform, app, volumes[app.id]) for app in apps if principal.may_touch(app.id)]
     return JSONResponse({"total_apps": len(shown), "apps": shown})
 
 
 async def create_app(request: Request) -> Response:
     """Create an app."""
+    owner_only(request)
     body = await requests.model(request, CreateApp)
     name = body.name or body.app_name
     if not name:
@@ -34,15 +44,20 @@ async def create_app(request: Request) -> Response:
 
 async def get_app(request: Request) -> Response:
     """Show an app."""
-    app = app_of(request)
-    return JSONResponse(views.app(app, len(platform_of(request).owners(app))))
+    platform, app = platform_of(request), app_of(request)
+    return JSONResponse(_shown(platform, app, platform.volumes.count(app)))
 
 
 async def delete_app(request: Request) -> Response:
-    """Delete an app and its machines."""
+    """Delete an app and all that it has."""
     force = requests.flag(request, "force")
-    await platform_of(request).delete_app(request.path_params["app_name"], force=force)
+    await platform_of(request).delete_app(app_of(request).name, force=force)
     return Response(status_code=202)
+
+
+def _shown(platform: Platform, app: AppRecord, volume_count: int) -> dict[str, Any]:
+    states = [owner.record.state for owner in platform.owners(app)]
+    return views.app(app, states, volume_count)
 
 
 ROUTES = [

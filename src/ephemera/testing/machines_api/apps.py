@@ -51,6 +51,60 @@ class AppsContract(Contract):
         assert read["organization"]["slug"] == app.subject.org
         assert read["id"]
 
+    def test_an_app_has_a_number_and_a_network_that_stay_the_same(self, app: AppUnderTest) -> None:
+        first, again = app.get(""), app.get("")
+        assert first["internal_numeric_id"] == again["internal_numeric_id"] > 0
+        assert first["network"] == again["network"]
+        assert first.get("network_cidr", "fdaa:").startswith("fdaa:")
+
+    def test_an_app_is_pending_until_it_has_a_machine(self, app: AppUnderTest) -> None:
+        assert app.get("")["status"] == "pending"
+        app.running()
+        assert app.get("")["status"] == "deployed"
+
+    def test_an_app_whose_machines_are_at_rest_is_not_pending_any_more(
+        self, app: AppUnderTest
+    ) -> None:
+        app.ended()
+        assert app.get("")["status"] in ("deployed", "suspended")
+
+    def test_no_app_has_a_role_that_nobody_gave_it(self, app: AppUnderTest) -> None:
+        query = {"org_slug": app.subject.org, "app_role": f"role-{secrets.token_hex(6)}"}
+        assert answered(app.http.get("/v1/apps", params=query)).json()["apps"] in ([], None)
+
+    def test_another_organisation_does_not_list_the_app(self, app: AppUnderTest) -> None:
+        query = {"org_slug": f"other-{secrets.token_hex(6)}"}
+        answer = app.http.get("/v1/apps", params=query)
+        if answer.is_success:
+            assert not answer.json()["apps"]
+        else:
+            refused(answer, 403, 404)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"name": 7},
+            {"name": ["a"]},
+            {"name": None, "app_name": None},
+            {"org_slug": 7},
+            {"org_slug": "../x"},
+            {"org_slug": "a\u0000b"},
+            {"org_slug": "x" * 1000},
+            {"network": ["apart"]},
+            {"network": "a\nb"},
+            {"network": "x" * 1000},
+            {"enable_subdomains": "yes"},
+        ],
+    )
+    def test_an_app_that_is_asked_for_wrongly_is_not_made(
+        self, machines_api: Subject, wrong: dict[str, Any]
+    ) -> None:
+        name = _fresh_name()
+        with machines_api.connect() as http:
+            body = {"name": name, "org_slug": machines_api.org, **wrong}
+            refused(http.post("/v1/apps", json=body), 400, 403, 404, 422)
+            refused(http.get(f"/v1/apps/{name}"), 404)
+
     def test_a_created_app_is_listed_with_how_many_machines_it_has(self, app: AppUnderTest) -> None:
         app.ended()
         listed = answered(app.http.get("/v1/apps", params={"org_slug": app.subject.org})).json()
@@ -84,6 +138,18 @@ class AppsContract(Contract):
         refused(app.ask("GET", ""), 404)
         body = {"app_name": app.name, "org_slug": app.subject.org}
         assert app.http.post("/v1/apps", json=body).status_code == 201
+
+    def test_a_new_app_of_an_old_name_has_nothing_of_the_old_one(self, app: AppUnderTest) -> None:
+        old = app.get("")["id"]
+        machine = app.ended()
+        app.ask("POST", "/ip_assignments", json={"type": "shared_v4"})
+        assert app.ask("DELETE", "?force=true").status_code == 202
+        body = {"app_name": app.name, "org_slug": app.subject.org}
+        answered(app.http.post("/v1/apps", json=body))
+        assert app.get("")["id"] != old
+        assert app.get("/machines?include_deleted=true") == []
+        assert not app.get("/ip_assignments")["ips"]
+        refused(app.ask("GET", f"/machines/{machine}"), 404)
 
     def test_an_app_whose_machine_runs_is_not_deleted_unless_forced(
         self, app: AppUnderTest

@@ -1,0 +1,102 @@
+"""Taking an app away: its machines, its files, and at last its rows.
+
+```
+leave (written down) ─► destroy its machines ─► what it has elsewhere ─► its rows
+```
+
+Every step may be repeated. A server that was killed in between finds the app among those that
+leave, and goes through the steps once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy.exc import OperationalError
+
+from ephemera.platform.apps.registry import Apps
+from ephemera.platform.machine import Owner
+from ephemera.platform.records import AppRecord, MachineRecord
+from ephemera.platform.refusals import Refusal
+from ephemera.platform.states import State
+
+_log = logging.getLogger(__name__)
+
+#: How long to wait before going on where the disk refused.
+_RETRY_S = 1.0
+#: How long a machine may take to be gone before it is asked about again. There is no limit.
+_LOOK_AGAIN_S = 60.0
+
+
+class Removals:
+    """Takes apps away, in the background.
+
+    Args:
+        owners: Says whose machines are still there.
+        steps: What else is to be done for an app, once it has no machine any more: remove what
+            it has on disk and in memory. Rows go by themselves.
+    """
+
+    def __init__(
+        self,
+        apps: Apps,
+        owners: Callable[[AppRecord], Sequence[Owner]],
+        steps: Sequence[Callable[[AppRecord], Awaitable[None]]],
+    ) -> None:
+        self._apps = apps
+        self._owners = owners
+        self._steps = steps
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def remove(self, app: AppRecord, *, wait: float) -> None:
+        """Have an app taken away; return when nothing of it is left, or after `wait` seconds.
+
+        It goes on in any case, also when the caller is cancelled, or the server is killed.
+        """
+        self._apps.leave(app)
+        await asyncio.wait([self.begin(app)], timeout=wait)
+
+    def begin(self, app: AppRecord) -> asyncio.Task[None]:
+        """Begin to take away an app that leaves, or go on with it."""
+        task = asyncio.get_running_loop().create_task(self._until_gone(app))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self) -> None:
+        """Let go; the next server goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _until_gone(self, app: AppRecord) -> None:
+        while True:
+            try:
+                return await self._go_through(app)
+            except (OperationalError, OSError):
+                _log.exception("app %s cannot be taken away yet", app.id)
+                await asyncio.sleep(_RETRY_S)
+            except Refusal:  # the server is about to stop
+                return None
+
+    async def _go_through(self, app: AppRecord) -> None:
+        while owners := self._owners(app):  # one that was being made is seen the next time
+            for owner in owners:
+                owner.ask_destroy(force=True)
+            for owner in owners:
+                await owner.ledger.until(_is_destroyed, _LOOK_AGAIN_S)
+        for step in self._steps:
+            await step(app)
+        self._apps.forget(app)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error:
+            _log.error("an app is left behind: this is a defect", exc_info=error)
+
+
+def _is_destroyed(record: MachineRecord) -> bool:
+    return record.state is State.DESTROYED

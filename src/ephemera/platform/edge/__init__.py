@@ -1,0 +1,1 @@
+"""Where apps meet the world: regions, placements, private networks, addresses, certificates."""
