@@ -1,8 +1,10 @@
-"""A clock that only moves when it is told to."""
+"""Clocks that move when they are told to: one for pure code, and the one of a platform."""
 
 from __future__ import annotations
 
 import asyncio
+
+import httpx2
 
 
 class FakeClock:
@@ -30,3 +32,32 @@ class FakeClock:
         self.slept.append(seconds)
         self.advance(seconds)
         await asyncio.sleep(0)
+
+
+class PlatformClock:
+    """The clock of an embedded platform: it goes as time does, and can be put ahead.
+
+    Leases, tokens, schedules, the pauses between restarts and the time that a program has to
+    end go by it; the 60 seconds of a `wait` do not. What has become due is done at once. It is
+    right again when the server starts anew.
+
+    Args:
+        url: The base URL of a platform started by `ephemera.testing.serving`, or with `--testing`.
+        token: Its own token.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"})
+
+    def now(self) -> float:
+        """Return the time on it; seconds since 1970."""
+        return float(self._http.get("/ephemera/testing/clock").raise_for_status().json()["now"])
+
+    def move(self, seconds: float) -> None:
+        """Put it ahead by as much more; it never goes back."""
+        answer = self._http.post("/ephemera/testing/clock", json={"seconds": seconds})
+        answer.raise_for_status()
+
+    def close(self) -> None:
+        """Close the connection; the clock stays ahead."""
+        self._http.close()

@@ -9,15 +9,23 @@ def test_a_thumbnail_is_made(ephemera_platform):
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ephemera.home import Endpoint
+from ephemera.home import Endpoint, read_token
 from ephemera.testing.serving import serving
+
+if TYPE_CHECKING:
+    from ephemera.testing.clock import PlatformClock
+    from ephemera.testing.faults import Faults
 
 #: What would lead the tests' jobs and clients to another place than the fixture's.
 LEADS_ELSEWHERE = (
+    "EPHEMERA_API_SOCKET",
     "EPHEMERA_APP",
     "EPHEMERA_STORE",
     "EPHEMERA_SUPERVISE",
@@ -54,3 +62,32 @@ def ephemera_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endp
             yield server.endpoint
         finally:
             runtime.close()  # the supervisor must not outlive the platform
+
+
+@pytest.fixture
+def ephemera_faults(ephemera_platform: Endpoint) -> Iterator[Faults]:
+    """Make the platform of `ephemera_platform` misbehave; after the test it behaves again."""
+    from ephemera.testing.faults import Faults
+
+    faults = Faults(ephemera_platform.url, _token())
+    try:
+        yield faults
+    finally:
+        faults.clear()
+        faults.close()
+
+
+@pytest.fixture
+def ephemera_clock(ephemera_platform: Endpoint) -> Iterator[PlatformClock]:
+    """Move the clock of the platform of `ephemera_platform`, which stays ahead."""
+    from ephemera.testing.clock import PlatformClock
+
+    clock = PlatformClock(ephemera_platform.url, _token())
+    try:
+        yield clock
+    finally:
+        clock.close()
+
+
+def _token() -> str:
+    return read_token(Path(os.environ["EPHEMERA_HOME"])) or ""

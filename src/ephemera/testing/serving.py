@@ -20,6 +20,10 @@ from pathlib import Path
 import httpx2
 
 from ephemera.home import Endpoint, make_home, read_endpoint, read_token
+from ephemera.platform.settings import Settings
+
+#: A platform that a test may make misbehave.
+TESTING = Settings(testing=True)
 
 #: A server that was asked to end lets open requests finish for a few seconds first.
 _STOP_WAIT_S = 15
@@ -39,10 +43,11 @@ class Server:
         endpoint: Where it answers; kept across `restart`.
     """
 
-    def __init__(self, home: Path, driver: str) -> None:
+    def __init__(self, home: Path, driver: str, options: tuple[str, ...] = ()) -> None:
         self.home = home
         self.driver = driver
-        self._process, self.endpoint = _start(home, driver, "127.0.0.1:0")
+        self._options = options
+        self._process, self.endpoint = _start(home, driver, "127.0.0.1:0", options)
 
     @property
     def token(self) -> str:
@@ -84,7 +89,7 @@ class Server:
         """
         self.kill()
         address = self.endpoint.url.removeprefix("http://")
-        self._process, self.endpoint = _start(self.home, self.driver, address)
+        self._process, self.endpoint = _start(self.home, self.driver, address, self._options)
 
     def clear(self) -> None:
         """Destroy every machine, running or not. Returns once nothing of them is left."""
@@ -96,18 +101,21 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, *, driver: str = "process") -> Iterator[Server]:
+def serving(
+    home: Path, *, driver: str = "process", settings: Settings = TESTING
+) -> Iterator[Server]:
     """Serve an embedded platform on a free port; at the end nothing of it runs any more.
 
     Args:
         home: The state folder; made where it does not exist.
         driver: The name of a driver, see `ephemera.platform.drivers.NAMES`.
+        settings: Its regions, and what else it keeps to.
 
     Raises:
         DidNotServe: it ended instead of serving.
     """
     make_home(home)
-    server = Server(home, driver)
+    server = Server(home, driver, settings.options())
     try:
         yield server
     finally:
@@ -119,13 +127,16 @@ def serving(home: Path, *, driver: str = "process") -> Iterator[Server]:
             server.stop()
 
 
-def _start(home: Path, driver: str, listen: str) -> tuple[subprocess.Popen[bytes], Endpoint]:
+def _start(
+    home: Path, driver: str, listen: str, options: tuple[str, ...]
+) -> tuple[subprocess.Popen[bytes], Endpoint]:
     ready, told = os.pipe()
     with (home / "platform.log").open("ab") as log, os.fdopen(ready) as answer:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "ephemera.platform", "--home", str(home)),
                 *("--listen", listen, "--driver", driver, "--ready-fd", str(told)),
+                *options,
             ],
             pass_fds=(told,),
             stdin=subprocess.DEVNULL,
