@@ -3,7 +3,7 @@
     python scripts/generate_client.py           write src/ephemera/client/_sync.py and _async.py
     python scripts/generate_client.py --check   exit 1 with a diff if they are not current
 
-Every function there that returns a `Call` or a `LogStream` becomes a method with the same
+Every function there that returns a `Call`, a `Stream` or a `Holding` becomes a method with the same
 signature and docstring, so nothing is written twice by hand.
 """
 
@@ -41,6 +41,14 @@ GROUPS = (
     ),
     Group("leases", "The right to be the only one who changes a machine.", ("leases",)),
     Group("logs", "What an app's machines printed, and what was done to them.", ("logs",)),
+    Group("volumes", "Disks of their own that outlive machines.", ("volumes",)),
+    Group("secrets", "What an app's machines find in their environment only.", ("secrets",)),
+    Group("secret_keys", "Keys that the API keeps and uses for an app.", ("secret_keys",)),
+    Group("certificates", "How an app's own host names are served with TLS.", ("certificates",)),
+    Group("ips", "Where an app is reached, and its machines reach out from.", ("ips",)),
+    Group("tokens", "Who may do what.", ("tokens",)),
+    Group("platform", "Which regions there are, and where there is room.", ("platform",)),
+    Group("orgs", "What there is in all apps of an organisation.", ("orgs",)),
 )
 
 
@@ -55,6 +63,7 @@ class Face:
     define: str
     wait: str
     iterator: str
+    context: str
     enter: str
     leave: str
     a_with: str
@@ -70,6 +79,7 @@ SYNC = Face(
     define="def",
     wait="",
     iterator="Iterator",
+    context="AbstractContextManager",
     enter="__enter__",
     leave="__exit__",
     a_with="a `with`",
@@ -84,6 +94,7 @@ ASYNC = Face(
     define="async def",
     wait="await ",
     iterator="AsyncIterator",
+    context="AbstractAsyncContextManager",
     enter="__aenter__",
     leave="__aexit__",
     a_with="an `async with`",
@@ -92,6 +103,7 @@ ASYNC = Face(
 )
 
 HEAD = '''"""The Machines API as methods. Made by scripts/generate_client.py; do not edit."""
+# ruff: noqa: A002  # arguments have the API's own names, such as `type`
 
 from __future__ import annotations
 
@@ -102,7 +114,7 @@ from typing import Self
 import httpx2
 
 from ephemera.client import calls
-from ephemera.client.exchange import Pace
+from ephemera.client.attempt import Pace
 from ephemera.client.links import {link}
 from ephemera.client.place import Place
 {imports}
@@ -125,7 +137,10 @@ class {client}:
             where there is a token, Fly.io; else the embedded platform of `EPHEMERA_HOME`, which
             the first request starts if need be.
         token: With or without a scheme in front. Else `FLY_API_TOKEN`; else, for an API on this
-            computer, the embedded platform's own token.
+            computer, the embedded platform's own token; else none, inside a machine that has a
+            socket of its own to the API.
+        limits: Whether to keep Fly.io's rate limits on this side, by waiting a moment before a
+            request that would be turned away. Else only where requests go to Fly.io.
         transport: How bytes travel, for tests: one of `httpx2`'s.
         pace: Clock and chance of the retries, for tests.
 
@@ -138,10 +153,11 @@ class {client}:
         url: str | None = None,
         token: str | None = None,
         *,
+        limits: bool | None = None,
         transport: {transport} | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._link = {link}(Place(url, token), transport, pace)
+        self._link = {link}(Place(url, token), transport, pace, limits)
         {groups}
 
     @property
@@ -217,21 +233,34 @@ def method(module: str, node: ast.FunctionDef, face: Face) -> str:
     name = node.name.removesuffix("_")
     signature = f"{name}(self, {arguments})"
     assert node.returns is not None, f"{node.name} says what it returns"
-    if isinstance(node.returns, ast.Subscript):
-        result = ast.unparse(node.returns.slice)
+    kind, *results = _result(node.returns)
+    if kind == "Call":
+        (result,) = results
         head = f"{face.define} {signature} -> {result}:"
         body = f"{'' if result == 'None' else 'return '}{face.wait}self._link.run({call})"
-    else:
-        head = f"def {signature} -> {face.iterator}[LogEntry]:"
+    elif kind == "Stream":
+        head = f"def {signature} -> {face.iterator}[{results[-1]}]:"
         body = f"return self._link.stream({call})"
+    else:
+        head = f"def {signature} -> {face.context}[Lease]:"
+        body = f"return self._link.hold({call})"
     docstring = f'"""{ast.get_docstring(node)}'
     docstring += '\n"""' if "\n" in docstring else '"""'
     return head + "\n" + textwrap.indent(f"{docstring}\n{body}", "    ")
 
 
+def _result(returns: ast.expr) -> list[str]:
+    """Return the kind of thing that a definition returns, and what that is made of."""
+    if not isinstance(returns, ast.Subscript):
+        return [ast.unparse(returns)]
+    inner = returns.slice
+    parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+    return [ast.unparse(returns.value), *(ast.unparse(part) for part in parts)]
+
+
 def group_class(group: Group, face: Face) -> str:
     """Return the source of the class of one group."""
-    source = GROUP.format(name=group.name.capitalize(), doc=group.doc, link=face.link)
+    source = GROUP.format(name=class_name(group), doc=group.doc, link=face.link)
     found = [(module, node) for module in group.modules for node in functions(module)]
     unhide = _Unhide({node.name.removesuffix("_") for _, node in found})
     for module, node in found:
@@ -240,16 +269,24 @@ def group_class(group: Group, face: Face) -> str:
     return source
 
 
+def class_name(group: Group) -> str:
+    """Return the name of the class of a group: `SecretKeys` for `secret_keys`."""
+    return group.name.title().replace("_", "")
+
+
 def imports(face: Face) -> str:
     """Return the imports that the signatures need."""
     modules = [module for group in GROUPS for module in group.modules]
-    used = {"LogEntry", face.iterator}
+    used = {face.iterator}
     for module in modules:
         for node in functions(module):
             used |= {n.id for n in ast.walk(node.args) if isinstance(n, ast.Name)}
             used |= {n.id for n in ast.walk(node.returns or node) if isinstance(n, ast.Name)}
-    used -= {"Call", "LogStream"}
-    lines = {f"from collections.abc import {face.iterator}"}
+    used -= {"Call", "Stream", "Holding"}
+    lines = {
+        f"from collections.abc import {face.iterator}",
+        f"from contextlib import {face.context}",
+    }
     for module in modules:
         for statement in tree(module).body:
             if isinstance(statement, ast.ImportFrom) and statement.module != "__future__":
@@ -264,7 +301,7 @@ def source(face: Face) -> str:
         **vars(face),
         imports=imports(face),
         groups="\n        ".join(
-            f"self.{group.name} = {group.name.capitalize()}(self._link)" for group in GROUPS
+            f"self.{group.name} = {class_name(group)}(self._link)" for group in GROUPS
         ),
     )
     raw = head + "".join(group_class(group, face) for group in GROUPS)

@@ -22,14 +22,19 @@ import httpx2
 import pytest
 
 from ephemera.client import AsyncClient, Client
-from ephemera.client.exchange import Pace
-from ephemera.errors import ConfigError, EphemeraError, NoAnswer, NotFound, Unreachable
+from ephemera.client.attempt import Pace
+from ephemera.client.call import Call
+from ephemera.client.calls import creation
+from ephemera.errors import ConfigError, EphemeraError, NoAnswer, NotFound, ServerFault, Unreachable
 from ephemera.wire.models import LogEntry, Machine
-from tests.contract.client_cases import CASES, LOG, MACHINE, Case
+from tests.contract.client_cases import CASES
+from tests.contract.client_cases.apps import LOG
+from tests.contract.client_cases.case import NULL, Case
+from tests.contract.client_cases.machines import MACHINE
 
 URL = "http://api.test"
 TOKEN = "fm2_s3cret"
-GROUPS = ("apps", "machines", "leases", "logs")
+GROUPS = tuple(vars(Client(URL, TOKEN)).keys() - {"_link"})
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
@@ -40,7 +45,9 @@ class Subject:
     kind: type[Client] | type[AsyncClient]
     seen: list[httpx2.Request] = field(default_factory=list)
 
-    def call(self, handler: Handler, do: Callable[[Any], Any]) -> Any:
+    def call(
+        self, handler: Handler, do: Callable[[Any], Any], *, limits: bool | None = None
+    ) -> Any:
         """Return what `do(client)` results in; an iterator results in the list of its items."""
 
         def remembering(request: httpx2.Request) -> httpx2.Response:
@@ -50,6 +57,7 @@ class Subject:
         client = self.kind(
             URL,
             TOKEN,
+            limits=limits,
             transport=httpx2.MockTransport(remembering),
             pace=Pace(chance=lambda: 0.0),
         )
@@ -78,6 +86,10 @@ def replying(*answers: tuple[int, object]) -> Handler:
 
     def handle(request: httpx2.Request) -> httpx2.Response:
         status, body = left.pop(0)
+        if body is NULL:
+            return httpx2.Response(status, content=b"null")
+        if isinstance(body, str):
+            return httpx2.Response(status, text=body)
         return httpx2.Response(status, json=body) if body is not None else httpx2.Response(status)
 
     return handle
@@ -92,8 +104,9 @@ FLAT = [
 
 @pytest.mark.parametrize("case", FLAT)
 def test_a_method_sends_its_request_and_understands_the_answer(
-    subject: Subject, case: Case
+    subject: Subject, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(creation, "new_ulid", lambda: "01ME")
     result = subject.call(replying(case.answer), case.do)
     (sent,) = subject.seen
     assert f"{sent.method} {sent.url.raw_path.decode()}" == case.request
@@ -111,9 +124,48 @@ def _methods(client: object) -> dict[str, Callable[..., Any]]:
     }
 
 
+#: These are several requests, and have a suite of their own.
+ELSEWHERE = {"leases.hold"}
+
+
 def test_every_method_is_in_the_suite() -> None:
-    assert set(_methods(Client(URL, TOKEN))) == set(CASES)
-    assert set(_methods(AsyncClient(URL, TOKEN))) == set(CASES)
+    assert set(_methods(Client(URL, TOKEN))) == set(CASES) | ELSEWHERE
+    assert set(_methods(AsyncClient(URL, TOKEN))) == set(CASES) | ELSEWHERE
+
+
+#: What is never sent again after a lost answer, as doing it twice is not the same as once.
+ONCE_ONLY = {
+    "apps.create",
+    "machines.create",
+    "machines.update",
+    "machines.start",
+    "machines.restart",
+    "machines.suspend",
+    "machines.signal",
+    "machines.exec",
+    "machines.reclaim_memory",
+    "leases.acquire",
+    "volumes.create",
+    "volumes.create_snapshot",
+    "secret_keys.generate",
+    "certificates.create_acme",
+    "certificates.create_custom",
+    "ips.assign",
+    "tokens.create_deploy",
+    "tokens.kms",
+}
+#: Of these, what can be looked for instead.
+LOOKED_FOR = {"apps.create", "machines.create"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_call_is_sent_again_only_where_that_is_the_same(name: str) -> None:
+    client, calls = Client(URL, TOKEN), list[Call[Any]]()
+    link = vars(client)["_link"]
+    link.run, link.stream = calls.append, lambda stream: calls.append(stream.page(""))
+    CASES[name][0].do(client)
+    assert calls[0].repeatable == (name not in ONCE_ONLY)
+    assert (calls[0].look is not None) == (name in LOOKED_FOR)
 
 
 def test_both_clients_have_the_same_signatures_and_documentation() -> None:
@@ -183,6 +235,30 @@ def test_a_refusal_raises_its_error(subject: Subject) -> None:
         )
 
 
+@pytest.mark.parametrize("page", ["<html>\n<p>log in first</p>", "", '{"error": "x"}'])
+@pytest.mark.parametrize("name", ["oidc", "kms"])
+def test_a_page_is_not_taken_for_a_token(subject: Subject, name: str, page: str) -> None:
+    with pytest.raises(ServerFault, match="cannot be read"):
+        subject.call(replying((200, page)), lambda c: getattr(c.tokens, name)())
+
+
+def test_a_token_or_a_nonce_that_is_not_there_is_not_taken_for_one(subject: Subject) -> None:
+    with pytest.raises(ServerFault, match="cannot be read"):
+        subject.call(replying((200, {})), lambda c: c.tokens.create_deploy("demo"))
+    with pytest.raises(ServerFault, match="cannot be read"):
+        subject.call(replying((201, {"data": {}})), lambda c: c.leases.acquire("demo", "m", ttl=5))
+
+
+def test_half_a_character_in_a_query_is_refused(subject: Subject) -> None:
+    with pytest.raises(ConfigError, match="cannot be sent"):
+        subject.call(replying(), lambda c: c.apps.list(org_slug="\ud800"))
+
+
+def test_a_time_without_end_may_be_asked_for(subject: Subject) -> None:
+    subject.call(replying((200, LOG)), lambda c: c.logs.page("demo", wait=10**12))
+    assert subject.seen[0].extensions["timeout"]["read"] <= 24 * 3600
+
+
 def test_a_lost_create_is_looked_for(subject: Subject) -> None:
     def handle(request: httpx2.Request) -> httpx2.Response:
         if request.method == "POST":
@@ -218,6 +294,37 @@ def test_a_stream_may_be_left_early(subject: Subject) -> None:
 
     entry = subject.call(replying((200, LOG)), first if subject.kind is Client else afirst)
     assert entry.message == "hi"
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that the links make, which take no time."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("ephemera.client.links.time.sleep", pauses.append)
+    monkeypatch.setattr("ephemera.client.links.asyncio.sleep", sleep)
+    return pauses
+
+
+@pytest.mark.parametrize(("limits", "paused"), [(True, True), (False, False), (None, False)])
+def test_limits_are_kept_where_that_is_asked_for(
+    subject: Subject, slept: list[float], limits: bool | None, paused: bool
+) -> None:
+    pages = [(200, {"next_cursor": cursor}) for cursor in ("a", "b", "c", "d", "")]
+    subject.call(replying(*pages), lambda c: c.orgs.volumes(), limits=limits)
+    assert bool(slept) == paused
+
+
+def test_limits_are_kept_on_fly_unless_told_otherwise(subject: Subject) -> None:
+    kept = [
+        vars(vars(vars(subject.kind(url, TOKEN, limits=limits))["_link"])["_steps"])["_limiter"]
+        for url in ("https://api.machines.dev", "http://_api.internal:4280", URL)
+        for limits in (None, False)
+    ]
+    assert [limiter is not None for limiter in kept] == [True, False, True, False, False, False]
 
 
 NEVER_SENT = [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError]

@@ -5,8 +5,8 @@
         │
       calls              one function per endpoint: what to send, how to read the answer
         │
-     exchange            retry, back-off, lost answers, waits; no I/O
-        │
+     exchange            waits, streams, limits ─► guard (at most once, regions)
+        │                                        ─► attempt (retry, back-off); no I/O
       links              the only I/O, once sync and once async
         │
       place              which API: settings, or the embedded platform, found or started

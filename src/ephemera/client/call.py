@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from pydantic import TypeAdapter
+
 from ephemera.client.messages import Answer, Base, Pairs, Send
 from ephemera.errors import ConfigError
-from ephemera.wire.models import LogPage, Wire
+from ephemera.wire.resource import Wire
 
 T = TypeVar("T")
+P = TypeVar("P")
 W = TypeVar("W", bound=Wire)
 
 #: How long an ordinary answer may take. A create on Fly.io was measured at up to 2.5 s and the
@@ -25,6 +29,11 @@ W = TypeVar("W", bound=Wire)
 READ_TIMEOUT_S = 30.0
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: What no piece of a path may have in it. Half of a surrogate pair has no form as bytes.
+_UNFIT = re.compile(rf"^$|/|\.\.|[\ud800-\udfff]|{_CONTROL.pattern}")
+_NONCE = re.compile(r"[ -~]+")
+#: Characters of a wrong value that a message shows.
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,8 @@ class Call(Generic[T]):
     hold_s: float | None = None
     #: For what must not be made twice: finds what an earlier, doubtful send has made, or None.
     look: Call[T | None] | None = None
+    #: The same in other places, in order of preference, for where there is no room in this one.
+    elsewhere: tuple[Call[T], ...] = ()
 
     def send(self) -> Send:
         """Return the request."""
@@ -65,30 +76,33 @@ class Call(Generic[T]):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LogStream:
-    """A log, read page by page."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream(Generic[P, T]):
+    """A list that is read page by page."""
 
-    #: The call for the page after a token; an empty token is the beginning.
-    page: Callable[[str], Call[LogPage]]
-    #: Whether to go on where nothing more is there yet.
-    endless: bool
+    #: The call for the page after a cursor; an empty cursor is the beginning.
+    page: Callable[[str], Call[P]]
+    items: Callable[[P], Sequence[T]]
+    #: What a page says of the next one: empty where it knows of none.
+    cursor: Callable[[P], str]
+    #: Whether to go on asking where nothing more is there yet.
+    endless: bool = False
 
 
 def segment(kind: str, value: str) -> str:
     """Return `value` quoted for use as one segment of a path.
 
     Raises:
-        ConfigError: it is empty or could reach another resource than the one meant: it holds a
-            slash, two dots in a row, or a control character. Nothing is sent then.
+        ConfigError: it is no text, or empty, or could reach another resource than the one
+            meant: it holds a slash, two dots in a row, or a control character. Nothing is sent
+            then.
     """
-    harmless = value and value != "." and not _CONTROL.search(value)
-    if not harmless or "/" in value or ".." in value:
-        raise ConfigError(
-            f"{value!r} cannot be {kind}",
-            hint="it must not be empty, nor hold a slash, two dots in a row or control characters",
-        )
-    return quote(value, safe="")
+    if isinstance(value, str) and value != "." and not _UNFIT.search(value):
+        return quote(value, safe="")
+    raise ConfigError(
+        f"{repr(value)[:_SHOWN]} cannot be {kind}",
+        hint="it is text, not empty, with no slash, two dots in a row or control characters",
+    )
 
 
 def app_path(app: str, tail: str = "") -> str:
@@ -118,7 +132,7 @@ def with_nonce(nonce: str | None) -> Pairs:
     """
     if nonce is None:
         return ()
-    if not nonce or not nonce.isascii() or _CONTROL.search(nonce):
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
         raise ConfigError("a lease's nonce must be printable ASCII and not empty")
     return (("fly-machine-lease-nonce", nonce),)
 
@@ -149,6 +163,22 @@ def reader(model: type[W]) -> Callable[[Answer], W]:
         return model.model_validate_json(answer.body)
 
     return read
+
+
+def lister(model: type[W]) -> Callable[[Answer], list[W]]:
+    """Return a function that reads an answer as a list of `model`; null is an empty one."""
+
+    def read(answer: Answer) -> list[W]:
+        found: list[W] | None = _list_of(model).validate_json(answer.body)
+        return found or []
+
+    return read
+
+
+@cache
+def _list_of(model: type[Wire]) -> TypeAdapter[Any]:
+    # Neither type checker knows types that are made when the program runs.
+    return TypeAdapter(list[model] | None)  # type: ignore
 
 
 def nothing(_: Answer) -> None:

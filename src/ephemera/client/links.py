@@ -11,29 +11,41 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
 
 from ephemera import __version__
-from ephemera.client.call import Call, LogStream
-from ephemera.client.exchange import Pace, exchange, follow
+from ephemera.client.attempt import Pace, Steps
+from ephemera.client.call import Call, Stream
+from ephemera.client.exchange import Following, exchange, follow, limited
+from ephemera.client.holding import Holding, held, held_async
+from ephemera.client.limits import Limiter
 from ephemera.client.messages import Answer, Found, Lost, Pause, Send
 from ephemera.client.place import Place
 from ephemera.client.settings import Address
 from ephemera.errors import ConfigError
-from ephemera.wire.models import LogEntry
+from ephemera.wire.models import Lease
 
 T = TypeVar("T")
+P = TypeVar("P")
+M = TypeVar("M", httpx2.HTTPTransport, httpx2.AsyncHTTPTransport)
 
 _CONNECT_TIMEOUT_S = 5.0
 #: Sending a megabyte of config over a poor line.
 _WRITE_TIMEOUT_S = 30.0
+#: A socket cannot be told to wait for ever in a number of seconds.
+_READ_TIMEOUT_MOST_S = 24 * 3600.0
 #: Servers close idle connections, uvicorn after 5 s. A request that is sent into one that is
 #: just being closed is lost, so we close them first.
 _KEEPALIVE_S = 4.0
+#: A thousand machines may be waited for at the same time, each wait holding a connection.
+_CONNECTIONS = httpx2.Limits(max_connections=None, keepalive_expiry=_KEEPALIVE_S)
+
+#: For connections without encryption, since loading the certificates takes 60 ms.
+_TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 #: What tells for certain that no byte of the request has left. The pool has no limit, so
 #: `PoolTimeout` cannot happen.
@@ -50,19 +62,25 @@ class Link:
     """Carries calls out, for `Client`. Safe to use from any thread."""
 
     def __init__(
-        self, place: Place, transport: httpx2.BaseTransport | None, pace: Pace | None = None
+        self,
+        place: Place,
+        transport: httpx2.BaseTransport | None,
+        pace: Pace | None = None,
+        limits: bool | None = None,
     ) -> None:
         self.place = place
-        self._pace = pace or Pace()
-        self._http = httpx2.Client(transport=transport, **_options(place))
+        self._steps = _Planner(place, pace, limits)
+        with _surroundings():
+            mounts = _mounts(place, httpx2.HTTPTransport) if transport is None else None
+            self._http = httpx2.Client(transport=transport, mounts=mounts, **_options(place))
 
     def locate(self) -> str:
         """Return the base URL, starting the embedded platform if need be."""
-        return self.place.find().url
+        return self.place.find().shown
 
     def run(self, call: Call[T]) -> T:
         """Return what a call results in."""
-        steps = exchange(call, self._pace)
+        steps = self._steps.of(call)
         reply: Answer | Lost | None = None
         while True:
             try:
@@ -71,16 +89,20 @@ class Link:
                 return end.value  # type: ignore[no-any-return]  # generators type it as Any
             reply = self._do(step)
 
-    def stream(self, log: LogStream) -> Iterator[LogEntry]:
-        """Yield the lines of a log."""
+    def stream(self, stream: Stream[P, T]) -> Iterator[T]:
+        """Yield the items of a stream."""
         reply: Answer | Lost | None = None
-        with closing(follow(log, self._pace)) as steps:
+        with closing(self._steps.of_stream(stream)) as steps:
             while (step := _next(steps, reply)) is not None:
                 if isinstance(step, Found):
-                    yield step.entry
+                    yield step.item
                     reply = None
                 else:
                     reply = self._do(step)
+
+    def hold(self, holding: Holding) -> AbstractContextManager[Lease]:
+        """Hold a lease for the length of a `with`."""
+        return held(holding, self.run)
 
     def close(self) -> None:
         """Close all connections. Repeating is safe."""
@@ -90,6 +112,7 @@ class Link:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
+        _check_open(self._http)
         address = self.place.find()
         try:
             return _answer(self._http.send(_request(self._http, address, step)))
@@ -104,19 +127,25 @@ class AsyncLink:
     """Carries calls out, for `AsyncClient`. Belongs to the event loop that uses it first."""
 
     def __init__(
-        self, place: Place, transport: httpx2.AsyncBaseTransport | None, pace: Pace | None = None
+        self,
+        place: Place,
+        transport: httpx2.AsyncBaseTransport | None,
+        pace: Pace | None = None,
+        limits: bool | None = None,
     ) -> None:
         self.place = place
-        self._pace = pace or Pace()
-        self._http = httpx2.AsyncClient(transport=transport, **_options(place))
+        self._steps = _Planner(place, pace, limits)
+        with _surroundings():
+            mounts = _mounts(place, httpx2.AsyncHTTPTransport) if transport is None else None
+            self._http = httpx2.AsyncClient(transport=transport, mounts=mounts, **_options(place))
 
     async def locate(self) -> str:
         """Return the base URL, starting the embedded platform if need be."""
-        return (await self._find()).url
+        return (await self._find()).shown
 
     async def run(self, call: Call[T]) -> T:
         """Return what a call results in."""
-        steps = exchange(call, self._pace)
+        steps = self._steps.of(call)
         reply: Answer | Lost | None = None
         while True:
             try:
@@ -125,16 +154,20 @@ class AsyncLink:
                 return end.value  # type: ignore[no-any-return]  # generators type it as Any
             reply = await self._do(step)
 
-    async def stream(self, log: LogStream) -> AsyncIterator[LogEntry]:
-        """Yield the lines of a log."""
+    async def stream(self, stream: Stream[P, T]) -> AsyncIterator[T]:
+        """Yield the items of a stream."""
         reply: Answer | Lost | None = None
-        with closing(follow(log, self._pace)) as steps:
+        with closing(self._steps.of_stream(stream)) as steps:
             while (step := _next(steps, reply)) is not None:
                 if isinstance(step, Found):
-                    yield step.entry
+                    yield step.item
                     reply = None
                 else:
                     reply = await self._do(step)
+
+    def hold(self, holding: Holding) -> AbstractAsyncContextManager[Lease]:
+        """Hold a lease for the length of an `async with`."""
+        return held_async(holding, self.run)
 
     async def close(self) -> None:
         """Close all connections. Repeating is safe."""
@@ -151,6 +184,7 @@ class AsyncLink:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
+        _check_open(self._http)
         address = await self._find()
         try:
             return _answer(await self._http.send(_request(self._http, address, step)))
@@ -161,40 +195,80 @@ class AsyncLink:
         return lost
 
 
-_LogSteps = Generator[Send | Pause | Found, Answer | Lost | None, None]
+class _Planner:
+    """Makes the steps of calls, at the pace and within the limits of one client."""
+
+    def __init__(self, place: Place, pace: Pace | None, limits: bool | None) -> None:
+        self._pace = pace or Pace()
+        self._limiter = Limiter() if (place.fly if limits is None else limits) else None
+
+    def of(self, call: Call[T]) -> Steps[T]:
+        return self._limited(exchange(call, self._pace))
+
+    def of_stream(self, stream: Stream[P, T]) -> Following[T]:
+        return self._limited(follow(stream, self._pace))
+
+    def _limited(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        return limited(steps, self._limiter, self._pace) if self._limiter else steps
 
 
-def _next(steps: _LogSteps, reply: Answer | Lost | None) -> Send | Pause | Found | None:
-    """Return the next step of a log stream, None at its end."""
+def _next(steps: Following[T], reply: Answer | Lost | None) -> Send | Pause | Found[T] | None:
+    """Return the next step of a stream, None at its end."""
     try:
         return steps.send(reply)
     except StopIteration:
         return None
 
 
+def _mounts(place: Place, transport: type[M]) -> dict[str, M] | None:
+    """Return how a machine's own socket is reached, where that is the way to the API."""
+    address = place.address
+    if address is None or address.socket is None:
+        return None
+    through = transport(uds=address.socket, limits=_CONNECTIONS, verify=_TRUSTS_NOBODY)
+    return {address.url: through}
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """Make a client of the HTTP library, which reads settings of its own in the environment."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
+        raise ConfigError(
+            f"the settings for proxies or certificates cannot be used: {error}",
+            hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
+
+
+def _check_open(http: httpx2.Client | httpx2.AsyncClient) -> None:
+    if http.is_closed:
+        raise ConfigError("the client is closed", hint="make another one")
+
+
 def _options(place: Place) -> dict[str, Any]:
     options: dict[str, Any] = {
         "headers": {"user-agent": f"ephemera/{__version__}", "accept": "application/json"},
-        # A thousand machines may be waited for at the same time, each wait holding a connection.
-        "limits": httpx2.Limits(max_connections=None, keepalive_expiry=_KEEPALIVE_S),
+        "limits": _CONNECTIONS,
         "follow_redirects": False,
         # No proxy stands between this computer and itself.
         "trust_env": not place.local,
     }
     if place.plain:
-        # Loading the certificates takes 60 ms. This context trusts nobody, and nobody asks it.
-        options["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        options["verify"] = _TRUSTS_NOBODY
     return options
 
 
 def _request(
     http: httpx2.Client | httpx2.AsyncClient, address: Address, send: Send
 ) -> httpx2.Request:
-    query = "?" + urlencode(send.query) if send.query else ""
-    headers = {"authorization": address.authorization, **dict(send.headers)}
+    headers = dict(send.headers)
+    if address.authorization:
+        headers["authorization"] = address.authorization
     if send.body is not None:
         headers["content-type"] = "application/json"
     try:
+        query = "?" + urlencode(send.query) if send.query else ""
         return http.build_request(
             send.method,
             _base(send, address) + send.path + query,
@@ -202,13 +276,16 @@ def _request(
             content=send.body,
             timeout=_timeout(send),
         )
-    except httpx2.InvalidURL as error:
+    except (httpx2.InvalidURL, UnicodeEncodeError) as error:
         raise ConfigError(f"a request for {send.path[:80]} cannot be sent: {error}") from error
 
 
 def _timeout(send: Send) -> httpx2.Timeout:
     return httpx2.Timeout(
-        connect=_CONNECT_TIMEOUT_S, read=send.read_timeout_s, write=_WRITE_TIMEOUT_S, pool=None
+        connect=_CONNECT_TIMEOUT_S,
+        read=min(send.read_timeout_s, _READ_TIMEOUT_MOST_S),
+        write=_WRITE_TIMEOUT_S,
+        pool=None,
     )
 
 
@@ -222,7 +299,7 @@ def _lost(error: httpx2.RequestError, send: Send, address: Address) -> Lost:
     what = str(error) or type(error).__name__
     return Lost(
         sent=not isinstance(error, _NEVER_SENT),
-        reason=f"{what}, at {_base(send, address)}",
+        reason=f"{what}, at {address.logs_url if send.base == 'logs' else address.shown}",
         cause=error,
     )
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
-from ephemera.wire.models import LogEntry
+T = TypeVar("T")
 
 #: Which of the two servers is meant: Fly serves log streams from another host than machines.
 Base = Literal["api", "logs"]
@@ -42,10 +42,10 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A line of a log is there for the caller."""
+class Found(Generic[T]):
+    """An item of a stream is there for the caller."""
 
-    entry: LogEntry
+    item: T
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,13 @@ class Place:
     @property
     def local(self) -> bool:
         """Whether requests stay on this computer."""
-        return self.address is None or is_loopback(self.address.url)
+        address = self.address
+        return address is None or (is_loopback(address.url) and not address.fly)
+
+    @property
+    def fly(self) -> bool:
+        """Whether requests go to Fly.io."""
+        return self.address is not None and self.address.fly
 
     @property
     def plain(self) -> bool:
@@ -76,4 +82,4 @@ class Place:
                 self.address = embedded(endpoint.url, self._folder, self._environ)
 
     def __repr__(self) -> str:
-        return self.address.url if self.address else f"the embedded platform in {self._folder}"
+        return self.address.shown if self.address else f"the embedded platform in {self._folder}"

@@ -40,84 +40,109 @@ class Row:
     hint: str = ""
     #: Any of these; none given fits all.
     statuses: frozenset[int] = frozenset()
-    #: The API's own words for kinds of errors.
-    codes: frozenset[str] = frozenset()
-    text: re.Pattern[str] | None = None
+    #: The API's own word for the kind of error; an empty one fits all.
+    code: str = ""
+    #: Regular expressions, any of which the text has in it.
+    texts: tuple[str, ...] = ()
 
     def fits(self, status: int, code: str, text: str) -> re.Match[str] | bool:
         """Return whether this row is about such an answer: a match where the text decided."""
         if self.statuses and status not in self.statuses:
             return False
-        if self.codes and code not in self.codes:
+        if self.code and code != self.code:
             return False
-        return self.text.search(text) or False if self.text else True
+        if not self.texts:
+            return True
+        return re.search("|".join(self.texts), text, re.IGNORECASE) or False
 
 
 def _row(
-    kind: type[ApiError], hint: str, *statuses: int, codes: tuple[str, ...] = (), text: str = ""
+    kind: type[ApiError], hint: str, *statuses: int, code: str = "", texts: tuple[str, ...] = ()
 ) -> Row:
-    pattern = re.compile(text, re.IGNORECASE) if text else None
-    return Row(kind, hint, frozenset(statuses), frozenset(codes), pattern)
+    return Row(kind, hint, frozenset(statuses), code, texts)
 
 
 _ELSEWHERE = "try another region, a smaller guest, or again later"
+_VOLUME_HOST_FULL = "the volume's host is full: try again later, or fork the volume"
 
 TABLE: tuple[Row, ...] = (
     # What only the text or the code tells.
-    _row(NoCapacity, _ELSEWHERE, codes=("insufficient_capacity", "volume_placement_capacity")),
+    _row(NoCapacity, _VOLUME_HOST_FULL, code="volume_placement_capacity"),
+    _row(
+        NoCapacity,
+        _VOLUME_HOST_FULL,
+        *(409, 412, 422),
+        texts=("insufficient resources .* existing volume",),
+    ),
+    _row(NoCapacity, _ELSEWHERE, code="insufficient_capacity"),
     _row(
         Invalid,
         "the organisation's plan does not allow it: add a payment method there",
         *(403, 422),
-        text="payment method",
+        texts=("payment method",),
     ),
     _row(
         NoCapacity,
         _ELSEWHERE,
         *(400, 403, 409, 412, 422),
-        text=r"could not reserve resource|insufficient (?:memory|cpus|ips|resources)"
-        r"|no capacity|could not find a candidate host|over the allowed quota",
+        texts=(
+            "could not reserve resource",
+            "insufficient resources",
+            "insufficient memory",
+            "insufficient CPUs",
+            "insufficient IPs",
+            "no capacity",
+            "could not find a candidate host",
+            "over the allowed quota",
+        ),
     ),
-    _row(Conflict, "choose another name", codes=("name_taken",)),
+    _row(Conflict, "choose another name", code="name_taken"),
     _row(
         Conflict,
         "choose another name",
         422,
-        text="name has already been taken|uniqueness constraint violated",
+        texts=("name has already been taken", "uniqueness constraint violated"),
     ),
     _row(
         WrongState,
         "stop it first, or destroy it with force",
         *(409, 412),
-        text="unable to destroy machine, not currently stopped",
+        texts=("unable to destroy machine, not currently stopped",),
     ),
     # What the status tells, with better advice where the text is known.
     _row(Unauthorized, "the token is missing, expired or not one of this API's", 401),
     _row(Unauthorized, "the token may not do this, or the app is somebody else's", 403),
-    _row(NotFound, "create the app first, or look at the spelling", 404, text=r"\bapp\b"),
+    _row(NotFound, "create the app first, or look at the spelling", 404, texts=(r"\bapp\b",)),
     _row(NotFound, "", 404),
-    _row(WaitTimeout, "waiting again is safe", 408, text="failed to reach desired state"),
+    _row(WaitTimeout, "waiting again is safe", 408, texts=("failed to reach desired state",)),
     _row(WaitTimeout, "", 408),
     _row(
         Conflict,
         "machine {1} has this name",
         409,
-        text=r"unique machine name violation, machine ID (\S+) already exists",
+        texts=(r"unique machine name violation, machine ID (\S+) already exists",),
     ),
     _row(
         Conflict,
         "wait until the lease expires, or pass the nonce of the lease you hold",
         409,
-        text="lease currently held",
+        texts=("lease currently held",),
     ),
-    _row(Conflict, "get the machine and update again", 409, text="concurrent update"),
+    _row(Conflict, "get the machine and update again", 409, texts=("concurrent update",)),
     _row(Conflict, "", 409),
     _row(
         WrongState,
         "wait until the machine is stopped, then start it",
         412,
-        text="unable to start machine from current state|still active|getting replaced",
+        texts=("unable to start machine from current state", "still active", "getting replaced"),
     ),
+    _row(
+        WrongState,
+        "destroy machine {1} first",
+        412,
+        texts=(r"volume is currently bound to machine:? (\S+)",),
+    ),
+    _row(WrongState, "list the volume's snapshots", 412, texts=("snapshot is already scheduled",)),
     _row(WrongState, "get the machine and look at its state", 412),
     _row(Invalid, "the request is larger than the API takes", 413),
     _row(RateLimited, "send fewer requests: 1 per second for each action and machine", 429),
@@ -164,7 +189,7 @@ def retry_after(answer: Answer) -> float | None:
         return float(value)
     try:
         until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until.tzinfo else None
 
@@ -189,7 +214,7 @@ def _said(answer: Answer) -> tuple[str, str]:
     """
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for thousands of brackets
         body = None
     if not isinstance(body, dict):
         return _excerpt(answer.body) or _phrase(answer.status), ""
@@ -211,7 +236,7 @@ def _phrase(status: int) -> str:
 #: An error page in full helps nobody; its beginning often does.
 _EXCERPT_CHARACTERS = 200
 
-_TOKEN = re.compile(r"\b(?:fm1[ra]_|fm2_)\S+|\b(?:Bearer|FlyV1)\s+\S+", re.IGNORECASE)
+_TOKEN = re.compile(r"\b(?:fm1[ra]_|fm2_|ephd_)\S+|\b(?:Bearer|FlyV1)\s+\S+", re.IGNORECASE)
 
 
 def _excerpt(body: bytes) -> str:

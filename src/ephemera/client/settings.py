@@ -4,12 +4,17 @@
 url argument ─► FLY_FLAPS_BASE_URL ─► EPHEMERA_URL ─► FLY_MACHINE_ID set: _api.internal
                     ─► a token given: api.machines.dev ─► the embedded platform
 token argument ─► FLY_API_TOKEN ─► the embedded platform's token file, for this computer only
+                    ─► none: the machine's own socket, EPHEMERA_API_SOCKET or /.fly/api
 ```
+
+Through its own socket a machine needs no token, and may do little else than what it does to
+itself. So any token that there is goes first.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,10 +27,15 @@ from ephemera.home import read_token
 FLY_PUBLIC_URL = "https://api.machines.dev"
 FLY_PRIVATE_URL = "http://_api.internal:4280"
 FLY_LOGS_URL = "https://api.fly.io"
+#: Where a machine on Fly.io finds the API without a token.
+FLY_SOCKET = "/.fly/api"
+#: Any name will do: who answers is decided by the socket.
+_SOCKET_URL = "http://localhost"
+_URL_SETTINGS = ("FLY_FLAPS_BASE_URL", "EPHEMERA_URL")
 
 _FLY_HOSTS = frozenset({"api.machines.dev", "_api.internal"})
 #: A name, in the form in which it is looked up, or an IP address.
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f.]*:[0-9a-f:.]*")
 #: Both schemes at once is what one gets by pasting what `fly tokens create` prints behind
 #: `Bearer`; the API takes it.
 _TOKEN = re.compile(r"(?P<scheme>(?:Bearer )?(?:FlyV1 )?)[!-~]+")
@@ -39,8 +49,20 @@ class Address:
     #: Without a slash at its end.
     url: str
     logs_url: str
-    #: The whole value of the `Authorization` header. Never shown.
+    #: The whole value of the `Authorization` header; empty for none. Never shown.
     authorization: str = field(repr=False)
+    #: The Unix socket through which `url` is reached; None for the network.
+    socket: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What tells a reader where it is."""
+        return f"unix:{self.socket}" if self.socket else self.url
+
+    @property
+    def fly(self) -> bool:
+        """Whether it is Fly.io's own API."""
+        return self.socket == FLY_SOCKET or urlsplit(self.url).hostname in _FLY_HOSTS
 
 
 def choose(
@@ -59,13 +81,16 @@ def choose(
     """
     given = _token(token, environ)
     chosen = _url(url, environ, has_token=given is not None)
-    if chosen is None:
-        return None
-    name, value = chosen
-    base = check_url(name, value)
-    if given is None and is_loopback(base):
+    base = check_url(*chosen) if chosen else None
+    if given is None and base is not None and is_loopback(base):
         kept = read_token(folder)
         given = ("the token file", kept) if kept else None
+    socket = _socket(environ) if given is None and url is None else None
+    if socket:
+        logs_url = FLY_LOGS_URL if socket == FLY_SOCKET else _SOCKET_URL
+        return Address(_SOCKET_URL, logs_url, authorization="", socket=socket)
+    if base is None:
+        return None
     if given is None:
         raise ConfigError(f"there is no API token for {base}", hint=_token_hint(base, folder))
     return Address(base, _logs_url(base, environ), authorization(*given))
@@ -92,6 +117,8 @@ def check_url(name: str, value: str) -> str:
     Raises:
         ConfigError: not an `http` or `https` URL of a host, or more than that.
     """
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} is text, not a {type(value).__name__}", hint=_URL_HINT)
     parts = _split(value)
     if parts is None or "@" in parts.netloc:
         # Whatever stands before an @ may be a password, so the value is not shown.
@@ -115,6 +142,8 @@ def authorization(name: str, token: str) -> str:
         ConfigError: it cannot be a token: empty, or with white space or other characters in it
             that a header cannot hold. White space around it is forgiven.
     """
+    if not isinstance(token, str):
+        raise ConfigError(f"{name} is text, not a {type(token).__name__}")
     found = _TOKEN.fullmatch(token.strip())
     if found is None:
         raise ConfigError(
@@ -148,12 +177,22 @@ def _token(token: str | None, environ: Mapping[str, str]) -> tuple[str, str] | N
 def _url(url: str | None, environ: Mapping[str, str], *, has_token: bool) -> tuple[str, str] | None:
     if url is not None:
         return "the url argument", url
-    for name in ("FLY_FLAPS_BASE_URL", "EPHEMERA_URL"):
+    for name in _URL_SETTINGS:
         if environ.get(name):
             return name, environ[name]
     if environ.get("FLY_MACHINE_ID"):
         return "the API inside Fly.io", FLY_PRIVATE_URL
     return ("the API of Fly.io", FLY_PUBLIC_URL) if has_token else None
+
+
+def _socket(environ: Mapping[str, str]) -> str | None:
+    """Return the socket through which this machine, if it is one, reaches the API."""
+    named = environ.get("EPHEMERA_API_SOCKET")
+    if named:
+        return named
+    elsewhere = any(environ.get(name) for name in _URL_SETTINGS)
+    inside_fly = environ.get("FLY_MACHINE_ID") and not elsewhere
+    return FLY_SOCKET if inside_fly and os.access(FLY_SOCKET, os.W_OK) else None
 
 
 def _logs_url(base: str, environ: Mapping[str, str]) -> str:

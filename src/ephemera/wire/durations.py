@@ -10,6 +10,9 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 #: A whole number from here on is nanoseconds: Go's Duration encodes as such, and one
 #: millisecond is 1,000,000 ns, while no duration in the API is a million seconds long.
 _NANOSECONDS_FROM = 1_000_000
+#: More than any duration that means something needs: the reading of one takes time that grows with
+#: the square of its length.
+_CHARS_MAX = 100
 #: What a Go Duration can hold. JSON has numbers that not even a float can.
 _LONGEST = 2**63 - 1
 
@@ -34,6 +37,8 @@ def parse_duration(value: str | int | float) -> float:
             raise ValueError("it is longer than any duration can be")
         nanoseconds = isinstance(value, int) and value >= _NANOSECONDS_FROM
         return value / 1e9 if nanoseconds else float(value)
+    if len(value) > _CHARS_MAX:
+        raise ValueError(f"it is longer than any duration can be: {len(value)} characters")
     text = value.strip()
     if text.isascii() and text.isdigit() and len(text) < 20:
         return parse_duration(int(text))
@@ -44,7 +49,7 @@ def parse_duration(value: str | int | float) -> float:
         seconds += float(part[1]) * _UNIT_S[part[2]]
         end = part.end()
     if not text or end != len(text):
-        raise ValueError(f"{value!r} is not a duration such as '10s' or '1m30s'")
+        raise ValueError(f"{value[:40]!r} is not a duration such as '10s' or '1m30s'")
     return seconds
 
 

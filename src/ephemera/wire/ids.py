@@ -61,6 +61,20 @@ def new_machine_id() -> str:
 
 def new_app_id() -> str:
     """Return an app id in Fly's form: 16 lower-case letters and digits."""
+    return _letters_and_digits()
+
+
+def new_volume_id() -> str:
+    """Return a volume id in Fly's form, such as `vol_2n0l3vl60qpv635d`."""
+    return f"vol_{_letters_and_digits()}"
+
+
+def new_snapshot_id() -> str:
+    """Return the id of a volume's snapshot in Fly's form, such as `vs_2n0l3vl60qpv635d`."""
+    return f"vs_{_letters_and_digits()}"
+
+
+def _letters_and_digits() -> str:
     return "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(16))
 
 

@@ -1,8 +1,6 @@
 """The resources of the Machines API as they travel, for the client and the platform alike.
 
-Fields that we do not know are kept (`extra="allow"`), so that reading a machine's config,
-changing one value and writing it back never drops a setting that Fly added since. Types are
-strict, as Fly's Go server is: `"cpus": "2"` is an error, not two.
+What a machine is made of, its config, is in `config.py` and beside it.
 
 Source of the fields: the official OpenAPI document, and where it differs from what the real
 API answers, the latter.
@@ -10,41 +8,32 @@ API answers, the latter.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from ephemera.wire.durations import parse_duration
-
-
-def _check_duration(value: str | int | float) -> str | int | float:
-    parse_duration(value)
-    return value
-
-
-#: A Go duration string, seconds, or nanoseconds; kept as it was sent.
-Duration = Annotated[str | int | float, AfterValidator(_check_duration)]
-
-RestartPolicy = Literal["no", "always", "on-failure", "spot-price"]
-StopSignal = Literal[
-    "SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM"
-]  # fmt: skip
+from ephemera.wire.config import Guest as Guest
+from ephemera.wire.config import MachineConfig as MachineConfig
+from ephemera.wire.golang import GoWire
+from ephemera.wire.programs import File as File
+from ephemera.wire.programs import Init as Init
+from ephemera.wire.programs import Restart as Restart
+from ephemera.wire.programs import RestartPolicy as RestartPolicy
+from ephemera.wire.programs import StopConfig as StopConfig
+from ephemera.wire.programs import StopSignal as StopSignal
+from ephemera.wire.resource import Duration as Duration
+from ephemera.wire.resource import Wire as Wire
 
 
-class Wire(BaseModel):
-    """The base of every resource: strict about types, unknown fields kept."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Organization(Wire):
+class Organization(GoWire):
     """Whom an app belongs to."""
 
     name: str = ""
     slug: str = ""
+    internal_numeric_id: int = 0
 
 
-class App(Wire):
+class App(GoWire):
     """An app: the name that machines, secrets and a private network hang on."""
 
     id: str = ""
@@ -53,81 +42,19 @@ class App(Wire):
     machine_count: int = 0
     volume_count: int = 0
     network: str = ""
+    network_cidr: str = ""
+    internal_numeric_id: int = 0
     organization: Organization | None = None
 
 
-class AppList(Wire):
+class AppList(GoWire):
     """The answer to listing the apps of an organisation."""
 
     total_apps: int = 0
     apps: list[App] = Field(default_factory=list)
 
 
-class Guest(Wire):
-    """How large a machine is."""
-
-    cpu_kind: str | None = None
-    cpus: int | None = None
-    memory_mb: int | None = None
-
-
-class Init(Wire):
-    """What the machine runs instead of its image's own command."""
-
-    exec: list[str] | None = None
-    entrypoint: list[str] | None = None
-    cmd: list[str] | None = None
-    tty: bool | None = None
-
-
-class Restart(Wire):
-    """Whether a machine whose program ended is started again.
-
-    The API's own default, when this is absent, is `on-failure` with 10 retries in 5 minutes.
-    """
-
-    policy: RestartPolicy | None = None
-    max_retries: int | None = None
-
-
-class StopConfig(Wire):
-    """How a machine is asked to end, and for how long before it is killed (at most 300 s)."""
-
-    signal: StopSignal | None = None
-    timeout: Duration | None = None
-
-
-class File(Wire):
-    """A file to be written into the machine before it starts."""
-
-    guest_path: str
-    #: Base64 of the contents.
-    raw_value: str | None = None
-    secret_name: str | None = None
-    mode: int | None = None
-
-
-class MachineConfig(Wire):
-    """What a machine is made of. Only `image` is required when one is created."""
-
-    image: str | None = None
-    env: dict[str, str] | None = None
-    guest: Guest | None = None
-    init: Init | None = None
-    restart: Restart | None = None
-    auto_destroy: bool | None = None
-    stop_config: StopConfig | None = None
-    files: list[File] | None = None
-    metadata: dict[str, str] | None = None
-    services: list[dict[str, Any]] | None = None
-    checks: dict[str, dict[str, Any]] | None = None
-    mounts: list[dict[str, Any]] | None = None
-    processes: list[dict[str, Any]] | None = None
-    schedule: str | None = None
-    standbys: list[str] | None = None
-
-
-class ExitEvent(Wire):
+class ExitEvent(GoWire):
     """How the main program of a machine ended."""
 
     exit_code: int = 0
@@ -143,7 +70,7 @@ class ExitEvent(Wire):
     exited_at: str | int | None = None
 
 
-class MachineEvent(Wire):
+class MachineEvent(GoWire):
     """One thing that happened to a machine. Lists of them are newest first."""
 
     id: str = ""
@@ -167,7 +94,7 @@ class MachineEvent(Wire):
         return ExitEvent.model_validate(found) if isinstance(found, dict) else None
 
 
-class ImageRef(Wire):
+class ImageRef(GoWire):
     """The image a machine runs, taken apart."""
 
     registry: str = ""
@@ -177,7 +104,7 @@ class ImageRef(Wire):
     labels: dict[str, str] | None = None
 
 
-class LeaseSummary(Wire):
+class LeaseSummary(GoWire):
     """A lease as others may see it: without its nonce."""
 
     description: str = ""
@@ -185,7 +112,17 @@ class LeaseSummary(Wire):
     owner: str = ""
 
 
-class Machine(Wire):
+class CheckStatus(GoWire):
+    """What a health check of a machine found last."""
+
+    name: str = ""
+    #: `passing`, `warning` or `critical`.
+    status: str = ""
+    output: str = ""
+    updated_at: str = ""
+
+
+class Machine(GoWire):
     """A machine. `instance_id` changes with every update: it is the machine's version."""
 
     id: str = ""
@@ -202,6 +139,8 @@ class Machine(Wire):
     events: list[MachineEvent] | None = None
     nonce: str | None = None
     host_status: str | None = None
+    cordoned: bool | None = None
+    checks: list[CheckStatus] | None = None
     lease: LeaseSummary | None = None
 
     def last_exit(self) -> ExitEvent | None:
@@ -218,7 +157,14 @@ class Machine(Wire):
         return None
 
 
-class Lease(Wire):
+class MachineVersion(GoWire):
+    """A config that a machine has or had, and the `instance_id` it had with it."""
+
+    version: str = ""
+    user_config: MachineConfig | None = None
+
+
+class Lease(GoWire):
     """The right to be the only one who changes a machine, until it expires."""
 
     nonce: str = ""
@@ -229,7 +175,7 @@ class Lease(Wire):
     version: str = ""
 
 
-class WaitResult(Wire):
+class WaitResult(GoWire):
     """The answer to a wait that was fulfilled."""
 
     ok: bool = True
@@ -238,7 +184,7 @@ class WaitResult(Wire):
     event_id: str = ""
 
 
-class ExecResult(Wire):
+class ExecResult(GoWire):
     """What a command run inside a machine printed, and how it ended."""
 
     exit_code: int = 0
@@ -247,7 +193,7 @@ class ExecResult(Wire):
     stderr: str = ""
 
 
-class StartResult(Wire):
+class StartResult(GoWire):
     """The answer to a start."""
 
     previous_state: str = ""
@@ -260,7 +206,8 @@ class LogEntry(Wire):
 
     #: RFC 3339 in UTC, with microseconds.
     timestamp: str
-    #: `app` (what the machine printed), `runner` (what the platform did), or `proxy`.
+    #: `app` (what the machine printed), `runner` (what the platform did), `health` (what its
+    #: checks found), or `proxy`.
     provider: str
     #: The machine's id; empty for lines about the app as a whole.
     instance: str = ""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ephemera.client.exchange import Pace
+from ephemera.client.attempt import Pace
 from ephemera.client.messages import Answer, Found, Lost, Pause, Send
-from ephemera.wire.models import LogEntry
 
 T = TypeVar("T")
 Reply = Answer | Lost | Callable[[Send], Answer | Lost]
@@ -34,7 +33,7 @@ class Script:
     takes_s: list[float] = field(default_factory=list)
     sent: list[Send] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    entries: list[LogEntry] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
     chance: float = 1.0
 
     @property
@@ -56,9 +55,9 @@ class Script:
                 return end.value  # type: ignore[no-any-return]
             reply = self._do(step, left)
 
-    def _do(self, step: Send | Pause | Found, left: list[Reply]) -> Answer | Lost | None:
+    def _do(self, step: Send | Pause | Found[Any], left: list[Reply]) -> Answer | Lost | None:
         if isinstance(step, Found):
-            self.entries.append(step.entry)
+            self.found.append(step.item)
             return None
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)

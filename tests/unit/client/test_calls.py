@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 
 from ephemera.client.call import segment
-from ephemera.client.calls import apps, creation, leases, lifecycle, logs, machines, metadata
+from ephemera.client.calls import (
+    apps,
+    certificates,
+    creation,
+    ips,
+    leases,
+    lifecycle,
+    logs,
+    machines,
+    metadata,
+    orgs,
+    secret_keys,
+    secrets,
+    tokens,
+    volumes,
+)
 from ephemera.errors import ConfigError
 
 BAD_NAMES = ["", "a/b", "/", "..", ".", "../x", "a..b", "a\nb", "a\x00b", "a\x7fb"]
@@ -30,6 +45,20 @@ PATHS: dict[str, Callable[[str], object]] = {
     "key of set_metadata": lambda name: metadata.set_metadata("demo", "m1", name, "v"),
     "machine of lease": lambda name: leases.get("demo", name),
     "app of logs": logs.page,
+    "app of volumes": volumes.list_,
+    "volume of get": lambda name: volumes.get("demo", name),
+    "volume of extend": lambda name: volumes.extend("demo", name, size_gb=2),
+    "app of secrets": secrets.list_,
+    "name of a secret": lambda name: secrets.set_("demo", name, "x"),
+    "app of secret keys": secret_keys.list_,
+    "name of a secret key": lambda name: secret_keys.sign("demo", name, b"x"),
+    "app of certificates": certificates.page,
+    "host name of a certificate": lambda name: certificates.check("demo", name),
+    "app of addresses": ips.list_,
+    "address of release": lambda name: ips.release("demo", name),
+    "app of a token": tokens.create_deploy,
+    "organisation of machines": orgs.machines_page,
+    "organisation of volumes": orgs.volumes_page,
 }
 
 
@@ -75,6 +104,18 @@ def test_a_timeout_that_is_none_is_refused(timeout: float) -> None:
         lifecycle.stop("demo", "m1", timeout=timeout)
 
 
+@pytest.mark.parametrize("expiry", [0, -1, math.nan, math.inf])
+def test_a_token_that_could_never_be_used_or_never_expires_is_refused(expiry: float) -> None:
+    with pytest.raises(ConfigError, match="expir"):
+        tokens.create_deploy("demo", expiry=expiry)
+
+
+def test_a_secret_that_is_no_text_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="not JSON") as caught:
+        secrets.set_("demo", "A", b"s3cret")  # type: ignore[arg-type]  # as callers do
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_command_in_one_string_is_refused() -> None:
-    with pytest.raises(ConfigError, match="not one string"):
+    with pytest.raises(ConfigError, match="list of arguments, not a str"):
         machines.exec_("demo", "m1", "rm -rf /tmp/x")

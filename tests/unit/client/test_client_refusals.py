@@ -144,13 +144,13 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
             "status": "volume_placement_capacity",
         },
         NoCapacity,
-        "another region",
+        "fork",
     ),
     (
         412,
         {"error": "insufficient resources to create new machine with existing volume id 'vol_1'"},
         NoCapacity,
-        "another region",
+        "fork",
     ),
     (
         412,
@@ -207,6 +207,39 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
         Invalid,
         "payment",
     ),
+    (
+        412,
+        {"error": "failed_precondition: volume is currently bound to machine: 148e02"},
+        WrongState,
+        "148e02",
+    ),
+    (
+        412,
+        {"error": "failed_precondition: snapshot is already scheduled at 2026-08-14T09:57:35Z"},
+        WrongState,
+        "snapshots",
+    ),
+    (400, {"error": "Mounts source volume 'vol_1' is in the wrong region"}, Invalid, ""),
+    (400, {"error": "invalid memory size: 128 MB, must be at least 256"}, Invalid, ""),
+    (422, {"error": "guest.memory_mb is above the limit for shared-cpu-1x"}, Invalid, ""),
+    (404, {"error": "lease not found"}, NotFound, ""),
+    (
+        422,
+        {
+            "error": 'organization "x" is using 9 MB of memory in dfw which is over the allowed'
+            " quota. please consider other regions"
+        },
+        NoCapacity,
+        "another region",
+    ),
+    (
+        403,
+        {"error": "To create more than 1 machine per app please add a payment method"},
+        Invalid,
+        "payment",
+    ),
+    (422, {"error": "no room", "status": "insufficient_capacity"}, NoCapacity, "another region"),
+    (422, {"error": "hello", "status": "name_taken"}, Conflict, "another name"),
     (429, {"error": "resource_exhausted: rate limit exceeded"}, RateLimited, "fewer"),
     (500, {"error": "internal"}, ServerFault, ""),
     (503, {"error": "unavailable"}, ServerFault, ""),
@@ -270,6 +303,11 @@ def test_an_error_page_is_cut_short() -> None:
     assert len(error.message) < 300
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000])
+def test_json_that_is_nested_too_deeply_is_a_page_like_any_other(body: bytes) -> None:
+    assert len(refusal("x", Answer(502, {}, body)).message) < 300
+
+
 def test_a_status_word_that_is_not_one_is_ignored() -> None:
     assert refusal("x", answer(409, {"error": "no", "status": 7})).code == ""
 
@@ -281,7 +319,13 @@ def test_the_request_id_and_the_code_are_kept() -> None:
 
 @pytest.mark.parametrize(
     "quoted",
-    ["Bearer s3cret", "FlyV1 fm2_s3cret,fm2_s3cret", "fm1r_s3cret", "Bearer FlyV1 fm2_s3cret"],
+    [
+        "Bearer s3cret",
+        "FlyV1 fm2_s3cret,fm2_s3cret",
+        "fm1r_s3cret",
+        "ephd_s3cret",
+        "Bearer FlyV1 fm2_s3cret",
+    ],
 )
 def test_a_token_that_the_api_quotes_is_not_shown(quoted: str) -> None:
     for body in (json.dumps({"error": f"bad header: {quoted}"}), f"bad header: {quoted}"):
@@ -300,6 +344,8 @@ def test_a_token_that_the_api_quotes_is_not_shown(quoted: str) -> None:
         ("nan", None),
         ("9" * 400, None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", None),
+        (f"Wed, 21 Oct 2015 07:28:00 +{'9' * 20}", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ephemera.client import settings
 from ephemera.client.settings import (
     Address,
     authorization,
@@ -127,11 +129,22 @@ def test_what_is_not_a_token_is_refused_and_not_shown(token: str) -> None:
         "http://x#y",
         "http://x\n",
         "http://%41",
+        "http://a..b",
+        "http://.",
+        f"http://{'a' * 64}.example",
     ],
 )
 def test_what_is_not_a_base_url_is_refused_by_name(url: str) -> None:
     with pytest.raises(ConfigError, match="MY_SETTING"):
         check_url("MY_SETTING", url)
+
+
+def test_what_is_no_text_is_refused_by_name() -> None:
+    wrong: Any = b"http://x"
+    with pytest.raises(ConfigError, match="MY_SETTING is text, not a bytes"):
+        check_url("MY_SETTING", wrong)
+    with pytest.raises(ConfigError, match="MY_SETTING is text, not a bytes"):
+        authorization("MY_SETTING", wrong)
 
 
 def test_the_refused_url_is_shown() -> None:
@@ -153,6 +166,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
         ("https://x.example:8443", "https://x.example:8443"),
         ("http://[::1]:4280", "http://[::1]:4280"),
         ("http://_api.internal:4280", "http://_api.internal:4280"),
+        ("http://x.example.:80", "http://x.example.:80"),
         ("http://X/behind/a/proxy/", "http://X/behind/a/proxy"),
     ],
 )
@@ -197,6 +211,85 @@ def test_a_bad_address_for_logs_is_refused_by_name(tmp_path: Path) -> None:
 )
 def test_loopback_is_this_computer(url: str, here: bool) -> None:
     assert is_loopback(url) is here
+
+
+@pytest.fixture
+def fly_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of a socket in the place of a Fly machine's own."""
+    path = str(tmp_path / "api")
+    Path(path).touch()
+    monkeypatch.setattr(settings, "FLY_SOCKET", path)
+    return path
+
+
+def test_a_fly_machine_without_a_token_goes_through_its_socket(
+    tmp_path: Path, fly_socket: str
+) -> None:
+    address = _choose(tmp_path, FLY_MACHINE_ID="m")
+    assert address is not None
+    assert (address.socket, address.authorization) == (fly_socket, "")
+    assert (address.shown, address.fly) == (f"unix:{fly_socket}", True)
+    assert address.logs_url == "https://api.fly.io"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"FLY_MACHINE_ID": "m", "FLY_API_TOKEN": "t"},
+        {"FLY_MACHINE_ID": "m", "token": "t"},
+        {"FLY_MACHINE_ID": "m", "FLY_FLAPS_BASE_URL": "http://127.0.0.1:1"},
+        {"FLY_MACHINE_ID": "m", "url": "http://127.0.0.1:1"},
+        {},
+        {"EPHEMERA_API_SOCKET": "/s", "FLY_API_TOKEN": "t"},
+        {"EPHEMERA_API_SOCKET": "/s", "url": "http://127.0.0.1:1"},
+        {"EPHEMERA_API_SOCKET": "/s", "FLY_FLAPS_BASE_URL": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_token_or_an_address_of_ones_own_goes_before_the_socket(
+    tmp_path: Path, fly_socket: str, given: dict[str, str]
+) -> None:
+    (tmp_path / "token").write_text("kept\n")
+    address = _choose(tmp_path, **given)
+    assert address is None or address.socket is None
+
+
+def test_a_machine_whose_socket_is_not_there_needs_a_token(tmp_path: Path, fly_socket: str) -> None:
+    Path(fly_socket).unlink()
+    with pytest.raises(ConfigError, match="no API token"):
+        _choose(tmp_path, FLY_MACHINE_ID="m")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"FLY_MACHINE_ID": "m"},
+        # What a machine of the embedded platform finds, without the right to read its token.
+        {"FLY_MACHINE_ID": "m", "FLY_FLAPS_BASE_URL": "http://127.0.0.1:1"},
+    ],
+)
+def test_a_machine_of_the_embedded_platform_goes_through_the_socket_that_it_is_given(
+    tmp_path: Path, fly_socket: str, environ: dict[str, str]
+) -> None:
+    address = _choose(tmp_path, EPHEMERA_API_SOCKET="/run/m1", **environ)
+    assert address is not None
+    assert (address.socket, address.authorization, address.fly) == ("/run/m1", "", False)
+    assert address.logs_url == address.url
+
+
+@pytest.mark.parametrize(
+    ("url", "fly"),
+    [
+        ("https://api.machines.dev", True),
+        ("http://_api.internal:4280", True),
+        ("http://127.0.0.1:4280", False),
+        ("https://api.machines.dev.example.com", False),
+    ],
+)
+def test_flys_own_api_is_known_by_its_name(tmp_path: Path, url: str, fly: bool) -> None:
+    address = _choose(tmp_path, url=url, token="t")
+    assert address is not None
+    assert address.fly is fly
 
 
 def test_an_address_never_shows_its_token(tmp_path: Path) -> None:

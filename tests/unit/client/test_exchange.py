@@ -9,9 +9,24 @@ from typing import Any
 
 import pytest
 
+from ephemera.client.attempt import RETRY_FOR_S
 from ephemera.client.call import Call
-from ephemera.client.calls import apps, leases, lifecycle, machines, metadata
-from ephemera.client.exchange import RETRY_FOR_S, exchange
+from ephemera.client.calls import (
+    apps,
+    certificates,
+    ips,
+    leases,
+    lifecycle,
+    machines,
+    metadata,
+    orgs,
+    platform,
+    secret_keys,
+    secrets,
+    tokens,
+    volumes,
+)
+from ephemera.client.exchange import exchange
 from ephemera.client.messages import Answer, Lost
 from ephemera.errors import (
     NoAnswer,
@@ -37,6 +52,49 @@ REPEATABLE: list[Call[Any]] = [
     leases.refresh("demo", "m1", "n", ttl=10),
     leases.release("demo", "m1", "n"),
     apps.delete("demo"),
+    lifecycle.cordon("demo", "m1"),
+    lifecycle.uncordon("demo", "m1"),
+    machines.versions("demo", "m1"),
+    machines.ps("demo", "m1"),
+    machines.memory("demo", "m1"),
+    machines.set_memory("demo", "m1", limit_mb=256),
+    metadata.update_metadata("demo", "m1", {"k": None}),
+    metadata.replace_metadata("demo", "m1", {}),
+    volumes.list_("demo"),
+    volumes.get("demo", "v1"),
+    volumes.update("demo", "v1", snapshot_retention=7),
+    volumes.extend("demo", "v1", size_gb=2),
+    volumes.delete("demo", "v1"),
+    volumes.snapshots("demo", "v1"),
+    secrets.list_("demo"),
+    secrets.get("demo", "A"),
+    secrets.set_("demo", "A", "x"),
+    secrets.update("demo", {"A": None}),
+    secrets.delete("demo", "A"),
+    secret_keys.list_("demo"),
+    secret_keys.get("demo", "k"),
+    secret_keys.set_("demo", "k", type="hs256", value=b"x"),
+    secret_keys.delete("demo", "k"),
+    secret_keys.encrypt("demo", "k", b"x"),
+    secret_keys.decrypt("demo", "k", b"x"),
+    secret_keys.sign("demo", "k", b"x"),
+    secret_keys.verify("demo", "k", b"x", b"y"),
+    certificates.page("demo"),
+    certificates.get("demo", "a.example"),
+    certificates.check("demo", "a.example"),
+    certificates.delete("demo", "a.example"),
+    certificates.delete_acme("demo", "a.example"),
+    certificates.delete_custom("demo", "a.example"),
+    ips.list_("demo"),
+    ips.release("demo", "192.0.2.1"),
+    platform.regions(),
+    platform.placements(),
+    orgs.machines_page(),
+    orgs.volumes_page(),
+    tokens.current(),
+    tokens.authenticate("x"),
+    tokens.authorize("x", {}),
+    tokens.oidc(),
 ]
 ONCE_ONLY: list[Call[Any]] = [
     START,
@@ -45,7 +103,28 @@ ONCE_ONLY: list[Call[Any]] = [
     machines.exec_("demo", "m1", ["true"]),
     machines.update("demo", "m1", config={"image": "host"}),
     leases.acquire("demo", "m1", ttl=10),
+    lifecycle.suspend("demo", "m1"),
+    machines.reclaim_memory("demo", "m1", amount_mb=64),
+    volumes.create("demo", name="data"),
+    volumes.create_snapshot("demo", "v1"),
+    secret_keys.generate("demo", "k", type="es256"),
+    certificates.create_acme("demo", "a.example"),
+    certificates.create_custom("demo", "a.example", fullchain="", private_key=""),
+    ips.assign("demo", "v4"),
+    tokens.create_deploy("demo"),
+    tokens.kms(),
 ]
+#: An answer in which most calls find nothing, and none finds fault.
+EMPTY = answer(body={"id": "m1", "nonce": "n", "token": "t", "volume": {}})
+TOKEN = Answer(200, {}, b"t")
+EMPTY_LIST = answer(body=[])
+LISTING = (
+    "listing the versions",
+    "listing the processes",
+    "listing the volumes of app",
+    "listing the snapshots",
+    "authenticating",
+)
 
 
 @pytest.fixture
@@ -57,6 +136,13 @@ def _doing(call: Call[Any]) -> str:
     return call.doing
 
 
+def _done(call: Call[Any]) -> Answer:
+    """Return an answer that a call can be read from."""
+    if call.path in ("/v1/tokens/oidc", "/v1/tokens/kms"):
+        return TOKEN
+    return EMPTY_LIST if call.doing.startswith(LISTING) else EMPTY
+
+
 def test_an_answer_is_read(script: Script) -> None:
     found = script.run(exchange(GET, script.pace), MACHINE)
     assert isinstance(found, Machine)
@@ -66,16 +152,13 @@ def test_an_answer_is_read(script: Script) -> None:
 
 @pytest.mark.parametrize("call", [*REPEATABLE, *ONCE_ONLY], ids=_doing)
 def test_what_was_never_sent_is_sent_again(script: Script, call: Call[Any]) -> None:
-    lease = answer(body={"id": "m1", "nonce": "n"})
-    script.run(exchange(call, script.pace), REFUSED, lease)
+    script.run(exchange(call, script.pace), REFUSED, _done(call))
     assert script.sent == [call.send(), call.send()]
 
 
 @pytest.mark.parametrize("call", [*REPEATABLE, *ONCE_ONLY], ids=_doing)
 def test_what_was_turned_away_for_its_rate_is_sent_again(script: Script, call: Call[Any]) -> None:
-    script.run(
-        exchange(call, script.pace), answer(429, retry_after="1.5"), answer(body={"id": "m1"})
-    )
+    script.run(exchange(call, script.pace), answer(429, retry_after="1.5"), _done(call))
     assert script.pauses == [1.5]
 
 
@@ -84,7 +167,7 @@ def test_what_was_turned_away_for_its_rate_is_sent_again(script: Script, call: C
 def test_a_repeatable_call_is_sent_again(
     script: Script, call: Call[Any], trouble: Answer | Lost
 ) -> None:
-    script.run(exchange(call, script.pace), trouble, trouble, answer(body={"id": "m1"}))
+    script.run(exchange(call, script.pace), trouble, trouble, _done(call))
     assert len(script.sent) == 3
 
 
@@ -99,6 +182,7 @@ def test_other_calls_are_sent_once(
     with pytest.raises(error) as caught:
         script.run(exchange(call, script.pace), trouble)
     assert not isinstance(caught.value, Unreachable)
+    assert "look whether it was done" in str(caught.value)
 
 
 @pytest.mark.parametrize("call", [START, lifecycle.restart("demo", "m1")], ids=_doing)
@@ -192,6 +276,23 @@ def test_a_delete_that_was_never_applied_finds_nothing_to_delete(
 ) -> None:
     with pytest.raises(NotFound):
         script.run(exchange(lifecycle.destroy("demo", "m1"), script.pace), trouble, answer(404))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        volumes.delete("demo", "v1"),
+        secrets.delete("demo", "A"),
+        secret_keys.delete("demo", "k"),
+        certificates.delete_custom("demo", "a.example"),
+    ],
+    ids=_doing,
+)
+def test_a_delete_that_should_tell_something_makes_nothing_up(
+    script: Script, call: Call[Any]
+) -> None:
+    with pytest.raises(NotFound):
+        script.run(exchange(call, script.pace), LOST, answer(404, {"error": "not found"}))
 
 
 def test_a_get_that_was_lost_and_then_finds_nothing_says_so(script: Script) -> None:

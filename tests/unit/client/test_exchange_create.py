@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from ephemera.client.calls import apps, creation
 from ephemera.client.calls.creation import CREATE_ID, create
-from ephemera.client.exchange import CREATE_SENDS_MAX, exchange
+from ephemera.client.exchange import exchange
+from ephemera.client.guard import CREATE_SENDS_MAX
 from ephemera.client.messages import Answer, Lost
 from ephemera.errors import (
     Conflict,
@@ -43,9 +45,8 @@ def _machine(machine_id: str, create_id: str | None, **more: Any) -> dict[str, A
 
 
 def _create(script: Script, *replies: Any, **config: Any) -> Machine:
-    call = create(
-        "demo", config={"image": "host", "metadata": {CREATE_ID: "01ME"}, **config}, name="job-1"
-    )
+    with patch.object(creation, "new_ulid", return_value="01ME"):
+        call = create("demo", config={"image": "host", **config}, name="job-1")
     return script.run(exchange(call, script.pace), *replies)
 
 
@@ -71,6 +72,13 @@ def test_two_creates_have_different_names_and_ids() -> None:
     bodies = [json.loads(create("demo", config={"image": "host"}).body or b"") for _ in range(50)]
     assert len({body["name"] for body in bodies}) == 50
     assert len({body["config"]["metadata"][CREATE_ID] for body in bodies}) == 50
+
+
+def test_a_machine_that_is_made_from_the_config_of_another_is_not_taken_for_it() -> None:
+    config = MachineConfig(image="host", metadata={"mine": "1", CREATE_ID: "01ANOTHER"})
+    metadata = json.loads(create("demo", config=config).body or b"")["config"]["metadata"]
+    assert metadata["mine"] == "1"
+    assert metadata[CREATE_ID] != "01ANOTHER"
 
 
 def test_a_made_up_name_is_unique_also_where_its_words_are_not(

@@ -38,14 +38,14 @@ def _page(*messages: str, token: str | None = None) -> Answer:
 
 def _run(script: Script, *replies: Any, tail: bool = False) -> list[str]:
     script.run(follow(logs.follow("demo", machine="m1", tail=tail), script.pace), *replies)
-    return [entry.message for entry in script.entries]
+    return [entry.message for entry in script.found]
 
 
 def _tail(script: Script, *replies: Any) -> list[str]:
     """Follow for ever, which ends when the log is gone."""
     with pytest.raises(NotFound):
         _run(script, *replies, answer(404, {"error": "app not found"}), tail=True)
-    return [entry.message for entry in script.entries]
+    return [entry.message for entry in script.found]
 
 
 def _tokens(script: Script) -> list[str | None]:
@@ -62,17 +62,21 @@ def test_without_tail_it_ends_at_the_first_empty_page(script: Script) -> None:
     assert script.pauses == []
 
 
+def test_without_tail_a_page_that_knows_of_no_other_is_the_last(script: Script) -> None:
+    assert _run(script, _page("a")) == ["a"]
+
+
 def test_lines_are_read_whole(script: Script) -> None:
-    _run(script, _page("a"), _page())
-    entry = script.entries[0]
+    _run(script, _page("a"))
+    entry = script.found[0]
     assert entry.line() == "2026-01-02T03:04:05Z runner[m1] local [info]a"
     assert entry.timestamp.endswith(".123456Z")
 
 
 def test_a_line_with_next_to_nothing_in_it_is_a_line(script: Script) -> None:
     line = {"attributes": {"timestamp": "2026-01-02T03:04:05Z", "message": None, "meta": None}}
-    _run(script, answer(body={"data": [line], "meta": None}), _page())
-    assert script.entries[0].provider == "app"
+    _run(script, answer(body={"data": [line], "meta": None}))
+    assert script.found[0].provider == "app"
 
 
 def test_the_last_token_is_kept_over_empty_pages(script: Script) -> None:

@@ -34,7 +34,10 @@ class Platform:
 @pytest.fixture
 def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """An embedded platform, and an environment in which nothing else is chosen."""
-    names = "FLY_FLAPS_BASE_URL EPHEMERA_URL FLY_MACHINE_ID FLY_API_TOKEN FLY_API_BASE_URL"
+    names = (
+        "FLY_FLAPS_BASE_URL EPHEMERA_URL FLY_MACHINE_ID FLY_API_TOKEN FLY_API_BASE_URL"
+        " EPHEMERA_API_SOCKET"
+    )
     for name in names.split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EPHEMERA_HOME", str(tmp_path))
@@ -103,6 +106,17 @@ def test_certificates_are_needed_where_anything_is_encrypted(
 ) -> None:
     monkeypatch.setenv("FLY_API_BASE_URL", logs)
     assert Place(url, "t").plain is plain
+
+
+def test_a_machines_socket_is_on_this_computer_but_flys_is_not(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPHEMERA_API_SOCKET", "/run/m1")
+    place = Place(None, None)
+    assert (place.local, place.fly, place.plain, place.embedded) == (True, False, True, False)
+    assert repr(place) == "unix:/run/m1"
+    monkeypatch.setenv("EPHEMERA_API_SOCKET", "/.fly/api")
+    assert (Place(None, None).local, Place(None, None).fly) == (False, True)
 
 
 def test_a_bad_setting_is_refused_when_the_client_is_made(

@@ -31,6 +31,11 @@ def test_every_form_of_a_duration_is_read(written: str | float, seconds: float) 
     assert parse_duration(written) == pytest.approx(seconds)
 
 
+def test_a_text_of_any_length_is_read_at_once() -> None:
+    with pytest.raises(ValueError, match="1000000 characters"):
+        parse_duration("1" * 1_000_000)
+
+
 @pytest.mark.parametrize(
     "written",
     ["", "s", "10x", "-1s", "1s 2s", "1sm", True, -1, float("nan"), float("inf"), 2**63, 10**400],

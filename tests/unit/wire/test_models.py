@@ -5,7 +5,20 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ephemera.wire.models import LogEntry, Machine, MachineConfig, MachineEvent
+from ephemera.wire.models import ExecResult, Lease, LogEntry, Machine, MachineConfig, MachineEvent
+
+
+def test_null_stands_for_the_empty_value_of_what_the_api_answers() -> None:
+    nothing = dict.fromkeys(("name", "region", "instance_id", "private_ip", "updated_at"))
+    event = {"type": "exit", "source": None, "request": {"exit_event": {"exit_code": None}}}
+    machine = Machine.model_validate({"id": "m1", **nothing, "events": [event]})
+    assert (machine.name, machine.instance_id) == ("", "")
+    ended = machine.last_exit()
+    assert ended
+    assert (ended.exit_code, ended.error) == (0, "")
+    lease = {"nonce": "n", "description": None, "expires_at": None}
+    assert Lease.model_validate(lease).expires_at == 0
+    assert ExecResult.model_validate({"stdout": None, "exit_code": 1}).stdout == ""
 
 
 def test_a_field_that_we_do_not_know_survives_reading_and_writing() -> None:

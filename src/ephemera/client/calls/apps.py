@@ -7,7 +7,13 @@ from ephemera.client.messages import Answer
 from ephemera.wire.models import App, AppList
 
 
-def create(name: str, *, org_slug: str = "personal", network: str | None = None) -> Call[App]:
+def create(
+    name: str,
+    *,
+    org_slug: str = "personal",
+    network: str | None = None,
+    enable_subdomains: bool = False,
+) -> Call[App]:
     """Create an app and return it.
 
     If the answer is lost the app is looked up, and sent again only if it is not there.
@@ -15,6 +21,7 @@ def create(name: str, *, org_slug: str = "personal", network: str | None = None)
     Args:
         name: Lower-case letters, digits and dashes, under 63; unique in the whole API.
         network: A private network of its own with this name, instead of the organisation's.
+        enable_subdomains: Serve names below the app's own too.
 
     Raises:
         Conflict: the name is taken.
@@ -23,7 +30,12 @@ def create(name: str, *, org_slug: str = "personal", network: str | None = None)
     Source: https://fly.io/docs/machines/api/apps-resource/
     """
     doing = f"creating app {name!r}"
-    body = {"name": name, "org_slug": org_slug, "network": network}
+    body = {
+        "name": name,
+        "org_slug": org_slug,
+        "network": network,
+        "enable_subdomains": enable_subdomains or None,
+    }
 
     def read(answer: Answer) -> App:
         # The specification promises no body at all; Fly.io answers with the id alone.
@@ -34,6 +46,8 @@ def create(name: str, *, org_slug: str = "personal", network: str | None = None)
         doing=doing,
         method="POST",
         path="/v1/apps",
+        # As Fly's own client: else the app may not be known everywhere when this returns.
+        query=pairs(wait=True),
         body=encode(doing, body),
         read=read,
         look=Call(
@@ -62,13 +76,17 @@ def get(name: str) -> Call[App]:
     )
 
 
-def list_(*, org_slug: str = "personal") -> Call[AppList]:
-    """Return the apps of an organisation."""
+def list_(*, org_slug: str = "personal", app_role: str | None = None) -> Call[AppList]:
+    """Return the apps of an organisation.
+
+    Args:
+        app_role: Only those with this role; ordinary apps have none.
+    """
     return Call(
         doing=f"listing the apps of {org_slug!r}",
         method="GET",
         path="/v1/apps",
-        query=pairs(org_slug=org_slug),
+        query=pairs(org_slug=org_slug, app_role=app_role),
         read=reader(AppList),
         repeatable=True,
     )

@@ -8,20 +8,21 @@ it sends again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from ephemera.client.call import Call, app_path, encode, reader
+from ephemera.client.call import Call, app_path, encode, lister, reader
+from ephemera.client.given import mapping, texts
 from ephemera.client.messages import Answer
+from ephemera.errors import ConfigError
 from ephemera.wire.ids import new_machine_name, new_ulid
 from ephemera.wire.models import Machine, MachineConfig
 
 #: The metadata key that tells which create call a machine came from.
 CREATE_ID = "ephemera_create_id"
 
-_MACHINES = TypeAdapter(list[Machine] | None)
+_read_all = lister(Machine)
 
 
 def create(
@@ -29,28 +30,37 @@ def create(
     *,
     config: MachineConfig | Mapping[str, Any],
     name: str | None = None,
-    region: str | None = None,
+    region: str | Sequence[str] | None = None,
     skip_launch: bool = False,
+    skip_service_registration: bool = False,
+    skip_secrets: bool = False,
+    min_secrets_version: int | None = None,
     lease_ttl: int | None = None,
 ) -> Call[Machine]:
     """Create a machine and return it; unless told otherwise it starts by itself.
 
     It is made at most once. If the answer is lost the machine is looked for, by an id in its
-    metadata (`ephemera_create_id`), and the request is sent again only if it is not there.
+    metadata (`ephemera_create_id`), and the request is sent again only if it is not there. The
+    id is new each time, whatever the config says.
 
     Args:
         config: Only `image` is required. Without a restart policy the API restarts a failing
             machine up to ten times.
         name: Unique among the app's machines that are not destroyed. One is made up where none
             is given.
-        region: A region, or several in order of preference: `"ams,fra"`. The API chooses where
-            none is given.
+        region: Where it is to run; the API chooses where none is given. Of a list, such as
+            `["ams", "fra"]`, each is tried in turn while there is no room. In one text,
+            `"ams,fra"`, they are left to the API to choose from.
         skip_launch: Make it ready and leave it stopped.
+        skip_service_registration: Keep the proxy from it until it is uncordoned.
+        skip_secrets: Without the app's secrets.
+        min_secrets_version: Of what a change of secrets has returned: with that one, or newer.
         lease_ttl: Seconds. Take a lease on the new machine; its nonce is in the result.
 
     Raises:
         Conflict: a living machine has this name; `hint` tells its id where the API does.
-        NoCapacity: there is no room for it in the region.
+        NoCapacity: there is no room for it in the region, or in none of several; then the
+            message has the answer of each.
         Invalid: the config is refused.
         NotFound: there is no such app.
         NoAnswer: the answer was lost and so was the way to look. The machine may exist: look
@@ -59,39 +69,62 @@ def create(
     Source: https://fly.io/docs/machines/api/machines-resource/
     """
     fresh_id = new_ulid()
-    marked, create_id = _marked(config, fresh_id)
+    marked = _marked(config, fresh_id)
     # The tail keeps two made-up names apart, of which there are only some millions.
     chosen = name or f"{new_machine_name()}-{fresh_id[-6:].lower()}"
-    doing = f"creating machine {chosen!r} of app {app!r}"
     body = {
         "name": chosen,
-        "region": region,
         "config": marked,
         "skip_launch": skip_launch or None,
+        "skip_service_registration": skip_service_registration or None,
+        "skip_secrets": skip_secrets or None,
+        "min_secrets_version": min_secrets_version,
         "lease_ttl": lease_ttl,
     }
+    look = _look(chosen, app, fresh_id)
+    first, *others = [_create(app, {**body, "region": one}, look) for one in _regions(region)]
+    return replace(first, elsewhere=tuple(others))
+
+
+def _regions(region: str | Sequence[str] | None) -> Sequence[str | None]:
+    """Return the regions to try, in turn; None leaves it to the API.
+
+    Raises:
+        ConfigError: there is nothing in the list, or an empty text.
+    """
+    regions = (None,) if region is None else texts("a region", region)
+    if not regions or "" in regions:
+        raise ConfigError(f"{region!r} names no region", hint="leave it out where any will do")
+    return regions
+
+
+def _create(app: str, body: Mapping[str, Any], look: Call[Machine | None]) -> Call[Machine]:
+    place = f" in {body['region']}" if body["region"] else ""
+    doing = f"creating machine {body['name']!r} of app {app!r}{place}"
     return Call(
         doing=doing,
         method="POST",
         path=app_path(app, "/machines"),
         body=encode(doing, body),
         read=reader(Machine),
-        look=_look(chosen, app, create_id),
+        look=look,
     )
 
 
-def _marked(config: MachineConfig | Mapping[str, Any], fresh_id: str) -> tuple[dict[str, Any], str]:
-    """Return the config with an id in its metadata, and the id: the caller's own if it has one."""
+def _marked(config: MachineConfig | Mapping[str, Any], fresh_id: str) -> dict[str, Any]:
+    """Return the config with an id in its metadata, instead of that of a machine it came from."""
     plain = (
-        config.model_dump(exclude_none=True) if isinstance(config, MachineConfig) else dict(config)
+        config.model_dump(exclude_none=True)
+        if isinstance(config, MachineConfig)
+        else mapping("a config", config)
     )
-    metadata = {CREATE_ID: fresh_id, **(plain.get("metadata") or {})}
-    return {**plain, "metadata": metadata}, metadata[CREATE_ID]
+    metadata = mapping("a config's metadata", plain.get("metadata") or {})
+    return {**plain, "metadata": {**metadata, CREATE_ID: fresh_id}}
 
 
 def _look(name: str, app: str, create_id: str) -> Call[Machine | None]:
     def read(answer: Answer) -> Machine | None:
-        return _ours(_MACHINES.validate_json(answer.body) or [], create_id)
+        return _ours(_read_all(answer), create_id)
 
     return Call(
         doing=f"looking for machine {name!r} of app {app!r}",

@@ -15,6 +15,8 @@ from ephemera.client.call import (
     reader,
     with_nonce,
 )
+from ephemera.client.given import seconds, texts
+from ephemera.client.messages import Answer
 from ephemera.errors import ConfigError
 from ephemera.wire.durations import format_duration
 from ephemera.wire.models import StartResult, WaitResult
@@ -29,12 +31,17 @@ def start(app: str, machine_id: str, *, nonce: str | None = None) -> Call[StartR
         WrongState: it is not in a state to be started from.
         NoAnswer: it may have been started: get it and look at its events.
     """
+
+    def read(answer: Answer) -> StartResult:
+        # The specification promises no body at all.
+        return StartResult.model_validate_json(answer.body or b"{}")
+
     return Call(
         doing=f"starting machine {machine_id!r} of app {app!r}",
         method="POST",
         path=machine_path(app, machine_id, "/start"),
         headers=with_nonce(nonce),
-        read=reader(StartResult),
+        read=read,
     )
 
 
@@ -65,6 +72,59 @@ def stop(
         path=machine_path(app, machine_id, "/stop"),
         headers=with_nonce(nonce),
         body=encode(doing, body),
+        read=nothing,
+        repeatable=True,
+    )
+
+
+def suspend(app: str, machine_id: str, *, nonce: str | None = None) -> Call[None]:
+    """Freeze a machine with its memory. `wait` for `"suspended"`; `start` goes on from there.
+
+    Args:
+        nonce: Of the lease that the caller holds on it.
+
+    Raises:
+        WrongState: it is not started, or is one that cannot be suspended.
+        NoAnswer: it may be suspended, or may have been: get it.
+
+    Source: https://fly.io/docs/reference/suspend-resume/
+    """
+    return Call(
+        doing=f"suspending machine {machine_id!r} of app {app!r}",
+        method="POST",
+        path=machine_path(app, machine_id, "/suspend"),
+        headers=with_nonce(nonce),
+        read=nothing,
+    )
+
+
+def cordon(app: str, machine_id: str, *, nonce: str | None = None) -> Call[None]:
+    """Keep the proxy from sending anybody to a machine. Safe to repeat.
+
+    Args:
+        nonce: Of the lease that the caller holds on it.
+    """
+    return Call(
+        doing=f"cordoning machine {machine_id!r} of app {app!r}",
+        method="POST",
+        path=machine_path(app, machine_id, "/cordon"),
+        headers=with_nonce(nonce),
+        read=nothing,
+        repeatable=True,
+    )
+
+
+def uncordon(app: str, machine_id: str, *, nonce: str | None = None) -> Call[None]:
+    """Let the proxy send requests to a machine again. Safe to repeat.
+
+    Args:
+        nonce: Of the lease that the caller holds on it.
+    """
+    return Call(
+        doing=f"uncordoning machine {machine_id!r} of app {app!r}",
+        method="POST",
+        path=machine_path(app, machine_id, "/uncordon"),
+        headers=with_nonce(nonce),
         read=nothing,
         repeatable=True,
     )
@@ -129,6 +189,7 @@ def wait(
     *,
     timeout: float = 60,
     version: str | None = None,
+    from_event_id: str | None = None,
 ) -> Call[WaitResult]:
     """Return when the machine is in `state`. Safe to repeat.
 
@@ -140,6 +201,8 @@ def wait(
         timeout: Seconds, from 0 on; `math.inf` waits for as long as it takes. The server counts
             whole seconds, so it may be up to one second more.
         version: The `instance_id` that is meant, where the machine may be updated meanwhile.
+        from_event_id: Only what happened after the event with this id counts: that it is in
+            the state since before then is not enough.
 
     Raises:
         WaitTimeout: not reached in time. The message tells the state it is in.
@@ -147,24 +210,26 @@ def wait(
 
     Source: https://fly.io/docs/machines/api/machines-resource/
     """
-    if not timeout >= 0:  # so that it also catches nan
-        raise ConfigError(f"a wait cannot last {timeout} seconds")
-    states = (state,) if isinstance(state, str) else tuple(state)
+    hold_s = seconds("a wait's timeout", timeout)
+    states = texts("a state", state)
     return Call(
         doing=f"waiting for machine {machine_id!r} of app {app!r}",
         method="GET",
         path=machine_path(app, machine_id, "/wait"),
-        query=(*(("state", one) for one in states), *pairs(version=version)),
+        query=(
+            *(("state", one) for one in states),
+            *pairs(version=version, from_event_id=from_event_id),
+        ),
         read=reader(WaitResult),
         repeatable=True,
         timed=True,
-        hold_s=timeout,
+        hold_s=hold_s,
     )
 
 
-def _duration(seconds: float | None) -> str | None:
-    if seconds is None:
+def _duration(timeout: float | None) -> str | None:
+    if timeout is None:
         return None
-    if not 0 <= seconds < math.inf:
-        raise ConfigError(f"a timeout cannot be {seconds} seconds")
-    return format_duration(seconds)
+    if seconds("a timeout", timeout) == math.inf:
+        raise ConfigError("a timeout must end")
+    return format_duration(timeout)

@@ -7,7 +7,8 @@ ignores: the server holds the request until there is a line.
 
 from __future__ import annotations
 
-from ephemera.client.call import READ_TIMEOUT_S, Call, LogStream, pairs, segment
+from ephemera.client.call import READ_TIMEOUT_S, Call, Stream, pairs, segment
+from ephemera.client.given import seconds
 from ephemera.client.messages import Answer
 from ephemera.wire.models import LogEntry, LogPage, Wire
 
@@ -84,7 +85,7 @@ def page(
             next_token=next_token or None, instance=machine, region=region, wait=wait or None
         ),
         read=_read,
-        read_timeout_s=READ_TIMEOUT_S + wait,
+        read_timeout_s=READ_TIMEOUT_S + seconds("a log's wait", wait),
         base="logs",
         repeatable=True,
     )
@@ -92,7 +93,7 @@ def page(
 
 def follow(
     app: str, *, machine: str | None = None, region: str | None = None, tail: bool = True
-) -> LogStream:
+) -> Stream[LogPage, LogEntry]:
     """Iterate over the lines of an app's log, oldest first.
 
     Args:
@@ -108,7 +109,16 @@ def follow(
         wait = FOLLOW_WAIT_S if tail else 0
         return page(app, next_token=token, machine=machine, region=region, wait=wait)
 
-    return LogStream(page=page_after, endless=tail)
+    def token_after(found: LogPage) -> str:
+        # Fly.io names a next page whether there is something on it or not.
+        return found.next_token if found.entries or tail else ""
+
+    return Stream(
+        page=page_after,
+        items=lambda found: found.entries,
+        cursor=token_after,
+        endless=tail,
+    )
 
 
 def _read(answer: Answer) -> LogPage:
