@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import Engine
 
 from ephemera.jobs.runtime import runtime
 from ephemera.testing.plugin import LEADS_ELSEWHERE
 from ephemera.testing.serving import Server, serving
+
+_SERVES_WAIT_S = 30.0
 
 
 def die_at_write(engine: Engine, number: int, when: str) -> None:
@@ -45,3 +51,40 @@ def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         runtime.reset()
         yield server
         runtime.reset()
+
+
+@contextmanager
+def dying_at(number: int, when: str, server: Server) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the folder in the place of `server`, by a platform that dies at a write.
+
+    It may have died before the block begins, and is dead after it.
+    """
+    mortal = start_mortal(server, number, when)
+    try:
+        _until_it_serves(server, mortal)
+        yield mortal
+    finally:
+        mortal.kill()
+        mortal.wait()
+
+
+def _until_it_serves(server: Server, mortal: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _SERVES_WAIT_S
+    while mortal.poll() is None:
+        assert time.monotonic() < deadline, "it neither serves nor dies"
+        try:
+            httpx2.get(server.endpoint.url)
+        except httpx2.TransportError:
+            time.sleep(0.02)  # nobody tells when a port begins to answer
+        else:
+            return
+
+
+def start_mortal(server: Server, number: int, when: str) -> subprocess.Popen[bytes]:
+    """Serve the folder in the place of `server`, by a platform that dies at a write."""
+    server.kill()
+    address = server.endpoint.url.removeprefix("http://")
+    program = [sys.executable, "-m", "tests.faults.mortal_platform", str(number), when]
+    program += ["--home", str(server.home), "--listen", address, "--driver", server.driver]
+    with (server.home / "mortal.log").open("ab") as log:
+        return subprocess.Popen(program, stdin=subprocess.DEVNULL, stderr=log)

@@ -7,7 +7,6 @@ nothing of its machine is left. The supervisor lives all the while.
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from ephemera import Client, Job, command
 from ephemera.jobs import Cause, configure, supervise
 from ephemera.testing.serving import Server
 from tests.faults.mortal_supervisor import is_settled
-from tests.faults.mortality import served
+from tests.faults.mortality import served, start_mortal
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -35,16 +34,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         with Client() as client:
             client.apps.create("jobs")
         yield server
-
-
-def start_mortal(server: Server, number: int, when: str) -> subprocess.Popen[bytes]:
-    """Serve the folder in the place of `server`, by a platform that dies at a write."""
-    server.kill()
-    address = server.endpoint.url.removeprefix("http://")
-    program = [sys.executable, "-m", "tests.faults.mortal_platform", str(number), when]
-    program += ["--home", str(server.home), "--listen", address]
-    with (server.home / "mortal.log").open("ab") as log:
-        return subprocess.Popen(program, stdin=subprocess.DEVNULL, stderr=log)
 
 
 def died_before_the_end(mortal: subprocess.Popen[bytes], job: Job) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ephemera.client import AsyncClient, Client, ensure_platform
-from ephemera.client.exchange import Pace
+from ephemera.client.attempt import Pace
 from ephemera.errors import Unreachable
 from ephemera.home import read_endpoint
 
@@ -25,7 +25,8 @@ Run = Callable[..., None]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder, in an environment that chooses nothing else."""
-    for name in ("FLY_FLAPS_BASE_URL", "EPHEMERA_URL", "FLY_MACHINE_ID", "FLY_API_TOKEN"):
+    names = "FLY_FLAPS_BASE_URL EPHEMERA_URL FLY_MACHINE_ID FLY_API_TOKEN EPHEMERA_API_SOCKET"
+    for name in names.split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EPHEMERA_HOME", str(tmp_path))
     yield tmp_path

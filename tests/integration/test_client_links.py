@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ephemera.client import AsyncClient, Client
-from ephemera.client.exchange import Pace
-from ephemera.errors import NoAnswer, ServerFault, Unreachable
+from ephemera.client.attempt import Pace
+from ephemera.errors import ConfigError, NoAnswer, ServerFault, Unreachable
 
 OK = b'HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"id":"m1"}'
 #: No time passes between retries.
@@ -102,6 +102,38 @@ def test_a_proxy_of_the_environment_is_not_used_for_this_computer(
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with serving(OK) as (url, _):
         run(url, lambda c: c.machines.get("demo", "m1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "carrier-pigeon://x"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),  # takes a package that we do not require
+        ("SSL_CERT_FILE", "/nowhere/at/all.pem"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_settings_of_the_environment_that_cannot_be_used_are_told(
+    kind: Callable[..., object], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        kind("https://api.example", "t")
+
+
+def test_a_client_that_is_closed_says_so(run: Any) -> None:
+    async def awaited(client: AsyncClient) -> object:
+        await client.close()
+        return await client.apps.get("demo")
+
+    def use(client: Any) -> object:
+        if isinstance(client, AsyncClient):
+            return awaited(client)
+        client.close()
+        return client.apps.get("demo")
+
+    with pytest.raises(ConfigError, match="the client is closed"):
+        run("http://127.0.0.1:1", use)
 
 
 def test_a_client_may_be_shared_by_threads() -> None:

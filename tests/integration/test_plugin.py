@@ -21,6 +21,7 @@ def test_a_job(ephemera_platform):
 
 #: Each would lead a job of the tests somewhere else, or nowhere.
 ELSEWHERE = {
+    "EPHEMERA_API_SOCKET": "/no/such/socket",
     "EPHEMERA_STORE": "sqlite:////no/such/folder/jobs.db",
     "EPHEMERA_SUPERVISE": "0",
     "FLY_API_TOKEN": "a-token",

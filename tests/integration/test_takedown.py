@@ -15,6 +15,9 @@ from ephemera.cli import takedown
 from ephemera.cli.running import Running
 from ephemera.errors import ConfigError
 from ephemera.home import Endpoint, read_endpoint, write_endpoint
+from ephemera.platform.store import Store
+from ephemera.testing.machines_api import AppUnderTest, Subject, answered
+from ephemera.testing.serving import serving
 
 #: Holds a state folder and will not end by SIGTERM.
 STUBBORN = """
@@ -65,6 +68,25 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
         pytest.raises(ConfigError, match=f"does not answer: process {server.pid}"),
     ):
         takedown.take_down(tmp_path, tell=print)
+
+
+def test_machines_of_an_app_that_was_being_deleted_are_taken_down_too(tmp_path: Path) -> None:
+    """The server was killed right after it had written down that the app is to go."""
+    with serving(tmp_path) as server:
+        subject = Subject(server.endpoint.url, server.token)
+        with subject.connect() as http:
+            app = AppUnderTest(subject, http)
+            app_id = answered(http.post("/v1/apps", json={"app_name": app.name})).json()["id"]
+            app.running()
+        server.kill()
+        store = Store(tmp_path / "platform.db")
+        store.delete_app(app_id, time.time())
+        store.close()
+        (machine,) = takedown.live_at_rest(tmp_path)
+        assert machine.app == ""
+        assert takedown.take_down(tmp_path, tell=print)
+        assert takedown.live_at_rest(tmp_path) == []
+        assert list((tmp_path / "machines").glob("*")) == []
 
 
 def test_a_folder_that_was_never_used_stays_as_it_is(tmp_path: Path) -> None:

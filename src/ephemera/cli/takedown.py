@@ -46,6 +46,7 @@ _ROUNDS_MAX = 10
 class LiveMachine:
     """A machine that may have a live program."""
 
+    #: Empty where its app is being deleted: the server destroys it without being told.
     app: str
     id: str
 
@@ -118,7 +119,7 @@ def _check_no_silent_server(folder: Path) -> None:
 def _live(store: Store) -> list[LiveMachine]:
     apps = {app.id: app.name for app in store.apps()}
     return [
-        LiveMachine(apps[machine.app_id], machine.id)
+        LiveMachine(apps.get(machine.app_id, ""), machine.id)
         for machine in store.live_machines()
         if machine.state in LIVE
     ]
@@ -145,7 +146,12 @@ async def _stop_machines(folder: Path, running: Running, grace: float | None) ->
                 living = _live(store)
                 if not living:
                     return len(stopped)
-                await asyncio.gather(*(_stop(client, machine, grace) for machine in living))
+                await asyncio.gather(
+                    *(
+                        _stop(client, machine, grace) if machine.app else _gone(store, machine)
+                        for machine in living
+                    )
+                )
                 stopped |= {machine.id for machine in living}
     finally:
         store.close()
@@ -153,6 +159,14 @@ async def _stop_machines(folder: Path, running: Running, grace: float | None) ->
         f"machines keep coming up on {running.endpoint.url}",
         hint="stop what makes or starts them, then try again",
     )
+
+
+async def _gone(store: Store, machine: LiveMachine) -> None:
+    """Return when the program of a machine whose app is being deleted has ended."""
+    deadline = time.monotonic() + _STOP_MAX_S
+    while machine in _live(store) and time.monotonic() < deadline:  # noqa: ASYNC110 - of another process
+        # The API knows the app no more, so nobody but the store tells.
+        await asyncio.sleep(_POLL_S)
 
 
 async def _stop(client: AsyncClient, machine: LiveMachine, grace: float | None) -> None:

@@ -15,54 +15,106 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ephemera import __version__
-from ephemera.errors import DriverError
-from ephemera.platform import refusals, tokens
+from ephemera.errors import DriverError, Unsupported
+from ephemera.platform.access.door import Door
+from ephemera.platform.faults.over_http import FaultsOverHttp
+from ephemera.platform.faults.stage import Stage
+from ephemera.platform.limits import Buckets, limited
 from ephemera.platform.platform import Platform
-from ephemera.platform.refusals import Refusal
-from ephemera.platform.routes import apps, inside, leases, logs, machines, metadata
+from ephemera.platform.refusals import Refusal, unsupported
+from ephemera.platform.routes import (
+    addresses,
+    apps,
+    certificates,
+    history,
+    inside,
+    leases,
+    logs,
+    machines,
+    metadata,
+    moves,
+    orgs,
+    places,
+    secretkeys,
+    secrets,
+    testing,
+    tokens,
+    vitals,
+    volumes,
+)
+from ephemera.platform.routes.scope import owner_only
 from ephemera.wire.ids import new_ulid
 
 _log = logging.getLogger(__name__)
 
 
 async def about(_: Request) -> Response:
-    """Say what answers here; the only endpoint that needs no token."""
+    """Say what answers here, to everybody."""
     return JSONResponse({"service": "ephemera", "version": __version__})
 
 
 async def status(request: Request) -> Response:
     """Say how the platform is doing, for `ephemera status`."""
+    owner_only(request)
     platform: Platform = request.app.state.platform
     return JSONResponse({"driver": platform.driver.name, "machines": platform.counts()})
 
 
-def build(platform: Platform, token: str) -> Starlette:
-    """Return the application that serves a platform to those who show its token."""
+ROUTES = [
+    Route("/", about, methods=["GET"]),
+    Route("/ephemera/status", status, methods=["GET"]),
+    *apps.ROUTES,
+    *orgs.ROUTES,
+    *places.ROUTES,
+    *addresses.ROUTES,
+    *certificates.ROUTES,
+    *machines.ROUTES,
+    *moves.ROUTES,
+    *history.ROUTES,
+    *inside.ROUTES,
+    *vitals.ROUTES,
+    *volumes.ROUTES,
+    *leases.ROUTES,
+    *metadata.ROUTES,
+    *logs.ROUTES,
+    *secrets.ROUTES,
+    *secretkeys.ROUTES,
+    *tokens.ROUTES,
+]
+
+
+def build(platform: Platform, token: str, stage: Stage | None = None) -> Starlette:
+    """Return the application that serves a platform to those who show its token.
+
+    Args:
+        stage: What tests may do to it, where they may.
+    """
+    door = Door(platform, token)
+    routes, middleware = ROUTES, [Middleware(Gate, door=door)]
+    if platform.settings.fly_limits:
+        buckets = Buckets(platform.clock)
+        routes = [limited(route, buckets) for route in routes]
+    if stage:
+        routes = [*routes, *testing.ROUTES]
+        middleware.append(Middleware(FaultsOverHttp, menu=stage.menu, clock=stage.clock))
     app = Starlette(
-        routes=[
-            Route("/", about, methods=["GET"]),
-            Route("/ephemera/status", status, methods=["GET"]),
-            *apps.ROUTES,
-            *machines.ROUTES,
-            *inside.ROUTES,
-            *leases.ROUTES,
-            *metadata.ROUTES,
-            *logs.ROUTES,
-        ],
-        middleware=[Middleware(Gate, token=token)],
+        routes=routes,
+        middleware=middleware,
         exception_handlers={HTTPException: _no_such_endpoint},
     )
     app.router.redirect_slashes = False  # a path that is not an endpoint is a 404, as on Fly.io
     app.state.platform = platform
+    app.state.door = door
+    app.state.stage = stage
     return app
 
 
 class Gate:
     """Lets those in who show the token, names each answer, and answers every failure."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
-        self._token = token
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -80,22 +132,27 @@ class Gate:
             await send(message)
 
         try:
-            self._check(scope)
+            self._admit(scope)
             await self._app(scope, receive, named_send)
         except Exception as error:
             if begun:
                 raise
             await _failure(error, request_id)(scope, receive, named_send)
 
-    def _check(self, scope: Scope) -> None:
-        shown = tokens.shown_token(Headers(scope=scope).get("authorization", ""))
-        if scope["path"] != "/" and not tokens.same(shown, self._token):
-            raise refusals.unauthenticated()
+    def _admit(self, scope: Scope) -> None:
+        state = scope.setdefault("state", {})
+        authorization = Headers(scope=scope).get("authorization", "")
+        state["principal"] = self._door.admit(
+            authorization, scope["method"], scope["path"], state.get("machine")
+        )
 
 
 def _failure(error: Exception, request_id: str) -> Response:
     if isinstance(error, Refusal):
-        return JSONResponse(error.body(), error.status)
+        return JSONResponse(error.body(), error.status, headers=error.headers())
+    if isinstance(error, Unsupported):
+        refusal = unsupported(error.message)
+        return JSONResponse(refusal.body(), refusal.status)
     _log.error("request %s failed", request_id, exc_info=error)
     if isinstance(error, OperationalError):
         body = {"error": f"unavailable: the platform's database cannot be used: {error.orig}"}

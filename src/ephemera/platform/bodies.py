@@ -16,6 +16,8 @@ class CreateApp(Wire):
     app_name: str | None = None
     org_slug: str | None = None
     network: str | None = None
+    #: For Kubernetes on Fly.io; without effect here.
+    enable_subdomains: bool | None = None
 
 
 class CreateMachine(Wire):
@@ -25,16 +27,24 @@ class CreateMachine(Wire):
     name: str | None = None
     region: str | None = None
     skip_launch: bool | None = None
+    skip_service_registration: bool | None = None
     lease_ttl: int | None = None
+    skip_secrets: bool | None = None
+    min_secrets_version: int | None = None
 
 
 class UpdateMachine(Wire):
-    """A new version of a machine."""
+    """A new version of a machine; clients send its name and region too, which stay as they are."""
 
     config: MachineConfig
+    name: str | None = None
+    region: str | None = None
     current_version: str | None = None
     skip_launch: bool | None = None
+    skip_service_registration: bool | None = None
     lease_ttl: int | None = None
+    skip_secrets: bool | None = None
+    min_secrets_version: int | None = None
 
 
 class Stop(Wire):
@@ -58,6 +68,18 @@ class Exec(Wire):
     stdin: str | None = None
     timeout: int | None = None
     container: str | None = None
+
+
+class SetMemoryLimit(Wire):
+    """How much memory a machine may use from now on."""
+
+    limit_mb: int
+
+
+class ReclaimMemory(Wire):
+    """How much memory is to be taken back from a machine."""
+
+    amount_mb: int
 
 
 class AcquireLease(Wire):

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -88,12 +90,23 @@ class Logs:
         return str(self._folder / app_id)
 
     def say(
-        self, app_id: str, machine_id: str, region: str, message: str, level: str = "info"
+        self,
+        app_id: str,
+        machine_id: str,
+        region: str,
+        message: str,
+        level: str = "info",
+        *,
+        provider: str = "runner",
     ) -> None:
-        """Append a line of the `runner`: what the platform did with a machine."""
+        """Append a line of the platform's own.
+
+        Args:
+            provider: `runner` for what it did with a machine, `health` for what a check found.
+        """
         line = {
             "timestamp": timestamp(self._clock()),
-            "provider": "runner",
+            "provider": provider,
             "instance": machine_id,
             "region": region,
             "level": level,
@@ -110,6 +123,15 @@ class Logs:
         for reader in self._readers.pop(app_id, ()):
             if not reader.done():
                 reader.set_result(None)
+
+    async def drop(self, app_id: str) -> None:
+        """Delete the stream of an app that is gone. Repeating is safe.
+
+        Raises:
+            OSError: some of it is left.
+        """
+        self.appended(app_id)
+        await asyncio.to_thread(_remove, self.folder(app_id))
 
     def end(self, app_id: str) -> Cursor:
         """Return the place after the last line."""
@@ -190,6 +212,11 @@ class Logs:
                 entry = _entry(line)
                 if entry:
                     yield entry, Cursor(segment, end)
+
+
+def _remove(folder: str) -> None:
+    with suppress(FileNotFoundError):  # an app that never had a line
+        shutil.rmtree(folder)
 
 
 def _lines(path: str, offset: int) -> Iterator[tuple[bytes, int]]:

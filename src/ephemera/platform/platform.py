@@ -8,31 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ephemera.platform import boots, configs, happenings, refusals, waiting
+from ephemera.platform import boots, configs, happenings, orgs, refusals, standbys
+from ephemera.platform.access.oidc import Issuer
+from ephemera.platform.access.sockets import Sockets
+from ephemera.platform.access.store import AccessStore
+from ephemera.platform.access.tokens import Tokens
+from ephemera.platform.apps.registry import Apps
+from ephemera.platform.apps.removal import Removals
 from ephemera.platform.boots import Reach
+from ephemera.platform.clock import Clock, SystemClock
 from ephemera.platform.drivers.base import BootSpec, Driver
+from ephemera.platform.edge.addresses import Addresses
+from ephemera.platform.edge.certificates import Certificates
+from ephemera.platform.edge.store import EdgeStore
 from ephemera.platform.leases import Leases
+from ephemera.platform.ledger import Ledger, Observer
 from ephemera.platform.logs import Logs
-from ephemera.platform.machine import Owner, Surroundings
-from ephemera.platform.records import AppRecord, LeaseRecord, MachineRecord
-from ephemera.platform.states import LIVE, State
+from ephemera.platform.machine import Owner
+from ephemera.platform.orgs import Page, Wanted
+from ephemera.platform.owners import Owners
+from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
+from ephemera.platform.schedules import next_run
+from ephemera.platform.secrets.appsecrets import Secrets
+from ephemera.platform.secrets.keys import SecretKeys
+from ephemera.platform.secrets.store import SecretStore
+from ephemera.platform.settings import Settings
+from ephemera.platform.states import BUSY, State
 from ephemera.platform.store import NameTaken, Store
-from ephemera.wire.ids import new_app_id, new_machine_id, new_machine_name, new_ulid
+from ephemera.platform.surroundings import Surroundings
+from ephemera.platform.unasked import Unasked
+from ephemera.platform.versions import Versions
+from ephemera.platform.volumes.service import Volumes
+from ephemera.wire.ids import new_machine_id, new_machine_name, new_ulid
 from ephemera.wire.models import MachineConfig
 
-DEFAULT_REGION = "local"
-_APP_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MACHINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 #: How long a destroyed machine is remembered. Looked at when a server starts.
 _DESTROYED_KEPT_S = 7 * 24 * 3600.0
-#: The longest name of an organisation or network that the store has room for.
-_ORG_CHARS_MAX, _NETWORK_CHARS_MAX = 63, 255
-#: How long a forced deletion of an app waits for its machines to be gone.
+#: How long the deletion of an app is waited for before it is answered.
 _DELETE_WAIT_S = 30.0
 
 
@@ -45,18 +62,53 @@ class Platform:
         driver: Driver,
         home: Path,
         url: str,
-        clock: Callable[[], float] = time.time,
+        settings: Settings = Settings(),  # noqa: B008 - a value
+        clock: Clock | None = None,
+        hold: Callable[[str, Ledger], Awaitable[None]] | None = None,
     ) -> None:
+        clock = clock or SystemClock()
         self.driver = driver
+        self.settings = settings
+        self.home = home
         self.logs = Logs(home / "logs", clock)
         self.leases = Leases(store, clock)
+        self.versions = Versions(store.engine)
         self._store = store
+        self.clock = clock
         self._clock = clock
-        self._reach = Reach(url, str(home))
-        self._apps: dict[str, AppRecord] = {}
-        self._by_name: dict[str, AppRecord] = {}
-        self._owners: dict[str, Owner] = {}
-        self._around = Surroundings(store, driver, self.logs, clock, self._boot_spec, self._forget)
+        self._secret_store = SecretStore(store.engine)
+        self.vault = self._secret_store.vault(home)
+        self.secrets = Secrets(self._secret_store, self.vault, clock)
+        self.secret_keys = SecretKeys(self._secret_store, self.vault, clock)
+        self.volumes = Volumes(store.engine, home / "volumes", clock, self.logs, settings.regions)
+        self.sockets = Sockets(home / "sockets")
+        self._reach = Reach(url, str(home), self.sockets.path)
+        self._apps = Apps(store, clock)
+        access = AccessStore(store.engine)
+        self.tokens = Tokens(access, self._apps.__contains__, clock)
+        self.issuer = Issuer(access, self.vault, url, clock)
+        edge = EdgeStore(store.engine)
+        self.addresses = Addresses(edge, clock, settings.regions)
+        self.certificates = Certificates(edge, self.vault, clock, self._apps.__contains__)
+        #: What goes with an app. Rows need no step: they go by themselves, see `apps/rows.py`.
+        steps = [self.volumes.drop_app, self._drop_log, self._drop_secrets, self._drop_tokens]
+        self._removals = Removals(self._apps, lambda app: self._owners.of(app.id), steps)
+        self._owners = Owners()
+        #: Told of each write of any machine, once it is on disk.
+        self._unasked = Unasked(clock, self.logs, self._owners.get)
+        self.observers: list[Observer] = [self.sockets.moved, self._unasked.moved]
+        self._hold = hold
+        self._around = Surroundings(
+            store,
+            driver,
+            self.logs,
+            clock,
+            self._boot_spec,
+            self._forget,
+            self._moved,
+            self._unasked.checks.results,
+            self._held if hold else None,
+        )
 
     async def open(self) -> None:
         """Read the store and go on with whatever was under way.
@@ -65,33 +117,41 @@ class Platform:
             DriverError: the driver cannot run here.
         """
         self._store.forget_machines(self._clock() - _DESTROYED_KEPT_S)
-        for app in self._store.apps():
-            self._add(app)
+        leaving = self._apps.open()
         for record in self._store.live_machines():
-            self._owners[record.id] = Owner(record, self._around)
+            self._owners.add(Owner(record, self._around))
+        self.volumes.open()
         await self.driver.open(self._printed)
-        for stray in await self.driver.machines() - self._owners.keys():
+        for stray in await self.driver.machines() - self._owners.ids():
             await self.driver.destroy(stray)
-        for owner in list(self._owners.values()):
+        self.sockets.open(owner.record for owner in self._owners.all())
+        for owner in self._owners.all():
             owner.resume()
+        self._unasked.open(self._owners.all())
+        for app in leaving:
+            self._removals.begin(app)
 
     def release(self) -> None:
         """Send away all who wait, so that the server can stop."""
         self.logs.release()
-        for owner in self._owners.values():
+        for owner in self._owners.all():
             owner.ledger.release()
 
     async def close(self) -> None:
         """Let go of all machines without touching them, and of all who wait."""
         self.release()
-        await asyncio.gather(*(owner.close() for owner in self._owners.values()))
+        await self._removals.close()
+        await self.volumes.close()
+        await asyncio.gather(*(owner.close() for owner in self._owners.all()))
+        await self._unasked.close()
+        await self.sockets.stop()
         await self.driver.close()
 
     # apps
 
     def apps(self, org_slug: str) -> list[AppRecord]:
         """Return the apps of an organisation, oldest first."""
-        return [app for app in self._apps.values() if app.org_slug == org_slug]
+        return self._apps.of_org(org_slug)
 
     def app(self, name: str) -> AppRecord:
         """Return an app by its name.
@@ -99,10 +159,15 @@ class Platform:
         Raises:
             Refusal: there is none.
         """
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise refusals.app_not_found() from None
+        return self._apps.named(name)
+
+    def app_with_id(self, app_id: str) -> AppRecord:
+        """Return an app by its id, also while it is being deleted."""
+        return self._apps[app_id]
+
+    def orgs(self) -> set[str]:
+        """Return the organisations that have apps."""
+        return self._apps.orgs()
 
     def create_app(self, name: str, org_slug: str, network: str) -> AppRecord:
         """Create an app.
@@ -110,42 +175,31 @@ class Platform:
         Raises:
             Refusal: the name is taken or not one.
         """
-        if not _APP_NAME.fullmatch(name):
-            raise refusals.app_name_invalid()
-        if len(org_slug) > _ORG_CHARS_MAX or len(network) > _NETWORK_CHARS_MAX:
-            raise refusals.invalid(
-                f"org_slug has at most {_ORG_CHARS_MAX} characters, network {_NETWORK_CHARS_MAX}"
-            )
-        app = AppRecord(new_app_id(), name, org_slug, network, self._clock())
-        try:
-            self._store.add_app(app)
-        except NameTaken:
-            raise refusals.app_name_taken() from None
-        self._add(app)
-        return app
+        return self._apps.create(name, org_slug, network)
 
     async def delete_app(self, name: str, *, force: bool) -> None:
-        """Delete an app with its machines.
+        """Delete an app with everything that it has.
+
+        Its name is free as soon as this is written down. What is not gone after half a minute
+        goes later, also when the server is killed before.
 
         Raises:
             Refusal: it has machines that are not stopped, and `force` is not given.
         """
         app = self.app(name)
-        busy = [owner for owner in self._of(app) if owner.record.state in LIVE]
+        busy = [owner for owner in self._owners.of(app.id) if owner.record.state in BUSY]
         if busy and not force:
             raise refusals.app_has_machines(len(busy))
-        while owners := list(self._of(app)):  # more may be made while these are destroyed
-            for owner in owners:
-                owner.ask_destroy(force=True)
-            for owner in owners:
-                await waiting.reach(owner, frozenset({State.DESTROYED}), "", _DELETE_WAIT_S)
-        self._store.delete_app(app.id, self._clock())
-        self._apps.pop(app.id, None)
-        self._by_name.pop(app.name, None)
+        await self._removals.remove(app, wait=_DELETE_WAIT_S)
 
-    def _add(self, app: AppRecord) -> None:
-        self._apps[app.id] = app
-        self._by_name[app.name] = app
+    async def _drop_log(self, app: AppRecord) -> None:
+        await self.logs.drop(app.id)
+
+    async def _drop_secrets(self, app: AppRecord) -> None:
+        self._secret_store.forget_app(app.id)
+
+    async def _drop_tokens(self, app: AppRecord) -> None:
+        self.tokens.forget_app(app.id)
 
     # machines
 
@@ -157,8 +211,10 @@ class Platform:
         name: str,
         region: str,
         skip_launch: bool,
+        cordoned: bool = False,
         lease_ttl: int,
         lease_owner: str,
+        secrets_version: int = 0,
     ) -> tuple[Owner, LeaseRecord | None]:
         """Write down a new machine and have it started, once this has been answered.
 
@@ -168,13 +224,22 @@ class Platform:
         """
         if app.id not in self._apps:
             raise refusals.app_not_found()
-        name = name or new_machine_name()
+        name = name or self._unused_name(app)
         if not _MACHINE_NAME.fullmatch(name):
             raise refusals.invalid(
-                f"machine name {name[:80]!r} is not letters, digits, dots, dashes and underscores"
+                f"machine name {name[:80]!r} is not letters, digits and _ . -, 255 at most"
             )
-        stored = configs.checked(config, self.driver.capabilities, self.driver.name)
-        record = self._new_record(app, stored, name, region, launch=not skip_launch)
+        stored = self.checked(app, config)
+        launch = not skip_launch and not stored.get("standbys")
+        record = self._new_record(
+            app,
+            stored,
+            name,
+            region,
+            launch=launch,
+            cordoned=cordoned,
+            secrets_version=secrets_version,
+        )
         happened = [happenings.created(record.id, record.created_at)]
         lease = None
         if lease_ttl:
@@ -185,12 +250,40 @@ class Platform:
             raise refusals.machine_name_taken(name, self._id_of(app, name)) from None
         if lease:
             self.leases.remember(lease)
-        owner = self._owners[record.id] = Owner(record, self._around, happened)
+        owner = Owner(record, self._around, happened)
+        self._owners.add(owner)
         owner.begin_soon()
         return owner, lease
 
+    def checked(
+        self, app: AppRecord, config: MachineConfig, machine_id: str = ""
+    ) -> dict[str, Any]:
+        """Return the config of a machine as it is stored, complete and in the API's own form.
+
+        Args:
+            machine_id: Whose it is to be; empty where the machine is still to be created.
+
+        Raises:
+            Refusal: it is wrong, or cannot be honoured.
+        """
+        stored = configs.checked(config, self.driver.capabilities, self.driver.name)
+        if config.standbys:
+            living = {owner.record.id for owner in self._owners.of(app.id)}
+            owner = self._owners.get(machine_id)
+            before = owner.record.config.get("standbys") if owner else None
+            standbys.check(config.standbys, machine_id, living.union(before or ()))
+        return stored
+
     def _new_record(
-        self, app: AppRecord, config: dict[str, Any], name: str, region: str, *, launch: bool
+        self,
+        app: AppRecord,
+        config: dict[str, Any],
+        name: str,
+        region: str,
+        *,
+        launch: bool,
+        cordoned: bool,
+        secrets_version: int,
     ) -> MachineRecord:
         now = self._clock()
         return MachineRecord(
@@ -199,10 +292,11 @@ class Platform:
             name=name,
             state=State.CREATED,
             generation=1,
-            region=_checked_region(region),
+            region=self.volumes.mounting.place(app, config, region),
             instance_id=new_ulid(),
             config=config,
             launch=launch,
+            cordoned=cordoned,
             boot=0,
             handle="",
             stop_signal=None,
@@ -211,6 +305,8 @@ class Platform:
             log_from=str(self.logs.end(app.id)),
             created_at=now,
             updated_at=now,
+            secrets_version=secrets_version,
+            run_at=next_run(config.get("schedule"), now, now),
         )
 
     def owner(self, app: AppRecord, machine_id: str) -> Owner:
@@ -227,9 +323,20 @@ class Platform:
             raise refusals.machine_not_found()
         return Owner(record, self._around)
 
+    def located(self, machine_id: str) -> tuple[AppRecord, MachineRecord]:
+        """Return a machine that is not destroyed by its id alone, with its app.
+
+        Raises:
+            Refusal: there is none.
+        """
+        owner = self._owners.get(machine_id)
+        if owner is None:
+            raise refusals.machine_not_found()
+        return self._apps[owner.record.app_id], owner.record
+
     def owners(self, app: AppRecord, *, include_deleted: bool = False) -> list[Owner]:
         """Return the owners of an app's machines, oldest machine first."""
-        living = list(self._of(app))
+        living = self._owners.of(app.id)
         if not include_deleted:
             return living
         gone = self._store.destroyed_machines(app.id)
@@ -238,35 +345,53 @@ class Platform:
     def counts(self) -> dict[str, int]:
         """Return how many machines there are in each state."""
         found: dict[str, int] = {}
-        for owner in self._owners.values():
+        for owner in self._owners.all():
             found[owner.record.state] = found.get(owner.record.state, 0) + 1
         return found
 
-    def _of(self, app: AppRecord) -> Iterator[Owner]:
-        return (owner for owner in self._owners.values() if owner.record.app_id == app.id)
+    def machines_of(
+        self, apps: Sequence[AppRecord], wanted: Wanted, *, include_deleted: bool
+    ) -> Page[MachineRecord]:
+        """Return a page of the machines of several apps."""
+        living = (owner.record for app in apps for owner in self._owners.of(app.id))
+        gone: list[MachineRecord] = []
+        if include_deleted:
+            ids = [app.id for app in apps]
+            gone = self._store.destroyed_after(ids, wanted.after, wanted.region, wanted.limit + 1)
+        return orgs.page((*living, *gone), wanted)
+
+    def _unused_name(self, app: AppRecord) -> str:
+        """Return a name that no machine of the app has; two of a thousand would soon share one."""
+        while self._id_of(app, name := new_machine_name()):
+            pass
+        return name
 
     def _id_of(self, app: AppRecord, name: str) -> str:
-        named = (owner.record for owner in self._of(app) if owner.record.name == name)
-        return next((record.id for record in named), "")
+        owner = self._owners.named(app.id, name)
+        return owner.record.id if owner else ""
 
     # what owners need
 
     def _boot_spec(self, record: MachineRecord) -> BootSpec:
         app = self._apps[record.app_id]
-        return boots.spec(app, record, self._reach, self.logs.folder(app.id))
+        secrets = self.secrets.environment(app.id, record.secrets_version)
+        mounts = self.volumes.mounting.mounts(record)
+        return boots.spec(app, record, self._reach, self.logs.folder(app.id), secrets, mounts)
+
+    def _moved(self, record: MachineRecord, happened: Sequence[EventRecord]) -> None:
+        """Tell those who act on what machines do. They act later, never inside the move."""
+        for observe in self.observers:
+            observe(record, happened)
+
+    async def _held(self, ledger: Ledger) -> None:
+        assert self._hold
+        await self._hold(self._apps[ledger.record.app_id].name, ledger)
 
     def _forget(self, record: MachineRecord) -> None:
-        self._owners.pop(record.id, None)
+        self._owners.drop(record.id)
         self.leases.drop(record.id)
 
     def _printed(self, machine_id: str) -> None:
         owner = self._owners.get(machine_id)
         if owner:
             self.logs.appended(owner.record.app_id)
-
-
-def _checked_region(region: str) -> str:
-    """Return the region of a new machine: there is one, and every expression leads to it."""
-    if region and not re.fullmatch(r"[a-z0-9]+(,[a-z0-9]+)*", region):
-        raise refusals.invalid(f"region {region[:80]!r} is not a region code")
-    return DEFAULT_REGION

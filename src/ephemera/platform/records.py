@@ -54,6 +54,20 @@ class MachineRecord:
     log_from: str
     created_at: float
     updated_at: float
+    cordoned: bool = False
+    secrets_version: int = 0
+    run_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """A config that a machine has, or had."""
+
+    machine_id: str
+    #: The `instance_id` that the machine had with it.
+    version: str
+    config: dict[str, Any]
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)

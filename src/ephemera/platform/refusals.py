@@ -5,6 +5,7 @@ Source: the table of observed errors of the Machines API; texts without a source
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 
@@ -27,6 +28,10 @@ class Refusal(Exception):
         """Return the JSON of the answer."""
         return {"error": self.error, "status": self.code} if self.code else {"error": self.error}
 
+    def headers(self) -> dict[str, str]:
+        """Return what the answer says beside its body."""
+        return {}
+
 
 class LeaseRefusal(Refusal):
     """A lease is held by somebody else; the lease endpoints answer it in their own form."""
@@ -36,9 +41,31 @@ class LeaseRefusal(Refusal):
         return {"status": "error", "message": self.error, "code": "invalid"}
 
 
+class RateLimited(Refusal):
+    """Asked too often; the answer says when to ask again."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(429, "resource_exhausted: rate limit exceeded")
+        self.wait_s = wait_s
+
+    def headers(self) -> dict[str, str]:
+        """Return the whole seconds after which there is room again."""
+        return {"retry-after": str(math.ceil(self.wait_s))}
+
+
 def unauthenticated() -> Refusal:
     """No token, or not ours."""
     return Refusal(401, "Authenticate: token validation error")
+
+
+def unauthorized() -> Refusal:
+    """The token is valid, and is not for this."""
+    return Refusal(403, "unauthorized")
+
+
+def rate_limited(wait_s: float) -> Refusal:
+    """Asked too often; there is room again in `wait_s` seconds."""
+    return RateLimited(wait_s)
 
 
 def app_not_found() -> Refusal:
@@ -107,6 +134,11 @@ def wrong_state(verb: str, state: str) -> Refusal:
     )
 
 
+def cannot_suspend(why: str) -> Refusal:
+    """It runs, and is not one that can be suspended."""
+    return Refusal(412, f"failed_precondition: unable to suspend machine: {why}")
+
+
 def not_stopped() -> Refusal:
     """Destroying something that runs takes `force`."""
     return Refusal(412, "failed_precondition: unable to destroy machine, not currently stopped")
@@ -120,6 +152,16 @@ def changed_meanwhile() -> Refusal:
 def version_mismatch(current: str) -> Refusal:
     """A metadata write was meant for another version."""
     return Refusal(412, f"failed_precondition: machine version is now {current}")
+
+
+def version_not_found(version: str) -> Refusal:
+    """The machine never had this version, or so long ago that it is forgotten."""
+    return Refusal(404, f"machine version '{version[:40]}' not found")
+
+
+def version_replaced(version: str, current: str) -> Refusal:
+    """What is waited for cannot come any more: there is a newer version."""
+    return Refusal(412, f"failed_precondition: machine version {version} is replaced, by {current}")
 
 
 def lease_held(machine_id: str, owner: str, expires_at: int) -> Refusal:
@@ -179,3 +221,42 @@ def wait_timeout_invalid() -> Refusal:
 def stopping_server() -> Refusal:
     """The server is going away; the machines are not."""
     return Refusal(503, "unavailable: the server is shutting down")
+
+
+def address_not_found(ip: str) -> Refusal:
+    """The app does not have this address."""
+    return Refusal(404, f"ip address '{ip}' not found")
+
+
+def too_many_addresses(most: int) -> Refusal:
+    """An app has enough of them."""
+    return Refusal(422, f"app has {most} ip addresses already, which is the most it may have")
+
+
+def hostname_invalid(hostname: str) -> Refusal:
+    """No certificate can be for it."""
+    return Refusal(422, f"hostname {hostname[:80]!r} is not the name of a host")
+
+
+def hostname_taken(hostname: str) -> Refusal:
+    """An app has the host name; whose it is is not said."""
+    return Refusal(422, f"hostname '{hostname}' is already used by another app")
+
+
+def certificate_invalid(why: str) -> Refusal:
+    """A certificate was uploaded that cannot be used."""
+    return Refusal(422, f"certificate cannot be used: {why}")
+
+
+def certificate_not_found(hostname: str) -> Refusal:
+    """The app does not have this host name, or it has no certificate."""
+    return Refusal(404, f"certificate for hostname {hostname[:80]!r} not found")
+
+
+def acme_unavailable() -> Refusal:
+    """Nobody outside could reach this computer to find out whose name it is."""
+    return Refusal(
+        422,
+        "ACME certificates are not available on this platform: "
+        "upload one of your own with POST .../certificates/custom",
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -71,6 +73,18 @@ def integer(request: Request, name: str, default: int, least: int, most: int) ->
     return int(text)
 
 
+def choice(request: Request, name: str, default: str, allowed: Sequence[str]) -> str:
+    """Return a word of the query.
+
+    Raises:
+        Refusal: it is none of those that are allowed.
+    """
+    text = request.query_params.get(name) or default
+    if text not in allowed:
+        raise refusals.invalid(f"{name}={text[:40]!r} is not one of {', '.join(allowed)}")
+    return text
+
+
 def duration(value: str | int | float | None, default: float, name: str) -> float:
     """Return a duration in seconds.
 
@@ -129,8 +143,21 @@ def _no_constant(name: str) -> None:
 
 
 def _first(error: ValidationError) -> str:
-    """Return the first thing that is wrong, as `config.guest.cpus: ...`."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in found["loc"])
-    said = found["msg"][:1].lower() + found["msg"][1:]
+    """Return the first thing that is wrong, as `config.services[0].internal_port: ...`.
+
+    The value is not shown: it may be a secret that somebody put in the wrong place.
+    """
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    place, said = found[0]["loc"], found[0]["msg"]
+    others = [one for one in found if one["loc"][:-1] == place[:-1]]
+    if len(others) > 1 and all(_KIND.fullmatch(str(one["loc"][-1])) for one in others):
+        place = place[:-1]  # one of several kinds would do, and each of them says that it is not
+        said = " or ".join(one["msg"].removeprefix("Input should be ") for one in others)
+        said = f"Input should be {said}"
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in place)[1:]
+    said = said[:1].lower() + said[1:]
     return f"{where}: {said}" if where else said
+
+
+#: How a kind of value is called where a field takes several.
+_KIND = re.compile(r"bool|str|int|float|literal\[.*\]")

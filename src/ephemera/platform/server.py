@@ -26,13 +26,19 @@ from pathlib import Path
 import uvicorn
 import uvloop
 from sqlalchemy.exc import DatabaseError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ephemera import __version__
 from ephemera.errors import ConfigError
 from ephemera.home import Endpoint, make_home, read_endpoint, remove_endpoint, write_endpoint
-from ephemera.platform import app, migrate, tokens
+from ephemera.platform import app, migrate
+from ephemera.platform.access.owner_token import ensure_token
+from ephemera.platform.access.principal import Principal
 from ephemera.platform.drivers import open_driver
+from ephemera.platform.faults.over_http import SeverableProtocol
+from ephemera.platform.faults.stage import Stage
 from ephemera.platform.platform import Platform
+from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
 
 _log = logging.getLogger(__name__)
@@ -105,7 +111,13 @@ def base_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None]) -> None:
+def serve(
+    home: Path,
+    listen: str,
+    driver_name: str,
+    ready: Callable[[str], None],
+    settings: Settings = Settings(),  # noqa: B008 - a value
+) -> None:
     """Serve the platform of a state folder until SIGTERM or SIGINT.
 
     Args:
@@ -113,6 +125,7 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
         listen: `HOST:PORT`.
         driver_name: How machines are run, see `ephemera.platform.drivers`.
         ready: Called with the base URL once requests are answered.
+        settings: Its regions, and what else it keeps to until it stops.
 
     Raises:
         ConfigError: the folder, the address or the driver cannot be used.
@@ -126,7 +139,7 @@ def serve(home: Path, listen: str, driver_name: str, ready: Callable[[str], None
         bind(listen) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(home, listener, driver_name, ready))
+        runner.run(_serve(home, listener, driver_name, ready, settings))
 
 
 def _allow_many_descriptors() -> None:
@@ -151,18 +164,29 @@ def _refused_as_config_error(home: Path) -> Iterator[None]:
 
 
 async def _serve(
-    home: Path, listener: socket.socket, driver_name: str, ready: Callable[[str], None]
+    home: Path,
+    listener: socket.socket,
+    driver_name: str,
+    ready: Callable[[str], None],
+    settings: Settings,
 ) -> None:
     url = base_url(listener)
     (home / "logs").mkdir(exist_ok=True)
     store = Store(home / "platform.db")
+    driver = open_driver(driver_name, home)
+    stage = Stage(driver) if settings.testing else None
     platform: Platform | None = None
     try:
         migrate.upgrade(store.engine)
-        platform = Platform(store, open_driver(driver_name, home), home, url)
+        if stage:
+            platform = stage.platform(store, home, url, settings)
+        else:
+            platform = Platform(store, driver, home, url, settings)
         await platform.open()
-        server = _Server(platform, tokens.ensure_token(home))
-        endpoint = Endpoint(url, os.getpid(), driver_name, time.time(), __version__)
+        server = _Server(platform, ensure_token(home), stage)
+        endpoint = Endpoint(
+            url, os.getpid(), driver_name, time.time(), __version__, settings.options()
+        )
         await server.serve_on(listener, lambda: _announce(home, endpoint, ready))
     finally:
         if platform:
@@ -180,9 +204,11 @@ def _announce(home: Path, endpoint: Endpoint, ready: Callable[[str], None]) -> N
 class _Server(uvicorn.Server):
     """uvicorn, with our own signals, and with an end to the requests that are held open."""
 
-    def __init__(self, platform: Platform, token: str) -> None:
+    def __init__(self, platform: Platform, token: str, stage: Stage | None) -> None:
+        self._protocol = SeverableProtocol if stage else HttpToolsProtocol
         config = uvicorn.Config(
-            app.build(platform, token),
+            app.build(platform, token, stage),
+            http=self._protocol,
             lifespan="off",
             ws="none",
             access_log=False,
@@ -209,7 +235,17 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and say so."""
         await super().startup(sockets)
+        self._platform.sockets.serve(self._answer_machine)
         self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nobody any more, and let the requests that are open finish."""
+        await self._platform.sockets.stop()
+        await super().shutdown(sockets)
+
+    def _answer_machine(self, machine: Principal) -> HttpToolsProtocol:
+        """Return what answers one connection through the socket of a machine: the same app."""
+        return self._protocol(self.config, self.server_state, app_state={"machine": machine})
 
     def _stop(self) -> None:
         self.should_exit = True  # first: whatever else fails, it ends

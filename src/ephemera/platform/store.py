@@ -22,15 +22,19 @@ from sqlalchemy import (
     event,
     insert,
     select,
+    text,
+    true,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import StaticPool
 
 from ephemera.errors import Stale
-from ephemera.platform import schema
+from ephemera.platform import schema, versions
 from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
 from ephemera.platform.states import State
+from ephemera.platform.volumes import attachments
 
 
 class NameTaken(Exception):
@@ -103,18 +107,37 @@ class Store:
         gone = schema.machines.c.state == State.DESTROYED
         return self._machines(gone & (schema.machines.c.app_id == app_id))
 
+    def destroyed_after(
+        self, app_ids: Sequence[str], after: tuple[float, str], region: str, limit: int
+    ) -> list[MachineRecord]:
+        """Return destroyed machines of some apps in the order in which they were destroyed.
+
+        Args:
+            after: The `updated_at` and the id of the one before the first.
+            region: Empty for any.
+        """
+        machine = schema.machines.c
+        # The text is that of the index; with a parameter in it SQLite would not use the index.
+        gone = text("state = 'destroyed'") & machine.app_id.in_(app_ids)
+        later = tuple_(machine.updated_at, machine.id) > tuple_(*after)
+        here = machine.region == region if region else true()
+        order = (machine.updated_at, machine.id)
+        return self._machines(gone & later & here, order, limit)
+
     def machine(self, app_id: str, machine_id: str) -> MachineRecord | None:
         """Return one machine of an app, alive or destroyed."""
         this = schema.machines.c.id == machine_id
         found = self._machines(this & (schema.machines.c.app_id == app_id))
         return found[0] if found else None
 
-    def _machines(self, condition: Any) -> list[MachineRecord]:
-        query = (
-            select(*_columns(schema.machines, MachineRecord))
-            .where(condition)
-            .order_by(schema.machines.c.created_at, schema.machines.c.id)
-        )
+    def _machines(
+        self,
+        condition: Any,
+        order: Sequence[Any] = (schema.machines.c.created_at, schema.machines.c.id),
+        limit: int | None = None,
+    ) -> list[MachineRecord]:
+        columns = _columns(schema.machines, MachineRecord)
+        query = select(*columns).where(condition).order_by(*order).limit(limit)
         with self._engine.connect() as connection:
             return [
                 MachineRecord(**{**row, "state": State(row["state"])})
@@ -135,6 +158,8 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(schema.machines), _row(machine))
+                versions.add(connection, machine)
+                attachments.attach(connection, machine)
                 _add_events(connection, happened)
                 if lease:
                     connection.execute(insert(schema.leases), _row(lease))
@@ -157,6 +182,12 @@ class Store:
             if connection.execute(_UPDATES[columns], values | guard).rowcount != 1:
                 raise Stale(f"machine {old.id} is not any more at generation {old.generation}")
             _add_events(connection, happened)
+            if fresh.instance_id != old.instance_id:
+                versions.add(connection, fresh)
+                versions.forget_oldest(connection, fresh)
+            elif fresh.state is State.DESTROYED:
+                versions.keep_last(connection, fresh)
+                attachments.detach(connection, fresh)
         return fresh
 
     def forget_machines(self, before: float) -> None:
@@ -166,7 +197,7 @@ class Store:
         )
         ids = select(schema.machines.c.id).where(gone)
         with self._engine.begin() as connection:
-            for table in (schema.events, schema.leases):
+            for table in (schema.events, schema.leases, schema.machine_versions):
                 connection.execute(delete(table).where(table.c.machine_id.in_(ids)))
             connection.execute(delete(schema.machines).where(gone))
 
@@ -182,6 +213,12 @@ class Store:
         )
         with self._engine.connect() as connection:
             return [EventRecord(**row) for row in connection.execute(query).mappings()]
+
+    def has_event(self, machine_id: str, event_id: str) -> bool:
+        """Whether this ever happened to the machine."""
+        this = (schema.events.c.machine_id == machine_id) & (schema.events.c.id == event_id)
+        with self._engine.connect() as connection:
+            return connection.execute(select(schema.events.c.id).where(this)).first() is not None
 
     # leases
 
@@ -215,6 +252,9 @@ _MOVING = (
     "stop_signal",
     "stop_by",
     "restarts",
+    "cordoned",
+    "secrets_version",
+    "run_at",
     "updated_at",
 )
 

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ephemera.platform import configs
-from ephemera.platform.boots import LOOPBACK
+from ephemera.platform.boots import address
 from ephemera.platform.happenings import EVENTS_DEFAULT
 from ephemera.platform.logs import timestamp
 from ephemera.platform.machine import Owner
-from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord
+from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
 from ephemera.wire.models import LogEntry
-
-
-def app(record: AppRecord, machine_count: int) -> dict[str, Any]:
-    """Return an app."""
-    return {
-        "id": record.id,
-        "name": record.name,
-        "status": "deployed" if machine_count else "pending",
-        "machine_count": machine_count,
-        "volume_count": 0,
-        "network": record.network or "default",
-        "organization": {"name": record.org_slug, "slug": record.org_slug},
-    }
 
 
 def event(record: EventRecord) -> dict[str, Any]:
@@ -36,6 +24,10 @@ def event(record: EventRecord) -> dict[str, Any]:
         "timestamp": record.timestamp,
     }
     return shown | ({"request": record.request} if record.request is not None else {})
+
+
+#: Thousands of machines run a few images, and a list shows all of them.
+_image_ref = lru_cache(maxsize=1024)(configs.image_ref)
 
 
 def machine(
@@ -60,17 +52,17 @@ def machine(
         "region": record.region,
         "instance_id": record.instance_id,
         "version": record.instance_id,
-        "private_ip": LOOPBACK,
-        "image_ref": configs.image_ref(record.config["image"]),
+        "private_ip": address(record),
+        "image_ref": _image_ref(record.config["image"]),
         "created_at": timestamp(record.created_at),
         "updated_at": timestamp(record.updated_at),
-        "cordoned": False,
+        "cordoned": record.cordoned,
     }
     if not summary:
         shown |= {
             "config": record.config,
             "events": [event(one) for one in owner.ledger.events()[:EVENTS_DEFAULT]],
-            "checks": [],
+            "checks": owner.checks,
             "host_status": "ok",
         }
     if lease:
@@ -82,18 +74,43 @@ def machine(
     return shown | ({"nonce": nonce} if nonce else {})
 
 
-def lease(record: LeaseRecord) -> dict[str, Any]:
-    """Return a lease in the envelope that the real API answers and the document lacks."""
-    return {
-        "status": "success",
-        "data": {
-            "nonce": record.nonce,
-            "expires_at": record.expires_at,
-            "owner": record.owner,
-            "description": record.description,
-            "version": record.version,
-        },
+def overview(record: MachineRecord, app: AppRecord, *, summary: bool) -> dict[str, Any]:
+    """Return a machine as it is in the list of an organisation.
+
+    Args:
+        app: Whose it is.
+        summary: Leave out the config.
+    """
+    shown: dict[str, Any] = {
+        "id": record.id,
+        "app_name": app.name,
+        "name": record.name,
+        "state": record.state,
+        "region": record.region,
+        "version": record.instance_id,
+        "private_ip": address(record),
+        "created_at": timestamp(record.created_at),
+        "updated_at": timestamp(record.updated_at),
     }
+    if summary:
+        return shown
+    config = {key: record.config.get(key) for key in ("image", "guest", "metadata")}
+    return shown | {"config": config | {"metadata": config["metadata"] or {}}}
+
+
+def lease(record: LeaseRecord, *, with_nonce: bool) -> dict[str, Any]:
+    """Return a lease in the envelope that the real API answers, and bare beside it.
+
+    The document knows no envelope, and clients that are generated from it look for the bare form.
+    """
+    shown = {
+        "expires_at": record.expires_at,
+        "owner": record.owner,
+        "description": record.description,
+        "version": record.version,
+    }
+    nonce = {"nonce": record.nonce} if with_nonce else {}
+    return {"status": "success", "data": nonce | shown} | nonce | shown
 
 
 def log_page(entries: list[LogEntry], token: str) -> dict[str, Any]:

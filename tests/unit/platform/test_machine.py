@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ephemera.errors import DriverError
-from ephemera.platform import logfile, machine
+from ephemera.platform import driving, logfile
 from ephemera.platform.logs import Wanted
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
@@ -359,7 +359,7 @@ def test_a_stop_that_is_repeated_gives_no_more_time(play: Play) -> None:
 def test_a_signal_that_did_not_reach_the_driver_is_sent_again(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "_DRIVER_RETRY_S", 0.01)
+    monkeypatch.setattr(driving, "_RETRY_S", 0.01)
 
     async def scene(world: World) -> None:
         owner = world.create("run", restart={"policy": "no"})
@@ -384,7 +384,7 @@ def test_a_signal_that_did_not_reach_the_driver_is_sent_again(
 def test_a_driver_that_does_not_know_is_asked_again(
     play: Play, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
 ) -> None:
-    monkeypatch.setattr(machine, "_DRIVER_RETRY_S", 0.01)
+    monkeypatch.setattr(driving, "_RETRY_S", 0.01)
 
     async def scene(world: World) -> None:
         asked, failures = getattr(world.driver, method), [error, error]

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from ephemera.errors import ConfigError
 from ephemera.platform import migrate, schema
 from ephemera.platform.store import Store
+from ephemera.platform.versions import Versions
 
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"
 
@@ -60,4 +61,28 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
     with pytest.raises(ConfigError, match=r"platform\.db was written by another version"):
         migrate.upgrade(store.engine)
     assert migrate.current(store.engine) == "9999"
+    store.close()
+
+
+def test_machines_of_the_first_schema_are_still_there_with_a_version(tmp_path: Path) -> None:
+    store = Store(tmp_path / "platform.db")
+    config = _config()
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO app VALUES ('a', 'demo', 'personal', '', 1.0, NULL)"))
+        connection.execute(
+            text(
+                "INSERT INTO machine VALUES ('m', 'a', 'web', 'stopped', 3, 'local', 'v1',"
+                " '{\"image\": \"host\"}', 0, 1, '', NULL, NULL, '[]', '0:0', 1.0, 2.0)"
+            )
+        )
+    migrate.upgrade(store.engine)
+    machine = store.machine("a", "m")
+    assert machine is not None
+    assert (machine.name, machine.cordoned, machine.secrets_version, machine.run_at) == (
+        *("web", False),
+        *(0, None),
+    )
+    assert [one.version for one in Versions(store.engine).of("m")] == ["v1"]
     store.close()

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ephemera.platform import migrate, waiting
+from ephemera.platform.clock import Alarm
 from ephemera.platform.drivers.mock import MockDriver
 from ephemera.platform.machine import Owner
 from ephemera.platform.platform import Platform
 from ephemera.platform.records import AppRecord
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
+from ephemera.platform.waiting import Wanted
 from ephemera.wire.models import MachineConfig
+
+
+class _Clock:
+    """A world's time. What is called at a time is called after as long in real time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __call__(self) -> float:
+        return self._world.now
+
+    def call_at(self, when: float, act: Callable[[], None]) -> Alarm:
+        return asyncio.get_running_loop().call_later(max(0.0, when - self._world.now), act)
 
 
 class World:
@@ -28,7 +45,7 @@ class World:
         self.store = Store(self.home / "platform.db")
         migrate.upgrade(self.store.engine)
         self.platform = Platform(
-            self.store, self.driver, self.home, "http://127.0.0.1:4280", lambda: self.now
+            self.store, self.driver, self.home, "http://127.0.0.1:4280", clock=_Clock(self)
         )
         await self.platform.open()
 
@@ -70,7 +87,7 @@ class World:
 
 async def reach(owner: Owner, *states: State) -> None:
     """Wait until the machine is in one of the states."""
-    await waiting.reach(owner, frozenset(states), "", 10)
+    await waiting.reach(owner, Wanted(frozenset(states)), 10)
 
 
 def happened(owner: Owner) -> list[str]:

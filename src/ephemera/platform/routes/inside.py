@@ -30,7 +30,7 @@ async def exec_in_machine(request: Request) -> Response:
         raise refusals.unsupported("exec in a container of the machine")
     command, stdin = _command(body), (body.stdin or "").encode()
     try:
-        done = await owner.exec(command, stdin, timeout)
+        done = await owner.inside.exec(command, stdin, timeout)
     except BootFailed as error:
         raise refusals.invalid(error.message) from error
     if done.timed_out:
@@ -49,7 +49,7 @@ async def signal_machine(request: Request) -> Response:
     """Send a signal to a machine's program."""
     owner = machine_of(request)
     body = await requests.model(request, SendSignal)
-    await owner.tell(signal_number(body.signal, None, ANY_SIGNALS))
+    await owner.inside.tell(signal_number(body.signal, None, ANY_SIGNALS))
     return ok()
 
 

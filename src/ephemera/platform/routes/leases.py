@@ -9,30 +9,36 @@ from starlette.routing import Route
 from ephemera.platform import refusals, requests, views
 from ephemera.platform.bodies import AcquireLease
 from ephemera.platform.leases import DEFAULT_TTL_S, TTL_MAX_S
-from ephemera.platform.routes.scope import LEASE_OWNER, machine_of, platform_of
+from ephemera.platform.routes.scope import (
+    living_machine_of,
+    machine_of,
+    platform_of,
+    principal_of,
+)
 
 
 async def get_lease(request: Request) -> Response:
-    """Show the lease of a machine."""
+    """Show the lease of a machine; its nonce only to the one who took it."""
     lease = platform_of(request).leases.held(machine_of(request).record.id)
     if lease is None:
         raise refusals.lease_not_found()
-    return JSONResponse(views.lease(lease))
+    is_theirs = lease.owner == principal_of(request).lease_owner
+    return JSONResponse(views.lease(lease, with_nonce=is_theirs))
 
 
 async def acquire_lease(request: Request) -> Response:
     """Acquire the lease, or refresh it with its nonce."""
-    owner = machine_of(request)
     body = await requests.model(request, AcquireLease, required=False)
+    owner = living_machine_of(request)
     ttl = requests.integer(request, "ttl", DEFAULT_TTL_S, 1, TTL_MAX_S)
     lease = platform_of(request).leases.acquire(
         owner.record,
         ttl=ttl if body.ttl is None else body.ttl,
         description=body.description or "",
-        owner=LEASE_OWNER,
+        owner=principal_of(request).lease_owner,
         nonce=requests.nonce(request),
     )
-    return JSONResponse(views.lease(lease), 201)
+    return JSONResponse(views.lease(lease, with_nonce=True), 201)
 
 
 async def release_lease(request: Request) -> Response:

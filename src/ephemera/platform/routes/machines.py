@@ -1,31 +1,27 @@
-"""`/v1/apps/{app}/machines`: the life of machines."""
+"""`/v1/apps/{app}/machines`: machines, from creation to destruction."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ephemera.platform import configs, refusals, requests, views, waiting
-from ephemera.platform.bodies import CreateMachine, Stop, UpdateMachine
-from ephemera.platform.happenings import EVENTS_DEFAULT, EVENTS_MAX
+from ephemera.platform import refusals, requests, views
+from ephemera.platform.bodies import CreateMachine, UpdateMachine
 from ephemera.platform.leases import check_ttl
 from ephemera.platform.machine import Owner
+from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.routes.scope import (
-    LEASE_OWNER,
     app_of,
     machine_of,
     ok,
     platform_of,
+    principal_of,
     writable_machine_of,
 )
-from ephemera.platform.signals import STOP_SIGNALS, signal_number
-from ephemera.platform.states import State
-from ephemera.wire.models import StopConfig
-
-#: How much longer than the program's grace a restart may take before the call gives up on it.
-_RESTART_MARGIN_S = 30.0
-_AT_REST_OR_UP = frozenset({State.STARTED, State.STOPPED, State.FAILED})
 
 
 async def list_machines(request: Request) -> Response:
@@ -34,29 +30,37 @@ async def list_machines(request: Request) -> Response:
     include_deleted = requests.flag(request, "include_deleted")
     summary = requests.flag(request, "summary")
     leases = platform.leases if requests.flag(request, "include_leases") else None
+    is_listed = _filter(request)
     return JSONResponse(
         [
             views.machine(
                 owner, summary=summary, lease=leases.held(owner.record.id) if leases else None
             )
             for owner in platform.owners(app, include_deleted=include_deleted)
-            if _is_listed(owner, request)
+            if is_listed(owner.record)
         ]
     )
 
 
-def _is_listed(owner: Owner, request: Request) -> bool:
-    record, query = owner.record, request.query_params
-    metadata = record.config.get("metadata") or {}
-    if query.get("region") not in (None, "", record.region):
-        return False
-    if query.get("state") and record.state not in query["state"].split(","):
-        return False
-    return all(
-        metadata.get(name.removeprefix("metadata.")) == value
-        for name, value in query.items()
+def _filter(request: Request) -> Callable[[MachineRecord], bool]:
+    """Return which machines the query asks for. A region or state that is none finds none."""
+    query = request.query_params
+    regions = set(filter(None, query.get("region", "").split(",")))
+    states = set(filter(None, query.get("state", "").split(",")))
+    wanted = {
+        (name.removeprefix("metadata."), value)
+        for name, value in query.multi_items()
         if name.startswith("metadata.")
-    )
+    }
+
+    def is_listed(record: MachineRecord) -> bool:
+        if regions and record.region not in regions:
+            return False
+        if states and record.state not in states:
+            return False
+        return not wanted or wanted <= (record.config.get("metadata") or {}).items()
+
+    return is_listed
 
 
 async def create_machine(request: Request) -> Response:
@@ -70,8 +74,10 @@ async def create_machine(request: Request) -> Response:
         name=body.name or "",
         region=body.region or "",
         skip_launch=bool(body.skip_launch),
+        cordoned=bool(body.skip_service_registration),
         lease_ttl=body.lease_ttl or 0,
-        lease_owner=LEASE_OWNER,
+        lease_owner=principal_of(request).lease_owner,
+        secrets_version=_secrets_version(request, app, body),
     )
     return JSONResponse(views.machine(owner, nonce=lease.nonce if lease else ""))
 
@@ -92,90 +98,49 @@ async def update_machine(request: Request) -> Response:
     platform = platform_of(request)
     if body.lease_ttl:
         check_ttl(body.lease_ttl)
-    if body.current_version not in (None, "", owner.record.instance_id):
-        raise refusals.changed_meanwhile()
-    driver = platform.driver
-    config = configs.checked(body.config, driver.capabilities, driver.name)
-    owner.ask_update(config, skip_launch=bool(body.skip_launch))
+    _check_unchanged(owner, body)
+    config = platform.checked(app_of(request), body.config, owner.record.id)
+    platform.volumes.mounting.check_unchanged(owner.record.config, config)
+    changes: dict[str, Any] = {"secrets_version": _secrets_version(request, app_of(request), body)}
+    if body.skip_service_registration:
+        changes["cordoned"] = True
+    owner.ask_update(config, skip_launch=bool(body.skip_launch), **changes)
     nonce = ""
     if body.lease_ttl:
         nonce = platform.leases.acquire(
             owner.record,
             ttl=body.lease_ttl,
             description="",
-            owner=LEASE_OWNER,
+            owner=principal_of(request).lease_owner,
             nonce=requests.nonce(request),
         ).nonce
     return JSONResponse(views.machine(owner, nonce=nonce))
+
+
+def _check_unchanged(owner: Owner, body: UpdateMachine) -> None:
+    """Let an update pass that is of the current version and leaves alone what never changes.
+
+    A region is not compared: what a machine was created with may be an expression.
+    """
+    record = owner.record
+    if body.current_version not in (None, "", record.instance_id):
+        raise refusals.changed_meanwhile()
+    if body.name not in (None, "", record.name):
+        raise refusals.invalid(
+            f"name {body.name[:80]!r}: the name of a machine, {record.name}, never changes"
+        )
+
+
+def _secrets_version(request: Request, app: AppRecord, body: CreateMachine | UpdateMachine) -> int:
+    """Return which version of the app's secrets a machine is to see from now on."""
+    secrets, at_least = platform_of(request).secrets, body.min_secrets_version or 0
+    return secrets.pinned(app.id, at_least=at_least, skip=bool(body.skip_secrets))
 
 
 async def destroy_machine(request: Request) -> Response:
     """Take a machine away; `kill` is fly-go's word for `force`."""
     writable_machine_of(request).ask_destroy(force=requests.flag(request, "force", "kill"))
     return ok()
-
-
-async def start_machine(request: Request) -> Response:
-    """Start a machine that rests."""
-    previous = writable_machine_of(request).ask_start()
-    return JSONResponse({"previous_state": previous, "migrated": False, "new_host": ""})
-
-
-async def stop_machine(request: Request) -> Response:
-    """Have a machine's program end."""
-    body = await requests.model(request, Stop, required=False)
-    owner = writable_machine_of(request)
-    stop = owner.config.stop_config
-    signum = signal_number(body.signal, configs.stop_signal(stop), STOP_SIGNALS)
-    owner.ask_stop(signum, _grace(body.timeout, stop))
-    return ok()
-
-
-async def restart_machine(request: Request) -> Response:
-    """End a machine's program and start it again; answered when it is up."""
-    owner = writable_machine_of(request)
-    stop = owner.config.stop_config
-    default = configs.stop_signal(stop)
-    signum = signal_number(request.query_params.get("signal"), default, STOP_SIGNALS)
-    grace = _grace(request.query_params.get("timeout"), stop)
-    if requests.flag(request, "force_stop"):
-        grace = 0.0
-    owner.ask_restart(signum, grace)
-    await waiting.reach(owner, _AT_REST_OR_UP, "", grace + _RESTART_MARGIN_S)
-    return ok()
-
-
-async def wait_for_machine(request: Request) -> Response:
-    """Hold the request until the machine is in a state."""
-    owner = machine_of(request)
-    query = request.query_params
-    wanted = waiting.wanted_states(query.getlist("state"))
-    timeout = waiting.timeout_s(query.get("timeout"))
-    version = query.get("version") or query.get("instance_id") or ""
-    record = await waiting.reach(owner, wanted, version, timeout)
-    events = owner.ledger.events()
-    return JSONResponse(
-        {
-            "ok": True,
-            "state": record.state,
-            "version": record.instance_id,
-            "event_id": events[0].id if events else "",
-        }
-    )
-
-
-async def list_events(request: Request) -> Response:
-    """List the events of a machine, newest first."""
-    owner = machine_of(request)
-    limit = requests.integer(request, "limit", EVENTS_DEFAULT, 1, EVENTS_MAX)
-    return JSONResponse([views.event(one) for one in owner.ledger.events()[:limit]])
-
-
-def _grace(given: str | int | float | None, stop: StopConfig | None) -> float:
-    seconds = requests.duration(given, configs.stop_timeout_s(stop), "timeout")
-    if seconds > configs.STOP_TIMEOUT_MAX_S:
-        raise refusals.stop_timeout_too_long()
-    return seconds
 
 
 _MACHINES = "/v1/apps/{app_name}/machines"
@@ -186,9 +151,4 @@ ROUTES = [
     Route(_MACHINE, get_machine, methods=["GET"]),
     Route(_MACHINE, update_machine, methods=["POST"]),
     Route(_MACHINE, destroy_machine, methods=["DELETE"]),
-    Route(_MACHINE + "/start", start_machine, methods=["POST"]),
-    Route(_MACHINE + "/stop", stop_machine, methods=["POST"]),
-    Route(_MACHINE + "/restart", restart_machine, methods=["POST"]),
-    Route(_MACHINE + "/wait", wait_for_machine, methods=["GET"]),
-    Route(_MACHINE + "/events", list_events, methods=["GET"]),
 ]

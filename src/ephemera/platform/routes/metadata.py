@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from ephemera.platform import refusals, requests
 from ephemera.platform.bodies import PutMetadata, PutMetadataKey
+from ephemera.platform.configs.names import check_metadata
 from ephemera.platform.machine import Owner
-from ephemera.platform.routes.scope import machine_of
-from ephemera.platform.states import State
+from ephemera.platform.routes.scope import living_machine_of, machine_of
 
 
 async def get_metadata(request: Request) -> Response:
@@ -40,15 +40,15 @@ async def get_key(request: Request) -> Response:
 
 async def put_key(request: Request) -> Response:
     """Write one value."""
-    owner = _changeable(machine_of(request))
     body = await requests.model(request, PutMetadataKey)
-    owner.put_metadata(_metadata(owner) | {request.path_params["key"]: body.value})
+    owner = living_machine_of(request)
+    _put(owner, _metadata(owner) | {request.path_params["key"]: body.value})
     return Response(status_code=204)
 
 
 async def delete_key(request: Request) -> Response:
     """Remove one key. Repeating is safe."""
-    owner = _changeable(machine_of(request))
+    owner = living_machine_of(request)
     metadata = _metadata(owner)
     if metadata.pop(request.path_params["key"], None) is not None:
         owner.put_metadata(metadata)
@@ -56,23 +56,23 @@ async def delete_key(request: Request) -> Response:
 
 
 async def _write(request: Request, *, keep: bool) -> None:
-    owner = _changeable(machine_of(request))
     body = await requests.model(request, PutMetadata)
+    owner = living_machine_of(request)
     current = owner.record.instance_id
     if body.machine_version not in (None, "", current):
         raise refusals.version_mismatch(current)
     merged = (_metadata(owner) if keep else {}) | body.metadata
-    owner.put_metadata({key: value for key, value in merged.items() if value})
+    _put(owner, {key: value for key, value in merged.items() if value})
 
 
 def _metadata(owner: Owner) -> dict[str, str]:
     return dict(owner.record.config.get("metadata") or {})
 
 
-def _changeable(owner: Owner) -> Owner:
-    if owner.record.state is State.DESTROYED:
-        raise refusals.machine_not_found()
-    return owner
+def _put(owner: Owner, metadata: dict[str, str]) -> None:
+    """Write it down, if it is something that can be."""
+    check_metadata("metadata", metadata)
+    owner.put_metadata(metadata)
 
 
 _METADATA = "/v1/apps/{app_name}/machines/{machine_id}/metadata"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ephemera.platform import requests
+from ephemera.platform import refusals, requests
+from ephemera.platform.access.principal import Principal
 from ephemera.platform.machine import Owner
 from ephemera.platform.platform import Platform
 from ephemera.platform.records import AppRecord
-
-#: Who holds the leases that are asked for with the platform's one token.
-LEASE_OWNER = "owner@ephemera.local"
+from ephemera.platform.states import State
 
 
 def platform_of(request: Request) -> Platform:
@@ -20,14 +19,49 @@ def platform_of(request: Request) -> Platform:
     return platform
 
 
+def principal_of(request: Request) -> Principal:
+    """Return who sends the request."""
+    principal: Principal = request.state.principal
+    return principal
+
+
 def app_of(request: Request) -> AppRecord:
-    """Return the app in the path."""
-    return platform_of(request).app(request.path_params["app_name"])
+    """Return the app in the path.
+
+    Raises:
+        Refusal: there is none (404), or it is not for the sender of the request (403).
+    """
+    app = platform_of(request).app(request.path_params["app_name"])
+    if not principal_of(request).may_touch(app.id):
+        raise refusals.unauthorized()
+    return app
+
+
+def owner_only(request: Request) -> None:
+    """Let only the owner of the platform pass.
+
+    Raises:
+        Refusal: the token is for less than the whole platform (403).
+    """
+    if not principal_of(request).is_owner:
+        raise refusals.unauthorized()
 
 
 def machine_of(request: Request) -> Owner:
     """Return the owner of the machine in the path."""
     return platform_of(request).owner(app_of(request), request.path_params["machine_id"])
+
+
+def living_machine_of(request: Request) -> Owner:
+    """Return the owner of the machine in the path, if it is not destroyed.
+
+    Raises:
+        Refusal: it is, or never was (404).
+    """
+    owner = machine_of(request)
+    if owner.record.state is State.DESTROYED:
+        raise refusals.machine_not_found()
+    return owner
 
 
 def writable_machine_of(request: Request) -> Owner:

@@ -55,6 +55,11 @@ class LeasesContract(Contract):
         assert shown["status"] == "success"
         assert shown["data"]["expires_at"] == lease["expires_at"]
 
+    def test_nobody_leases_what_is_destroyed(self, app: AppUnderTest, machine: str) -> None:
+        app.ask("DELETE", f"/machines/{machine}")
+        app.reaches(machine, "destroyed")
+        refused(app.ask("POST", f"/machines/{machine}/lease", json={"ttl": 60}), 404, 412)
+
     def test_a_second_lease_is_refused_and_told_who_holds_the_first(
         self, app: AppUnderTest, machine: str
     ) -> None:

@@ -96,3 +96,16 @@ class ListsContract(Contract):
 
     def test_a_machine_that_never_was_is_not_found(self, app: AppUnderTest) -> None:
         assert refused(app.ask("GET", "/machines/00000000000000"), 404) == "machine not found"
+
+    @pytest.mark.parametrize("query", ["state=asleep", "region=nowhere", "region=nowhere,neither"])
+    def test_a_state_or_region_that_is_none_finds_nothing(
+        self, app: AppUnderTest, query: str
+    ) -> None:
+        app.ended()
+        answer = app.ask("GET", f"/machines?{query}")
+        assert answer.json() == [] if answer.is_success else refused(answer, 400)
+
+    def test_any_of_several_regions_finds_a_machine(self, app: AppUnderTest) -> None:
+        machine = app.get(f"/machines/{app.ended()}")
+        found = app.get(f"/machines?region=nowhere,{machine['region']}")
+        assert [one["id"] for one in found] == [machine["id"]]

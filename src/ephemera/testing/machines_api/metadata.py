@@ -111,3 +111,14 @@ class MetadataContract(Contract):
     ) -> None:
         refused(app.ask(method, f"/machines/{machine}/metadata{path}", json=body), 400)
         assert self._all(app, machine) == {"a": "1", "b": "2"}
+
+    def test_metadata_that_is_too_long_is_refused_and_changes_nothing(
+        self, app: AppUnderTest
+    ) -> None:
+        machine = app.ended(metadata={"kept": "yes"})
+        path = f"/machines/{machine}/metadata"
+        body = {"metadata": {"k": "x" * 100_000}}
+        refused(app.ask("PATCH", path, json=body), 400, 413, 422)
+        refused(app.ask("POST", f"{path}/k", json={"value": "x" * 100_000}), 400, 413, 422)
+        assert app.get(path).get("kept") == "yes"
+        assert "k" not in app.get(path)

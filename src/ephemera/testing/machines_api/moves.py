@@ -149,6 +149,23 @@ class UpdateContract(Contract):
         app.get(f"/machines/{machine}/wait?state=stopped&version={after['instance_id']}")
         assert app.exit_of(machine)["exit_code"] == 9
 
+    def test_an_update_gives_a_machine_no_other_name(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        before = app.get(f"/machines/{machine}")
+        config = app.config(app.subject.programs.exits(0))
+        body = {"config": config, "name": "another", "region": before["region"]}
+        answer = app.ask("POST", f"/machines/{machine}", json=body)
+        assert answer.is_success or refused(answer, 400, 422)
+        assert app.get(f"/machines/{machine}")["name"] == before["name"]
+
+    def test_an_update_with_the_name_that_it_has_is_taken(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        before = app.get(f"/machines/{machine}")
+        config = app.config(app.subject.programs.exits(0))
+        names = {"name": before["name"], "region": before["region"]}
+        after = app.post(f"/machines/{machine}", json={"config": config, **names})
+        assert (after["name"], after["region"]) == (before["name"], before["region"])
+
     def test_an_update_that_is_not_to_launch_leaves_the_machine_stopped(
         self, app: AppUnderTest
     ) -> None:

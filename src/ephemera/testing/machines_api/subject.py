@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 
 #: Longer than the longest wait of the API, which is 60 s.
 _ANSWER_WAIT_S = 75
+#: How often a request is sent to a server that says it came too soon.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,34 @@ class Subject:
     org: str = "personal"
     image: str = "host"
     programs: Programs = SHELL
+    #: The size of its machines, where it is not to be the smallest one; as in a machine config.
+    guest: Mapping[str, Any] | None = None
+    #: Whether it limits how often one may ask: a request is sent again then, when there is room.
+    limited: bool = False
 
     def connect(self, **headers: str) -> httpx2.Client:
         """Return a client for it; `headers` replace those that are sent with each request."""
         sent = {"authorization": f"Bearer {self.token}", **headers}
-        return httpx2.Client(base_url=self.base_url, headers=sent, timeout=_ANSWER_WAIT_S)
+        return httpx2.Client(
+            base_url=self.base_url,
+            headers=sent,
+            timeout=_ANSWER_WAIT_S,
+            transport=_Patient() if self.limited else None,
+        )
+
+
+class _Patient(httpx2.HTTPTransport):
+    """Asks again, and later, what was asked too often."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer, which says that the limit is exceeded only if it always is."""
+        for _ in range(_PATIENCE):
+            response = super().handle_request(request)
+            if response.status_code != 429:
+                return response
+            response.close()
+            time.sleep(float(response.headers.get("retry-after", "1")))
+        return super().handle_request(request)
 
 
 class AppUnderTest:
@@ -114,6 +140,7 @@ class AppUnderTest:
             "image": self.subject.image,
             "init": {"exec": list(program)},
             "restart": {"policy": "no"},
+            **({"guest": self.subject.guest} if self.subject.guest else {}),
             **more,
         }
 

@@ -100,6 +100,36 @@ class WaitContract(Contract):
         version = app.get(f"/machines/{machine}")["instance_id"]
         assert app.get(f"/machines/{machine}/wait?state=stopped&{key}={version}")["ok"] is True
 
+    def test_a_version_that_was_replaced_is_not_waited_for(self, app: AppUnderTest) -> None:
+        machine = app.running()
+        old = app.get(f"/machines/{machine}")["instance_id"]
+        with ThreadPoolExecutor() as threads:
+            path = f"/machines/{machine}/wait?state=stopped&version={old}&timeout=20"
+            wait = threads.submit(app.ask, "GET", path)
+            config = app.config(app.subject.programs.runs, env={"NEW": "1"})
+            app.post(f"/machines/{machine}", json={"config": config})
+            refused(wait.result(), 404, 408, 412)
+        refused(app.ask("GET", path), 404, 408, 412)
+
+    def test_a_version_that_never_was_is_refused(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        path = f"/machines/{machine}/wait?state=stopped&timeout=1&version={'0' * 26}"
+        refused(app.ask("GET", path), 400, 404, 408)
+
+    def test_a_wait_from_an_event_is_for_what_comes_after_it(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        app.post(f"/machines/{machine}/start")
+        app.reaches(machine, "stopped")
+        events = app.get(f"/machines/{machine}")["events"]
+        path = f"/machines/{machine}/wait?state=stopped&timeout=1&from_event_id="
+        refused(app.ask("GET", path + events[0]["id"]), 408)
+        assert answered(app.ask("GET", path + events[-1]["id"])).json()["ok"] is True
+
+    def test_a_wait_from_an_event_that_never_was_is_refused(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        path = f"/machines/{machine}/wait?state=stopped&timeout=1&from_event_id={'0' * 26}"
+        refused(app.ask("GET", path), 400, 404, 408)
+
     def test_destroyed_can_be_waited_for_before_and_after(self, app: AppUnderTest) -> None:
         machine = app.running()
         with ThreadPoolExecutor() as threads:
