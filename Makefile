@@ -17,6 +17,14 @@ READY := $(VENV)/ready
 PYTHON ?=
 # How many times the server is killed at a random moment; each takes about two seconds.
 ROUNDS ?= 100
+# How hard `conformance` tries, of each thing that it tries.
+EXAMPLES ?= 100
+# The server that `conformance` is about, where it is not our own; the rest is for that server.
+URL ?=
+TOKEN ?= $(FLY_API_TOKEN)
+ORG ?= personal
+IMAGE ?=
+GUEST ?=
 # More or other arguments for pytest: make test ARGS='-k survival -x'
 ARGS ?=
 # One per core: the tests start many processes of their own.
@@ -41,8 +49,18 @@ $(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
 demo: $(READY) ## The main job, end to end, on this computer
 	@$(RUN)/ephemera demo
 
+# What other people wrote against the API, for the tests in tests/clients.
+CLIENTS := .venv-clients/ready
+
+.PHONY: clients
+clients: $(CLIENTS) ## Install the clients of other people that the tests run
+
+$(CLIENTS): $(READY) requirements/clients.lock tests/clients/node/package-lock.json scripts/setup_clients.sh
+	@scripts/setup_clients.sh $(RUN)/python .venv-clients requirements/clients.lock tests/clients/node
+	@touch $@
+
 .PHONY: test
-test: $(READY) ## All tests but the slow fault tests
+test: $(READY) $(CLIENTS) ## All tests but the slow fault tests
 	@$(PYTEST) -m 'not faults' $(ARGS)
 
 .PHONY: test-newest
@@ -56,6 +74,18 @@ test-wheel: $(READY) ## The demo, from the wheel installed by itself
 .PHONY: faults
 faults: $(READY) ## The tests that kill processes between any two steps
 	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(ARGS)
+
+# In the environment, because arguments of programs can be seen by everybody.
+conformance: export EPHEMERA_CONFORMANCE_EXAMPLES = $(EXAMPLES)
+conformance: export EPHEMERA_CONFORMANCE_URL = $(URL)
+conformance: export EPHEMERA_CONFORMANCE_TOKEN = $(TOKEN)
+conformance: export EPHEMERA_CONFORMANCE_ORG = $(ORG)
+conformance: export EPHEMERA_CONFORMANCE_IMAGE = $(IMAGE)
+conformance: export EPHEMERA_CONFORMANCE_GUEST = $(GUEST)
+
+.PHONY: conformance
+conformance: $(READY) ## Hold the platform, or the server at URL=..., to the Machines API, thoroughly
+	@$(RUN)/python -m pytest $(if $(URL),tests/conformance/test_server.py,tests/conformance tests/model) $(ARGS)
 
 .PHONY: check
 check: lint types generated ## Lint, types, and that generated files are current
@@ -94,8 +124,9 @@ bench: $(READY) ## Measure what SPECIFICATION.md promises
 lock: ## Resolve the dependencies anew (needs uv)
 	@$(LOCK) --group dev pyproject.toml -o requirements/dev.lock
 	@$(LOCK) pyproject.toml -o requirements/run.lock
+	@$(LOCK) --group clients -o requirements/clients.lock
 
 .PHONY: clean
 clean: ## Remove everything that can be made again
-	@rm -rf $(VENV) .venv-newest dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-newest .venv-clients tests/clients/node/node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
