@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import guide, idle, jobs, machines, recording
+from benchmarks import guide, idle, jobs, machines, recording, records
 from benchmarks.measuring import Result
 
 
@@ -35,6 +35,9 @@ BENCHMARKS = {
     "task": Benchmark(jobs.task_result, 60, 5),
     "guide": Benchmark(guide.start_to_complete, 40, 3),
     "idle": Benchmark(idle.idle, 30, 3),
+    "answers": Benchmark(records.answers, 300, 10),
+    "throughput": Benchmark(records.throughput, 8000, 400),
+    "waits": Benchmark(records.waits, 100, 5),
 }
 
 

@@ -15,9 +15,9 @@ def idle(folder: Path, rounds: int) -> list[Result]:
     with serving(folder) as server:
         pids = [server.endpoint.pid, *_children(server.endpoint.pid)]
         time.sleep(2)  # let it finish starting; this is a measurement, not a wait for a state
-        before = sum(map(_cpu_s, pids))
+        before = sum(map(cpu_s, pids))
         time.sleep(rounds)
-        share = (sum(map(_cpu_s, pids)) - before) / rounds * 100
+        share = (sum(map(cpu_s, pids)) - before) / rounds * 100
         memory = sum(map(_pss_mb, pids))
     return [
         Result("idle platform, processor", share, "% of a core", 1, rounds),
@@ -34,7 +34,8 @@ def _children(pid: int) -> list[int]:
     ]
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used so far; seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -11,6 +11,7 @@ import re
 import sys
 
 from ephemera import errors
+from ephemera.client.refusals import TABLE, Row
 from ephemera.jobs.failures import EXCEPTIONS
 from ephemera.jobs.outcome import Cause
 from pages import meanings, settle, table
@@ -35,6 +36,16 @@ CAUSES = """\
 `job.outcome.cause` is one of these words. `job.result()` raises the error beside it.
 """
 
+ANSWERS = """\
+## Which answer of the API is which error
+
+The status alone does not say what is wrong: Fly.io tells of a full host as 400, 403, 409, 412 or
+422. So the client reads the text, and the `status` word of the body where there is one. The first
+of these rows that fits decides. Any other 4xx is `Invalid`, and everything else `ServerFault`.
+Going on to the next region of `machines.create(region=[...])` is decided by the same table: it is
+done for `NoCapacity`, and for nothing else.
+"""
+
 #: The heading of a list in a docstring, and one of its entries.
 _LIST = re.compile(r"^(Args|Attributes):$")
 _ENTRY = re.compile(r"^    (\w+): (.*)$")
@@ -44,7 +55,8 @@ def main() -> int:
     """Write or check the page; return the exit status."""
     drawing = (errors.__doc__ or "").split("```")[1].strip()
     sections = [_section(kind) for kind in kinds()]
-    page = [HEAD, f"```text\n{drawing}\n```\n", CAUSES, _causes(), *sections]
+    tree = f"```text\n{drawing}\n```\n"
+    page = [HEAD, tree, ANSWERS, _answers(), CAUSES, _causes(), *sections]
     return settle("errors.md", "\n".join(page))
 
 
@@ -64,6 +76,30 @@ def _causes() -> str:
         for cause, meaning in meanings(Cause).items()
     ]
     return table(("Cause", "Means", "Raised as"), rows)
+
+
+def _answers() -> str:
+    rows = [(_statuses(row), _says(row), _linked(row.kind.__name__), _hint(row)) for row in TABLE]
+    return table(("Status", "Says", "Raised as", "Hint"), rows)
+
+
+def _statuses(row: Row) -> str:
+    return ", ".join(str(status) for status in sorted(row.statuses)) or "any"
+
+
+def _says(row: Row) -> str:
+    if row.code:
+        return f"`status` `{row.code}`"
+    return ", ".join(f"`{_plain(text)}`" for text in row.texts)
+
+
+def _hint(row: Row) -> str:
+    return row.hint.replace("{1}", "...")
+
+
+def _plain(pattern: str) -> str:
+    """Return a regular expression as one would read it aloud."""
+    return re.sub(r":\?|\\b", "", re.sub(r"\(\\S\+\)|\.\*", "...", pattern))
 
 
 def _linked(name: str) -> str:

@@ -82,7 +82,11 @@ def test_what_is_not_run_says_why(page: Page) -> None:
 
 
 def test_the_state_folder_holds_what_the_settings_page_says(terminal: Terminal) -> None:
-    program = "from ephemera import command; command(['true']).enqueue().wait(timeout=30)"
+    program = (
+        "from ephemera import Client, command; command(['true']).enqueue().wait(timeout=30)\n"
+        "client = Client(); client.apps.create('demo')\n"
+        "client.volumes.create('demo', name='data')"
+    )
     terminal.run([sys.executable, "-c", program])
     settings = page(DOCS / "reference" / "settings.md")
     documented = {name.rstrip("/") for name in settings.first_column("### The state folder")}

@@ -10,17 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from starlette.routing import Route
 
 import ephemera
 from ephemera import errors
 from ephemera.jobs.options import Options
 from ephemera.jobs.outcome import Cause
 from ephemera.jobs.runtime import configure
-from ephemera.platform import app, configs, leases, logfile, logs, requests, waiting
+from ephemera.platform import app, configs, leases, logfile, logs, orgs, requests, waiting
 from ephemera.platform.drivers.process import environment
-from ephemera.platform.routes import inside
-from ephemera.wire.models import MachineConfig
+from ephemera.platform.edge import addresses, chains
+from ephemera.platform.routes import inside, testing
+from ephemera.platform.secrets import appsecrets
 from tests.docs.markdown import DOCS, ROOT, page
 
 SETTINGS = page(DOCS / "reference" / "settings.md")
@@ -65,26 +65,22 @@ def test_every_option_of_a_task_is_on_the_settings_page() -> None:
 
 
 def test_every_endpoint_is_on_the_page_of_the_api_and_no_other() -> None:
-    built = app.build(None, "a token")  # type: ignore[arg-type]  # nothing is asked of it
     served = {
         f"{method} {route.path}"
-        for route in built.routes
-        if isinstance(route, Route)
+        for route in app.ROUTES
         for method in (route.methods or set()) - {"HEAD"}
     }
     documented = MACHINES_API.first_column("## Endpoints")
     assert documented == served
 
 
-def test_every_field_of_a_config_is_on_the_page_of_the_api() -> None:
-    documented = MACHINES_API.first_column("## The config of a machine")
-    assert {*MachineConfig.model_fields, *configs._NOT_YET} <= documented
-
-
-@pytest.mark.parametrize("field", configs._NOT_YET)
-def test_what_is_said_to_be_refused_is_refused(field: str) -> None:
-    row = next(line for line in MACHINES_API.text.splitlines() if f"`{field}`" in line)
-    assert "Refused" in row
+def test_every_endpoint_for_tests_is_on_the_page_of_the_api_and_no_other() -> None:
+    served = {
+        f"{method} {route.path}"
+        for route in testing.ROUTES
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert MACHINES_API.first_column("## For tests") == served
 
 
 def test_the_limits_on_the_page_of_the_api_are_those_of_the_code() -> None:
@@ -96,6 +92,12 @@ def test_the_limits_on_the_page_of_the_api_are_those_of_the_code() -> None:
     assert f"{configs.STOP_TIMEOUT_MAX_S:.0f} s" in limits
     assert f"1 to {leases.TTL_MAX_S:,} s" in limits
     assert f"{logs.PAGE_LINES} lines" in limits
+    assert f"Addresses of an app | {addresses.ADDRESSES_MAX} |" in limits
+    chain, key = chains.CHAIN_CHARS_MAX, chains.KEY_CHARS_MAX
+    assert f"{chain:,} and {key:,} characters" in limits
+    assert f"{orgs.PAGE_ROWS_MAX:,} rows" in limits
+    assert f"value of a secret | {appsecrets.VALUE_BYTES_MAX:,} bytes" in limits
+    assert f"together | {appsecrets.ENVIRONMENT_BYTES_MAX:,} bytes" in limits
     megabytes = logfile.SEGMENT_BYTES // 1024**2
     assert f"{logfile.SEGMENTS_KEPT} files of {megabytes} MiB" in limits
 
