@@ -16,9 +16,10 @@ from ephemera import errors
 from ephemera.jobs.options import Options
 from ephemera.jobs.outcome import Cause
 from ephemera.jobs.runtime import configure
-from ephemera.platform import app, configs, leases, logfile, logs, orgs, requests, waiting
+from ephemera.platform import app, configs, logfile, logs, orgs, requests
 from ephemera.platform.drivers.process import environment
 from ephemera.platform.edge import addresses, chains
+from ephemera.platform.machines import leases, waiting
 from ephemera.platform.routes import inside, testing
 from ephemera.platform.secrets import appsecrets
 from tests.docs.markdown import DOCS, ROOT, page

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from ephemera.platform.checks.asking import OUTPUT_BYTES_MAX, Asker, Finding
 from ephemera.platform.configs import HealthCheck
 from ephemera.platform.logs import Wanted
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.states import State
 from tests.unit.platform.world import World, reach
 

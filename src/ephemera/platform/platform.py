@@ -7,46 +7,42 @@ machines are read from the store. Routes call it, it calls owners.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from ephemera.platform import boots, configs, happenings, orgs, refusals, standbys
+from ephemera.platform import orgs, refusals
 from ephemera.platform.access.oidc import Issuer
 from ephemera.platform.access.sockets import Sockets
 from ephemera.platform.access.store import AccessStore
 from ephemera.platform.access.tokens import Tokens
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.apps.removal import Removals
-from ephemera.platform.boots import Reach
 from ephemera.platform.clock import Clock, SystemClock
 from ephemera.platform.drivers.base import BootSpec, Driver
 from ephemera.platform.edge.addresses import Addresses
 from ephemera.platform.edge.certificates import Certificates
 from ephemera.platform.edge.store import EdgeStore
-from ephemera.platform.leases import Leases
-from ephemera.platform.ledger import Ledger, Observer
 from ephemera.platform.logs import Logs
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines import boots
+from ephemera.platform.machines.boots import Reach
+from ephemera.platform.machines.creation import Creation
+from ephemera.platform.machines.leases import Leases
+from ephemera.platform.machines.ledger import Ledger, Observer
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.owners import Owners
+from ephemera.platform.machines.surroundings import Surroundings
+from ephemera.platform.machines.unasked import Unasked
+from ephemera.platform.machines.versions import Versions
 from ephemera.platform.orgs import Page, Wanted
-from ephemera.platform.owners import Owners
-from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
-from ephemera.platform.schedules import next_run
+from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
 from ephemera.platform.secrets.appsecrets import Secrets
 from ephemera.platform.secrets.keys import SecretKeys
 from ephemera.platform.secrets.store import SecretStore
 from ephemera.platform.settings import Settings
-from ephemera.platform.states import BUSY, State
-from ephemera.platform.store import NameTaken, Store
-from ephemera.platform.surroundings import Surroundings
-from ephemera.platform.unasked import Unasked
-from ephemera.platform.versions import Versions
+from ephemera.platform.states import BUSY
+from ephemera.platform.store import Store
 from ephemera.platform.volumes.service import Volumes
-from ephemera.wire.ids import new_machine_id, new_machine_name, new_ulid
-from ephemera.wire.models import MachineConfig
 
-_MACHINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 #: How long a destroyed machine is remembered. Looked at when a server starts.
 _DESTROYED_KEPT_S = 7 * 24 * 3600.0
 #: How long the deletion of an app is waited for before it is answered.
@@ -75,7 +71,6 @@ class Platform:
         self.versions = Versions(store.engine)
         self._store = store
         self.clock = clock
-        self._clock = clock
         self._secret_store = SecretStore(store.engine)
         self.vault = self._secret_store.vault(home)
         self.secrets = Secrets(self._secret_store, self.vault, clock)
@@ -109,6 +104,14 @@ class Platform:
             self._unasked.checks.results,
             self._held if hold else None,
         )
+        #: Makes machines, and checks what they are to be made of.
+        self.creation = Creation(
+            self._around,
+            self._owners,
+            self.leases,
+            self._apps.__contains__,
+            self.volumes.mounting.place,
+        )
 
     async def open(self) -> None:
         """Read the store and go on with whatever was under way.
@@ -116,7 +119,7 @@ class Platform:
         Raises:
             DriverError: the driver cannot run here.
         """
-        self._store.forget_machines(self._clock() - _DESTROYED_KEPT_S)
+        self._store.forget_machines(self.clock() - _DESTROYED_KEPT_S)
         leaving = self._apps.open()
         for record in self._store.live_machines():
             self._owners.add(Owner(record, self._around))
@@ -203,112 +206,6 @@ class Platform:
 
     # machines
 
-    def create_machine(
-        self,
-        app: AppRecord,
-        config: MachineConfig,
-        *,
-        name: str,
-        region: str,
-        skip_launch: bool,
-        cordoned: bool = False,
-        lease_ttl: int,
-        lease_owner: str,
-        secrets_version: int = 0,
-    ) -> tuple[Owner, LeaseRecord | None]:
-        """Write down a new machine and have it started, once this has been answered.
-
-        Raises:
-            Refusal: the config is wrong, a machine of the app has the name, or the app was
-                deleted since it was looked up.
-        """
-        if app.id not in self._apps:
-            raise refusals.app_not_found()
-        name = name or self._unused_name(app)
-        if not _MACHINE_NAME.fullmatch(name):
-            raise refusals.invalid(
-                f"machine name {name[:80]!r} is not letters, digits and _ . -, 255 at most"
-            )
-        stored = self.checked(app, config)
-        launch = not skip_launch and not stored.get("standbys")
-        record = self._new_record(
-            app,
-            stored,
-            name,
-            region,
-            launch=launch,
-            cordoned=cordoned,
-            secrets_version=secrets_version,
-        )
-        happened = [happenings.created(record.id, record.created_at)]
-        lease = None
-        if lease_ttl:
-            lease = self.leases.new(record.id, record.instance_id, lease_ttl, lease_owner)
-        try:
-            self._store.add_machine(record, happened, lease)
-        except NameTaken:
-            raise refusals.machine_name_taken(name, self._id_of(app, name)) from None
-        if lease:
-            self.leases.remember(lease)
-        owner = Owner(record, self._around, happened)
-        self._owners.add(owner)
-        owner.begin_soon()
-        return owner, lease
-
-    def checked(
-        self, app: AppRecord, config: MachineConfig, machine_id: str = ""
-    ) -> dict[str, Any]:
-        """Return the config of a machine as it is stored, complete and in the API's own form.
-
-        Args:
-            machine_id: Whose it is to be; empty where the machine is still to be created.
-
-        Raises:
-            Refusal: it is wrong, or cannot be honoured.
-        """
-        stored = configs.checked(config, self.driver.capabilities, self.driver.name)
-        if config.standbys:
-            living = {owner.record.id for owner in self._owners.of(app.id)}
-            owner = self._owners.get(machine_id)
-            before = owner.record.config.get("standbys") if owner else None
-            standbys.check(config.standbys, machine_id, living.union(before or ()))
-        return stored
-
-    def _new_record(
-        self,
-        app: AppRecord,
-        config: dict[str, Any],
-        name: str,
-        region: str,
-        *,
-        launch: bool,
-        cordoned: bool,
-        secrets_version: int,
-    ) -> MachineRecord:
-        now = self._clock()
-        return MachineRecord(
-            id=new_machine_id(),
-            app_id=app.id,
-            name=name,
-            state=State.CREATED,
-            generation=1,
-            region=self.volumes.mounting.place(app, config, region),
-            instance_id=new_ulid(),
-            config=config,
-            launch=launch,
-            cordoned=cordoned,
-            boot=0,
-            handle="",
-            stop_signal=None,
-            stop_by=None,
-            restarts=[],
-            log_from=str(self.logs.end(app.id)),
-            created_at=now,
-            updated_at=now,
-            secrets_version=secrets_version,
-            run_at=next_run(config.get("schedule"), now, now),
-        )
-
     def owner(self, app: AppRecord, machine_id: str) -> Owner:
         """Return the owner of a machine of this app; of a destroyed one, an idle owner.
 
@@ -359,16 +256,6 @@ class Platform:
             ids = [app.id for app in apps]
             gone = self._store.destroyed_after(ids, wanted.after, wanted.region, wanted.limit + 1)
         return orgs.page((*living, *gone), wanted)
-
-    def _unused_name(self, app: AppRecord) -> str:
-        """Return a name that no machine of the app has; two of a thousand would soon share one."""
-        while self._id_of(app, name := new_machine_name()):
-            pass
-        return name
-
-    def _id_of(self, app: AppRecord, name: str) -> str:
-        owner = self._owners.named(app.id, name)
-        return owner.record.id if owner else ""
 
     # what owners need
 

@@ -124,7 +124,7 @@ leases = Table(
     Column("version", String(26), nullable=False),
 )
 
-#: Every config that a machine has had, up to a number of them; see `platform/versions.py`.
+#: Every config that a machine has had, up to a number of them; see `platform/machines/versions.py`.
 machine_versions = Table(
     "machine_version",
     metadata,

@@ -31,7 +31,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import StaticPool
 
 from ephemera.errors import Stale
-from ephemera.platform import schema, versions
+from ephemera.platform import schema
+from ephemera.platform.machines import versions
 from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
 from ephemera.platform.states import State
 from ephemera.platform.volumes import attachments

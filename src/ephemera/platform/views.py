@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from ephemera.platform import configs
-from ephemera.platform.boots import address
-from ephemera.platform.happenings import EVENTS_DEFAULT
 from ephemera.platform.logs import timestamp
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.boots import address
+from ephemera.platform.machines.happenings import EVENTS_DEFAULT
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
 from ephemera.wire.models import LogEntry
 

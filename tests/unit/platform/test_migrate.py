@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 
 from ephemera.errors import ConfigError
 from ephemera.platform import migrate, schema
+from ephemera.platform.machines.versions import Versions
 from ephemera.platform.store import Store
-from ephemera.platform.versions import Versions
 
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"
 

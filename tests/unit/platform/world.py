@@ -7,15 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ephemera.platform import migrate, waiting
+from ephemera.platform import migrate
 from ephemera.platform.clock import Alarm
 from ephemera.platform.drivers.mock import MockDriver
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines import waiting
+from ephemera.platform.machines.creation import Wish
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.waiting import Wanted
 from ephemera.platform.platform import Platform
 from ephemera.platform.records import AppRecord
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
-from ephemera.platform.waiting import Wanted
 from ephemera.wire.models import MachineConfig
 
 
@@ -65,19 +67,13 @@ class World:
             self.platform.create_app("demo", "personal", "")
         return self.platform.app("demo")
 
-    def create(self, *command: str, name: str = "", **config: Any) -> Owner:
+    def create(self, *command: str, name: str = "", **more: Any) -> Owner:
         """Create a machine that plays a command of the mock driver's script."""
-        skip_launch = config.pop("skip_launch", False)
-        whole = {"image": "host", "init": {"exec": list(command)}, **config}
-        owner, _ = self.platform.create_machine(
-            self.app(),
-            MachineConfig.model_validate(whole),
-            name=name,
-            region="",
-            skip_launch=skip_launch,
-            lease_ttl=0,
-            lease_owner="me",
-        )
+        skip_launch = more.pop("skip_launch", False)
+        whole = {"image": "host", "init": {"exec": list(command)}, **more}
+        wish = Wish(name=name, skip_launch=skip_launch, lease_owner="me")
+        config = MachineConfig.model_validate(whole)
+        owner, _ = self.platform.creation.create(self.app(), config, wish)
         return owner
 
     def again(self, owner: Owner) -> Owner:

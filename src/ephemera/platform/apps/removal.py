@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy.exc import OperationalError
 
 from ephemera.platform.apps.registry import Apps
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ephemera.platform.checks.asking import Asker, Finding
-from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock, sleep
 from ephemera.platform.configs import HealthCheck, health_checks, stored
 from ephemera.platform.logs import Logs, timestamp
+from ephemera.platform.machines.chores import Chores
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State

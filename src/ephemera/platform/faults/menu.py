@@ -15,7 +15,7 @@ from types import UnionType
 
 from ephemera.platform.faults import presets
 from ephemera.platform.faults.orders import Effect, Error, OfBoots, OfRequests, Order, Stuck
-from ephemera.platform.ledger import Ledger
+from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.records import MachineRecord
 from ephemera.wire.ids import new_ulid
 

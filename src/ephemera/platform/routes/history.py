@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ephemera.platform import requests, views, waiting
-from ephemera.platform.happenings import EVENTS_DEFAULT, EVENTS_MAX
+from ephemera.platform import requests, views
+from ephemera.platform.machines import waiting
+from ephemera.platform.machines.happenings import EVENTS_DEFAULT, EVENTS_MAX
+from ephemera.platform.machines.waiting import Wanted
 from ephemera.platform.routes.holding import while_connected
 from ephemera.platform.routes.scope import machine_of, platform_of
-from ephemera.platform.waiting import Wanted
 
 
 async def wait_for_machine(request: Request) -> Response:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from ephemera.platform import refusals, requests, views
 from ephemera.platform.bodies import AcquireLease
-from ephemera.platform.leases import DEFAULT_TTL_S, TTL_MAX_S
+from ephemera.platform.machines.leases import DEFAULT_TTL_S, TTL_MAX_S
 from ephemera.platform.routes.scope import (
     living_machine_of,
     machine_of,

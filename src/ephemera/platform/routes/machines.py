@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from ephemera.platform import refusals, requests, views
 from ephemera.platform.bodies import CreateMachine, UpdateMachine
-from ephemera.platform.leases import check_ttl
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.creation import Wish
+from ephemera.platform.machines.leases import check_ttl
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.routes.scope import (
     app_of,
@@ -67,10 +68,7 @@ async def create_machine(request: Request) -> Response:
     """Create a machine and, unless told otherwise, start it."""
     app = app_of(request)
     body = await requests.model(request, CreateMachine)
-    platform = platform_of(request)
-    owner, lease = platform.create_machine(
-        app,
-        body.config,
+    wish = Wish(
         name=body.name or "",
         region=body.region or "",
         skip_launch=bool(body.skip_launch),
@@ -79,6 +77,7 @@ async def create_machine(request: Request) -> Response:
         lease_owner=principal_of(request).lease_owner,
         secrets_version=_secrets_version(request, app, body),
     )
+    owner, lease = platform_of(request).creation.create(app, body.config, wish)
     return JSONResponse(views.machine(owner, nonce=lease.nonce if lease else ""))
 
 
@@ -99,7 +98,7 @@ async def update_machine(request: Request) -> Response:
     if body.lease_ttl:
         check_ttl(body.lease_ttl)
     _check_unchanged(owner, body)
-    config = platform.checked(app_of(request), body.config, owner.record.id)
+    config = platform.creation.checked(app_of(request), body.config, owner.record.id)
     platform.volumes.mounting.check_unchanged(owner.record.config, config)
     changes: dict[str, Any] = {"secrets_version": _secrets_version(request, app_of(request), body)}
     if body.skip_service_registration:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from ephemera.platform import refusals, requests
 from ephemera.platform.bodies import PutMetadata, PutMetadataKey
 from ephemera.platform.configs.names import check_metadata
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.routes.scope import living_machine_of, machine_of
 
 

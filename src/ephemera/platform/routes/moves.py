@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ephemera.platform import configs, refusals, requests, waiting
+from ephemera.platform import configs, refusals, requests
 from ephemera.platform.bodies import Stop
+from ephemera.platform.machines import waiting
+from ephemera.platform.machines.waiting import Wanted
 from ephemera.platform.routes.holding import while_connected
 from ephemera.platform.routes.scope import ok, writable_machine_of
 from ephemera.platform.signals import STOP_SIGNALS, signal_number
 from ephemera.platform.states import State
-from ephemera.platform.waiting import Wanted
 from ephemera.wire.models import StopConfig
 
 #: How much longer than the program's grace a restart may take before the call gives up on it.

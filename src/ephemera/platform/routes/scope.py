@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from ephemera.platform import refusals, requests
 from ephemera.platform.access.principal import Principal
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.platform import Platform
 from ephemera.platform.records import AppRecord
 from ephemera.platform.states import State

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from ephemera.platform import schema
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from tests.unit.platform.world import World
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]

@@ -12,7 +12,8 @@ from sqlalchemy import select, text
 from ephemera.errors import BootFailed, ConfigError
 from ephemera.platform import schema
 from ephemera.platform.drivers.base import BootSpec
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.creation import Wish
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.secrets.appsecrets import ENVIRONMENT_BYTES_MAX, VALUE_BYTES_MAX
 from ephemera.platform.states import State
@@ -39,15 +40,9 @@ def kept(world: World) -> list[tuple[str, int]]:
 def pinned(world: World, version: int) -> Owner:
     """Return a machine that was created when the secrets were at a version."""
     config = {"image": "host", "init": {"exec": ["run"]}}
-    owner, _ = world.platform.create_machine(
-        world.app(),
-        MachineConfig.model_validate(config),
-        name="",
-        region="",
-        skip_launch=False,
-        lease_ttl=0,
-        lease_owner="me",
-        secrets_version=version,
+    wish = Wish(lease_owner="me", secrets_version=version)
+    owner, _ = world.platform.creation.create(
+        world.app(), MachineConfig.model_validate(config), wish
     )
     return owner
 

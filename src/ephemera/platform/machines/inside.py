@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ephemera.platform import refusals
 from ephemera.platform.drivers.base import Driver, Executed, Memory, ProcessStat
-from ephemera.platform.ledger import Ledger
+from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.states import State
 
 

@@ -22,17 +22,18 @@ from signal import SIGKILL
 from typing import Any
 
 from ephemera.errors import DriverError
-from ephemera.platform import configs, happenings, restart
-from ephemera.platform.alarms import Alarms
-from ephemera.platform.chores import Chores
+from ephemera.platform import configs
 from ephemera.platform.drivers.base import Exit
-from ephemera.platform.driving import REFUSED, Driving
-from ephemera.platform.ledger import Ledger
+from ephemera.platform.machines import happenings, restart
+from ephemera.platform.machines.alarms import Alarms
+from ephemera.platform.machines.chores import Chores
+from ephemera.platform.machines.driving import REFUSED, Driving
+from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.machines.sleep import Sleep
+from ephemera.platform.machines.surroundings import Surroundings
+from ephemera.platform.machines.voice import Voice
 from ephemera.platform.records import EventRecord, MachineRecord
-from ephemera.platform.sleep import Sleep
 from ephemera.platform.states import ASLEEP, LIVE, Event, State
-from ephemera.platform.surroundings import Surroundings
-from ephemera.platform.voice import Voice
 from ephemera.wire.models import MachineConfig
 
 #: The exit code of a boot whose end nobody saw: its program is gone, and with it its memory.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ephemera.platform.restart import (
+from ephemera.platform.machines.restart import (
     DEFAULT_MAX_RETRIES,
     FIRST_PAUSE_S,
     PAUSE_MAX_S,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ephemera.platform import happenings, refusals
-from ephemera.platform.ledger import Ledger
-from ephemera.platform.machine import Owner
+from ephemera.platform import refusals
+from ephemera.platform.machines import happenings
+from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.versions import Versions
 from ephemera.platform.records import EventRecord
 from ephemera.platform.states import SETTLED, State
-from ephemera.platform.versions import Versions
 
 #: Source: the API's documentation of `wait`.
 TIMEOUT_MAX_S = 60

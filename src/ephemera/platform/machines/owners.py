@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 
 
 class Owners:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ephemera.platform.clock import Clock
 from ephemera.platform.drivers.base import BootSpec, Driver
-from ephemera.platform.ledger import Hold, Observer
 from ephemera.platform.logs import Logs
+from ephemera.platform.machines.ledger import Hold, Observer
 from ephemera.platform.records import MachineRecord
 from ephemera.platform.store import Store
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ephemera.platform import boots
 from ephemera.platform.checks.watching import Checks
 from ephemera.platform.clock import Clock
 from ephemera.platform.logs import Logs
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines import boots
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.schedules import Schedules, next_run
+from ephemera.platform.machines.standbys import Standbys
 from ephemera.platform.records import EventRecord, MachineRecord
-from ephemera.platform.schedules import Schedules, next_run
-from ephemera.platform.standbys import Standbys
 
 
 class Unasked:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
-from .world import World, happened, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 

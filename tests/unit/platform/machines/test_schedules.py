@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import pytest
 
 from ephemera.platform.clock import MovableClock
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.schedules import Schedules, next_run
 from ephemera.platform.records import MachineRecord
-from ephemera.platform.schedules import Schedules, next_run
 from ephemera.platform.states import State
 
-from .world import World, happened, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 HOUR, DAY = 3600.0, 86_400.0

@@ -10,7 +10,7 @@ import pytest
 
 from ephemera.platform.states import State
 
-from .world import World, happened, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 

@@ -18,14 +18,15 @@ from collections.abc import Sequence
 from signal import SIGKILL
 from typing import Any
 
-from ephemera.platform import configs, happenings, refusals
-from ephemera.platform.inside import Inside
-from ephemera.platform.ledger import Ledger
-from ephemera.platform.life import Life
+from ephemera.platform import configs, refusals
+from ephemera.platform.machines import happenings
+from ephemera.platform.machines.inside import Inside
+from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.machines.life import Life
+from ephemera.platform.machines.schedules import next_run
+from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.records import EventRecord, MachineRecord
-from ephemera.platform.schedules import next_run
 from ephemera.platform.states import ASLEEP, BUSY, LIVE, MOVES, Event, State
-from ephemera.platform.surroundings import Surroundings
 from ephemera.wire.ids import new_ulid
 from ephemera.wire.models import MachineConfig
 

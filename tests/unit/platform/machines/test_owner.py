@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ephemera.errors import DriverError
-from ephemera.platform import driving, logfile
+from ephemera.platform import logfile
 from ephemera.platform.logs import Wanted
+from ephemera.platform.machines import driving
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
 
-from .world import World, happened, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -296,7 +297,7 @@ def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
 ) -> None:
     from sqlalchemy.exc import OperationalError
 
-    from ephemera.platform import ledger
+    from ephemera.platform.machines import ledger
 
     monkeypatch.setattr(ledger, "_STORE_RETRY_S", 0.01)
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 from ephemera.errors import BootFailed, DriverError, ImageUnavailable, Unsupported
 from ephemera.platform.clock import sleep
 from ephemera.platform.drivers.base import Exit
+from ephemera.platform.machines.surroundings import Surroundings
+from ephemera.platform.machines.voice import Voice
 from ephemera.platform.records import MachineRecord
-from ephemera.platform.surroundings import Surroundings
-from ephemera.platform.voice import Voice
 
 _log = logging.getLogger(__name__)
 

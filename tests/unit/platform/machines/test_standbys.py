@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ephemera.platform import standbys
+from ephemera.platform.machines import standbys
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
-from .world import World, happened, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -131,7 +131,7 @@ def test_no_machine_stands_by_for_itself(play: Play) -> None:
         owner = world.create("run")
         config = owner.config.model_copy(update={"standbys": [owner.record.id]})
         with pytest.raises(Refusal, match="cannot stand by for itself"):
-            world.platform.checked(world.app(), config, owner.record.id)
+            world.platform.creation.checked(world.app(), config, owner.record.id)
 
     play(scene)
 
@@ -144,9 +144,9 @@ def test_a_config_with_a_machine_that_is_gone_can_be_written_back(play: Play) ->
         watched.ask_destroy(force=True)
         await reach(watched, State.DESTROYED)
         config = standby.config
-        stored = world.platform.checked(world.app(), config, standby.record.id)
+        stored = world.platform.creation.checked(world.app(), config, standby.record.id)
         assert stored["standbys"] == [watched.record.id]
         with pytest.raises(Refusal, match="is not a machine of this app"):
-            world.platform.checked(world.app(), config)
+            world.platform.creation.checked(world.app(), config)
 
     play(scene)

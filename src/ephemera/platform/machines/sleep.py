@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ephemera.errors import DriverError
-from ephemera.platform import happenings
-from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock
-from ephemera.platform.driving import REFUSED, Driving
-from ephemera.platform.ledger import Ledger
+from ephemera.platform.machines import happenings
+from ephemera.platform.machines.chores import Chores
+from ephemera.platform.machines.driving import REFUSED, Driving
+from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.machines.voice import Voice
 from ephemera.platform.states import Event, State
-from ephemera.platform.voice import Voice
 
 
 class Sleep:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ephemera.errors import BootFailed
-from ephemera.platform import boots
-from ephemera.platform.boots import Reach
 from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.machines import boots
+from ephemera.platform.machines.boots import Reach
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.states import State
 

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ephemera.platform import waiting
-from ephemera.platform.machine import Owner
+from ephemera.platform.machines import waiting
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.machines.waiting import Reached, Wanted
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import SETTLED, State
-from ephemera.platform.waiting import Reached, Wanted
 
-from .world import World, reach
+from ..world import World, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 

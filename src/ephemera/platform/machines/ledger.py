@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import OperationalError
 
 from ephemera.platform import refusals
-from ephemera.platform.happenings import EVENTS_MAX
+from ephemera.platform.machines.happenings import EVENTS_MAX
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.states import Event, after
 from ephemera.platform.store import Store

@@ -1,0 +1,1 @@
+"""Machines: who may move one, what happens to it, and what it does unasked."""
