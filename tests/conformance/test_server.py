@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 
+import httpx2
 import pytest
 
 from ephemera import Client
@@ -31,7 +32,7 @@ def _environment(name: str, default: str = "") -> str:
 
 @pytest.fixture(scope="session")
 def machines_api() -> Subject:
-    return Subject(
+    subject = Subject(
         _environment("URL").rstrip("/"),
         _environment("TOKEN"),
         org=_environment("ORG", "personal"),
@@ -39,6 +40,20 @@ def machines_api() -> Subject:
         guest=json.loads(_environment("GUEST", _SMALLEST)),
         limited=True,
     )
+    _check_that_it_lets_us_in(subject)
+    return subject
+
+
+def _check_that_it_lets_us_in(subject: Subject) -> None:
+    """End the run if nothing can come of it, where every single test would say the same."""
+    try:
+        with subject.connect() as http:
+            answer = http.get("/v1/apps", params={"org_slug": subject.org})
+    except httpx2.HTTPError as error:
+        pytest.exit(f"URL={subject.base_url} gives no answer: {error}", returncode=1)
+    if not answer.is_success:
+        said = f"{answer.status_code}: {answer.text[:200]}"
+        pytest.exit(f"URL={subject.base_url} does not take TOKEN or ORG: {said}", returncode=1)
 
 
 for _name in suite.__all__:

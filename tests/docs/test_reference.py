@@ -19,6 +19,7 @@ from ephemera.jobs.runtime import configure
 from ephemera.platform import app, configs, logfile, logs, orgs, requests
 from ephemera.platform.drivers.process import environment
 from ephemera.platform.edge import addresses, chains
+from ephemera.platform.faults.presets import PRESETS
 from ephemera.platform.machines import leases, waiting
 from ephemera.platform.routes import inside, testing
 from ephemera.platform.secrets import appsecrets
@@ -82,6 +83,10 @@ def test_every_endpoint_for_tests_is_on_the_page_of_the_api_and_no_other() -> No
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert MACHINES_API.first_column("## For tests") == served
+
+
+def test_every_error_that_tests_can_ask_for_by_name_is_on_the_page_of_the_api() -> None:
+    assert MACHINES_API.first_column("### Errors by name") == set(PRESETS)
 
 
 def test_the_limits_on_the_page_of_the_api_are_those_of_the_code() -> None:

@@ -88,7 +88,9 @@ def _state(server: Server) -> tuple[int, set[str], set[str]]:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    ("method", "path", "body", "secrets", "keys"), WRITES, ids=lambda one: str(one)[:40]
+    ("method", "path", "body", "secrets", "keys"),
+    WRITES,
+    ids=["many", "one", "removal", "new key", "removal of a key"],
 )
 def test_a_write_is_there_whole_or_not_at_all(
     server: Server,

@@ -107,6 +107,25 @@ class TestBodies:
         body = json.dumps({"config": _CONFIG, "skip_launch": True}).encode().ljust(_LIMIT_BYTES)
         assert app.post("/machines", content=body)["id"]
 
+    TOO_MANY: ClassVar[dict[str, Any]] = {
+        "of a list": {"config": {**_CONFIG, "services": [{}] * 300_000}},
+        "of an object": {"config": {**_CONFIG, "env": {str(one): "" for one in range(80_000)}}},
+        "unknown": {"config": _CONFIG, "more": [[[1]] * 100] * 2_000},
+    }
+
+    @pytest.mark.parametrize("name", TOO_MANY)
+    def test_more_values_than_anybody_would_wait_for_are_refused(
+        self, app: AppUnderTest, name: str
+    ) -> None:
+        said = refused(app.ask("POST", "/machines", json=self.TOO_MANY[name]), 400)
+        assert "more than 10000 values" in said
+        assert app.get("/machines") == []
+
+    def test_a_command_that_would_take_long_to_split_is_refused(self, app: AppUnderTest) -> None:
+        machine = app.ended()
+        answer = app.ask("POST", f"/machines/{machine}/exec", json={"cmd": "a " * 100_000})
+        assert "use command" in refused(answer, 400)
+
 
 #: Every field of a request, and which JSON types it may have.
 _FIELDS: dict[tuple[str, str], set[type]] = {

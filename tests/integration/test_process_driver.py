@@ -209,6 +209,22 @@ def test_folders_that_a_program_made_unreadable_are_removed(world: World) -> Non
     asyncio.run(check())
 
 
+def test_folders_deeper_than_a_path_are_removed_with_the_next_boot_and_with_the_machine(
+    world: World,
+) -> None:
+    async def check() -> None:
+        program = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+        first = world.spec(sys.executable, "-c", program)
+        async with world.driver() as driver:
+            for spec in (first, replace(first, boot=2)):
+                assert (await driver.wait(await driver.start(spec, quiet))).exit_code == 0
+            assert not (world.home / "machines" / "m1" / "1.root").exists()
+            await driver.destroy("m1")
+            assert not (world.home / "machines" / "m1").exists()
+
+    asyncio.run(check())
+
+
 def test_a_driver_that_is_closed_starts_nothing_more(world: World) -> None:
     async def check() -> None:
         async with world.driver() as driver:

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 
+from ephemera.errors import BootFailed
 from ephemera.platform.drivers.base import GuestMount, Program
 from ephemera.platform.drivers.process import kernel
 from tests.process_driver_world import World, quiet
@@ -23,6 +25,15 @@ import socket, sys, time
 with socket.create_server(("127.0.0.1", 0)) as server:
     print(server.getsockname()[1], flush=True)
     time.sleep(1000)
+"""
+
+
+#: Its first thread ends, as `pthread_exit` in `main` has it, and another lives on.
+_HEADLESS = """\
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+print(os.getpid(), flush=True)
+ctypes.CDLL(None).pthread_exit(None)
 """
 
 
@@ -46,6 +57,59 @@ def test_nothing_of_a_machine_that_forks_all_the_time_runs_while_it_is_suspended
                 assert all(map(kernel.is_stopped, frozen)), frozen
                 assert world.alive() == frozen
                 await driver.resume(handle)
+
+    asyncio.run(check())
+
+
+def test_a_process_whose_first_thread_has_ended_is_frozen_and_killed(
+    world: World,
+) -> None:
+    async def check() -> None:
+        async with world.driver() as driver:
+            handle = await driver.start(world.spec(sys.executable, "-c", _HEADLESS), quiet)
+            pid = int(await world.first_line())
+            while not _first_thread_has_ended(pid):  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.01)
+            assert kernel.process(pid) is not None
+            assert not kernel.is_stopped(pid)
+            await driver.suspend(handle)
+            assert kernel.is_stopped(pid)
+            await driver.resume(handle)
+            assert not kernel.is_stopped(pid)
+            await driver.signal(handle, SIGKILL, everyone=True)
+            assert (await driver.wait(handle)).signal == SIGKILL
+
+    asyncio.run(check())
+
+
+def _first_thread_has_ended(pid: int) -> bool:
+    return b") Z " in Path(f"/proc/{pid}/stat").read_bytes()
+
+
+def test_a_shell_with_jobs_does_not_notice_that_it_was_suspended(world: World) -> None:
+    async def check() -> None:
+        command = "set -m; sh -c 'echo up; sleep 0.3'; echo ended with $?; sleep 1000"
+        async with world.driver() as driver:
+            handle = await driver.start(world.spec("bash", "-c", command), quiet)
+            await world.printed("up")
+            for _ in range(20):
+                await driver.suspend(handle)
+                await driver.resume(handle)
+            await world.printed("ended with 0")
+
+    asyncio.run(check())
+
+
+def test_the_program_that_cannot_be_executed_is_named_when_others_already_run(
+    world: World,
+) -> None:
+    async def check() -> None:
+        others = [Program(["sleep", "1000"], {}), Program(["/missing"], {})]
+        spec = replace(world.spec("sleep", "1000"), beside=others)
+        async with world.driver() as driver:
+            with pytest.raises(BootFailed, match="'/missing' does not exist"):
+                await driver.start(spec, quiet)
+            assert world.alive() == set()
 
     asyncio.run(check())
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect, Request
 
 from ephemera.platform import refusals
@@ -16,28 +17,39 @@ from ephemera.wire.durations import parse_duration
 
 #: Larger bodies are refused, before they are read. A machine's files travel in them.
 BODY_BYTES_MAX = 1024 * 1024
+#: More values than this are refused, before each of them is looked at, which takes a hundred times
+#: as long as reading them: everybody else would wait for seconds.
+VALUES_MAX = 10_000
 
 NONCE_HEADER = "fly-machine-lease-nonce"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-async def model(request: Request, shape: type[ModelT], *, required: bool = True) -> ModelT:
+async def model(
+    request: Request,
+    shape: type[ModelT],
+    *,
+    required: bool = True,
+    values_max: int = VALUES_MAX,
+) -> ModelT:
     """Return the JSON body as a model.
 
     Args:
-        required: Whether an empty body is an error; otherwise it is an empty object.
+        required: Whether an empty body is an error; otherwise it is an empty object, and so is
+            `null`, which is what Go and JavaScript make of a body that nobody gave.
+        values_max: How many values it may hold; more where bytes may be sent as numbers.
 
     Raises:
         Refusal: 400 for what is not such a body, 413 for one that is too long.
     """
-    body = await _body(request)
-    if not body.strip():
-        if required:
-            raise Refusal(400, "EOF")
+    body = (await _body(request)).strip()
+    if required and not body:
+        raise Refusal(400, "EOF")
+    if not required and body in (b"", b"null"):
         return shape()
     try:
-        return shape.model_validate(_parsed(body))
+        return shape.model_validate(_parsed(body, values_max))
     except ValidationError as error:
         raise refusals.invalid(_first(error)) from None
 
@@ -105,6 +117,9 @@ def nonce(request: Request) -> str:
 
 
 async def _body(request: Request) -> bytes:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise refusals.invalid(f"content-encoding {encoding[:40]!r}: bodies are read as they are")
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > BODY_BYTES_MAX:
         raise _too_long()
@@ -123,10 +138,11 @@ def _too_long() -> Refusal:
     return Refusal(413, f"the body is longer than {BODY_BYTES_MAX} bytes")
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, values_max: int) -> Any:
     try:
         text = body.decode()
         parsed = json.loads(text, parse_constant=_no_constant)
+        _check_count(parsed, values_max)
         # Escaped halves of characters are JSON, and cannot be written to any file or database.
         json.dumps(parsed, ensure_ascii=False).encode()
     except UnicodeError:
@@ -136,6 +152,18 @@ def _parsed(body: bytes) -> Any:
     except ValueError as error:
         raise refusals.invalid(f"the body is not JSON: {error}") from None
     return parsed
+
+
+def _check_count(parsed: Any, values_max: int) -> None:
+    """Let pass what holds no more than so many values, at whatever depth."""
+    left, seen = [parsed], 0
+    while left:
+        one = left.pop()
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        seen += len(inner)
+        if seen > values_max:
+            raise refusals.invalid(f"the body holds more than {values_max} values")
+        left += inner
 
 
 def _no_constant(name: str) -> None:
@@ -148,7 +176,7 @@ def _first(error: ValidationError) -> str:
     The value is not shown: it may be a secret that somebody put in the wrong place.
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    place, said = found[0]["loc"], found[0]["msg"]
+    place, said = found[0]["loc"], _said(found[0])
     others = [one for one in found if one["loc"][:-1] == place[:-1]]
     if len(others) > 1 and all(_KIND.fullmatch(str(one["loc"][-1])) for one in others):
         place = place[:-1]  # one of several kinds would do, and each of them says that it is not
@@ -156,7 +184,14 @@ def _first(error: ValidationError) -> str:
         said = f"Input should be {said}"
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in place)[1:]
     said = said[:1].lower() + said[1:]
-    return f"{where}: {said}" if where else said
+    return f"{where}: {said}" if where else f"the body: {said}"
+
+
+def _said(error: ErrorDetails) -> str:
+    """Return what is wrong in the words of the API, where pydantic's are about Python."""
+    if error["type"] in ("model_type", "dict_type"):
+        return "Input should be an object"
+    return error["msg"].removeprefix("Value error, ")
 
 
 #: How a kind of value is called where a field takes several.

@@ -9,6 +9,8 @@ from ephemera.errors import ConfigError
 
 #: The only region of a platform that is told of none.
 DEFAULT_REGION = "local"
+#: What stands for several regions where one is asked for, see `edge.regions`.
+AREAS = frozenset({"any", "apac", "eu", "na", "sa", "us", "usa"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,11 @@ class Settings:
         """Refuse what no platform can be.
 
         Raises:
-            ConfigError: a region's code is not one, is there twice, or there is no region.
+            ConfigError: a region's code is not one, means several regions, or is there twice;
+                or there is no region.
         """
         for code in self.regions:
-            if not _REGION.fullmatch(code):
+            if not _REGION.fullmatch(code) or code in AREAS:
                 raise ConfigError(
                     f"{code!r} is not the code of a region", hint="a code is such as 'iad'"
                 )

@@ -23,7 +23,16 @@ def event(record: EventRecord) -> dict[str, Any]:
         "source": record.source,
         "timestamp": record.timestamp,
     }
-    return shown | ({"request": record.request} if record.request is not None else {})
+    return shown | ({"request": _shown_request(record.request)} if record.request else {})
+
+
+def _shown_request(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what an event tells, with an exit also where the API had it in 2022.
+
+    The deployment of the Ruby gem looks for it there, and Fly's own client looks there first.
+    """
+    end = request.get("exit_event")
+    return request | {"MonitorEvent": {"exit_event": end}} if end else request
 
 
 #: Thousands of machines run a few images, and a list shows all of them.

@@ -32,6 +32,7 @@ GRACE_S, GRACE_MAX_S = 0.0, 3600.0
 
 _METHOD = re.compile(r"[A-Za-z]{1,16}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OF_A_BODY = ("content-length", "transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ def _headers(where: str, headers: list[HttpHeader]) -> tuple[tuple[str, str], ..
     for number, header in enumerate(headers):
         if not _HEADER.fullmatch(header.name):
             raise wrong(f"{where}[{number}].name", header.name, "is not the name of a header")
+        if header.name.lower() in _OF_A_BODY:
+            raise wrong(f"{where}[{number}].name", header.name, "is for a body; a check has none")
         for value in header.values or ():
             text(f"{where}[{number}].values", value, 8192)
             if not value.isascii():

@@ -52,5 +52,15 @@ def decide(
     limit = restart.max_retries if restart and restart.max_retries else DEFAULT_MAX_RETRIES
     if policy == "on-failure" and count >= limit:
         return Decision(again=False, exhausted=True)
-    pause = 0.0 if count == 0 else min(PAUSE_MAX_S, FIRST_PAUSE_S * 2.0 ** (count - 1))
+    longest = _longest_pause(limit) if policy == "on-failure" else PAUSE_MAX_S
+    pause = 0.0 if count == 0 else min(longest, FIRST_PAUSE_S * 2.0 ** min(count - 1, 10))
     return Decision(again=True, pause=pause)
+
+
+def _longest_pause(limit: int) -> float:
+    """Return the longest pause with which so many restarts fit into half of a window.
+
+    A limit that is too high for that, above 300, is no limit.
+    """
+    longest = WINDOW_S / 2 / max(limit, DEFAULT_MAX_RETRIES)
+    return longest if longest >= FIRST_PAUSE_S else PAUSE_MAX_S

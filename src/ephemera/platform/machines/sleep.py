@@ -61,14 +61,15 @@ class Sleep:
             self._ledger.move(Event.BOOTED, [resumed])
             self._voice.started(self._clock() - self._thaw_asked_at, resumed=True)
 
-    def _seen_frozen(self) -> None:
+    def _seen_frozen(self, handle: str) -> None:
         record = self._ledger.record
-        if record.state is State.SUSPENDING:
+        if record.state is State.SUSPENDING and record.handle == handle:
             self._ledger.move(Event.FROZEN, [happenings.suspended(record.id, self._clock())])
             self._voice.say("Virtual machine has been suspended")
 
-    def _seen_awake(self, error: DriverError) -> None:
-        if self._ledger.record.state is State.SUSPENDING:
+    def _seen_awake(self, handle: str, error: DriverError) -> None:
+        record = self._ledger.record
+        if record.state is State.SUSPENDING and record.handle == handle:
             self._stop(error)
 
     async def _freeze(self, handle: str) -> None:
@@ -76,9 +77,9 @@ class Sleep:
             await self._driving.suspend(handle)
         except REFUSED as caught:
             error = caught
-            await self._ledger.note(lambda: self._seen_awake(error))
+            await self._ledger.note(lambda: self._seen_awake(handle, error))
             return
-        await self._ledger.note(self._seen_frozen)
+        await self._ledger.note(lambda: self._seen_frozen(handle))
 
     async def _thaw(self, handle: str) -> None:
         await self._driving.resume(handle)

@@ -30,7 +30,7 @@ async def get_key(request: Request) -> Response:
 
 async def set_key(request: Request) -> Response:
     """Keep a key that the caller has made."""
-    body = await requests.model(request, SetKey)
+    body = await requests.model(request, SetKey, values_max=requests.BODY_BYTES_MAX)
     if not body.value:
         raise refusals.invalid("value is required")
     keys, app = platform_of(request).secret_keys, app_of(request)
@@ -40,7 +40,7 @@ async def set_key(request: Request) -> Response:
 
 async def generate_key(request: Request) -> Response:
     """Make a key."""
-    body = await requests.model(request, SetKey)
+    body = await requests.model(request, SetKey, values_max=requests.BODY_BYTES_MAX)
     if body.value:
         raise refusals.invalid("value is given, and a generated key has its own")
     key = platform_of(request).secret_keys.generate(app_of(request).id, _name(request), body.type)
@@ -55,7 +55,7 @@ async def delete_key(request: Request) -> Response:
 
 async def encrypt(request: Request) -> Response:
     """Encrypt with a key."""
-    body = await requests.model(request, Encrypt)
+    body = await requests.model(request, Encrypt, values_max=requests.BODY_BYTES_MAX)
     keys, app = platform_of(request).secret_keys, app_at_version(request)
     made = keys.encrypt(app.id, _name(request), body.plaintext, body.associated_data or b"")
     return JSONResponse({"ciphertext": to_base64(made)})
@@ -63,7 +63,7 @@ async def encrypt(request: Request) -> Response:
 
 async def decrypt(request: Request) -> Response:
     """Decrypt with a key."""
-    body = await requests.model(request, Decrypt)
+    body = await requests.model(request, Decrypt, values_max=requests.BODY_BYTES_MAX)
     keys, app = platform_of(request).secret_keys, app_at_version(request)
     found = keys.decrypt(app.id, _name(request), body.ciphertext, body.associated_data or b"")
     return JSONResponse({"plaintext": to_base64(found)})
@@ -71,14 +71,14 @@ async def decrypt(request: Request) -> Response:
 
 async def sign(request: Request) -> Response:
     """Sign with a key."""
-    body = await requests.model(request, Sign)
+    body = await requests.model(request, Sign, values_max=requests.BODY_BYTES_MAX)
     keys, app = platform_of(request).secret_keys, app_at_version(request)
     return JSONResponse({"signature": to_base64(keys.sign(app.id, _name(request), body.plaintext))})
 
 
 async def verify(request: Request) -> Response:
     """Verify a signature with a key; nothing is answered where it is right."""
-    body = await requests.model(request, Verify)
+    body = await requests.model(request, Verify, values_max=requests.BODY_BYTES_MAX)
     keys, app = platform_of(request).secret_keys, app_at_version(request)
     keys.verify(app.id, _name(request), body.plaintext, body.signature)
     return Response(status_code=204)

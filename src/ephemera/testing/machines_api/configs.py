@@ -83,7 +83,7 @@ class ConfigContract(Contract):
 
     @pytest.mark.parametrize("size", ["shared-cpu-1x", "shared-cpu-2x"])
     def test_a_named_size_is_understood(self, app: AppUnderTest, size: str) -> None:
-        config = {**app.config(app.subject.programs.exits(0)), "size": size}
+        config = app.config(app.subject.programs.exits(0), guest=None, size=size)
         machine = app.post("/machines", json={"config": config, "skip_launch": True})
         assert machine["config"]["guest"]["cpus"] == int(size[-2])
 

@@ -48,7 +48,7 @@ class CreationContract(Contract):
         assert kept["init"]["exec"] == app.subject.programs.runs
 
     def test_a_machine_without_a_size_has_the_smallest(self, app: AppUnderTest) -> None:
-        guest = app.get(f"/machines/{app.ended()}")["config"]["guest"]
+        guest = app.get(f"/machines/{app.ended(guest=None)}")["config"]["guest"]
         assert guest == {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}
 
     @pytest.mark.parametrize(

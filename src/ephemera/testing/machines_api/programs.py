@@ -111,7 +111,7 @@ class RealProgramsContract(Contract):
         said = app.post(f"/machines/{machine}/exec", json=body)["stdout"]
         assert said.strip().split("|") == [
             *("dark blue", app.name, machine, machine, read["region"]),
-            *(read["instance_id"], "256", "jobs"),
+            *(read["instance_id"], str(read["config"]["guest"]["memory_mb"]), "jobs"),
         ]
 
     def test_it_finds_the_files_that_were_sent_along(self, app: AppUnderTest) -> None:

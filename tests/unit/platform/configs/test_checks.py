@@ -92,6 +92,10 @@ def test_a_check_by_http_knows_what_to_send() -> None:
         ({"type": "http", "port": 1, "tls_server_name": "a b"}, "tls_server_name 'a b'"),
         ({"type": "http", "port": 1, "headers": [{"name": "a b"}]}, "headers[0].name 'a b'"),
         (
+            {"type": "http", "port": 1, "headers": [{"name": "Content-Length", "values": ["9"]}]},
+            "headers[0].name 'Content-Length' is for a body",
+        ),
+        (
             {"type": "http", "port": 1, "headers": [{"name": "a", "values": ["x\r\ny: z"]}]},
             "config.checks.a.headers[0].values 'x\\r\\ny: z'",
         ),

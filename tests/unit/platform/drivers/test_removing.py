@@ -33,3 +33,15 @@ def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_int
     clearing.remove(folder)
     assert not folder.exists()
     assert tmp_path.stat().st_mode == before
+
+
+def test_a_folder_that_a_program_replaced_by_a_link_leads_nowhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o500)
+    (elsewhere / "file").touch(mode=0o400)
+    link = tmp_path / "1.root"
+    link.symlink_to(elsewhere)
+    clearing.remove(link)
+    assert not link.is_symlink()
+    assert elsewhere.stat().st_mode & 0o777 == 0o500
+    assert (elsewhere / "file").stat().st_mode & 0o777 == 0o400

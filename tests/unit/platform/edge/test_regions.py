@@ -5,6 +5,7 @@ import pytest
 from ephemera.platform.edge import views
 from ephemera.platform.edge.regions import PLACES, choose, matching
 from ephemera.platform.refusals import Refusal
+from ephemera.platform.settings import AREAS
 
 THREE = ("iad", "ewr", "fra")
 DEFAULT = ("local",)
@@ -34,6 +35,13 @@ def test_the_first_region_that_is_meant_and_is_there_is_chosen(
 
 def test_a_part_of_the_world_means_its_regions_in_the_order_of_the_platform() -> None:
     assert matching("fra,us,any", THREE) == ["fra", "iad", "ewr"]
+
+
+@pytest.mark.parametrize("area", sorted(AREAS))
+def test_every_word_that_no_region_may_be_called_means_some(area: str) -> None:
+    meant = matching(area, tuple(PLACES))
+    assert meant
+    assert area not in meant
 
 
 def test_any_means_also_regions_of_which_nobody_knows_where_they_are() -> None:

@@ -54,3 +54,19 @@ def test_the_pause_doubles_up_to_its_maximum() -> None:
     pauses = [decide(_policy("always"), 1, [NOW] * n, NOW).pause for n in range(20)]
     assert pauses[:4] == [0.0, FIRST_PAUSE_S, FIRST_PAUSE_S * 2, FIRST_PAUSE_S * 4]
     assert pauses[-1] == PAUSE_MAX_S
+
+
+@pytest.mark.parametrize("limit", [1, DEFAULT_MAX_RETRIES, 20, 100, 300])
+def test_a_program_that_fails_at_once_uses_up_its_retries_whatever_their_number(limit: int) -> None:
+    now, restarts = NOW, list[float]()
+    decision = decide(_policy("on-failure", limit), 1, restarts, now)
+    while decision.again and len(restarts) <= limit:
+        restarts.append(now)
+        now += decision.pause + 0.3
+        decision = decide(_policy("on-failure", limit), 1, restarts, now)
+    assert decision.exhausted
+    assert len(restarts) == limit
+
+
+def test_a_limit_that_no_window_holds_makes_no_hurry() -> None:
+    assert decide(_policy("on-failure", 10**6), 1, [NOW] * 20, NOW).pause == PAUSE_MAX_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -50,6 +51,33 @@ def test_a_program_that_ends_after_it_was_resumed_ends_as_any_other(play: Play) 
         assert request["exit_event"]["exit_code"] == 128 + signal.SIGUSR1
         assert request["exit_event"]["requested_stop"] is False
         assert "resume/started" in happened(owner)
+
+    play(scene)
+
+
+def test_a_late_answer_about_an_earlier_boot_says_nothing_of_this_one(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        answers = [asyncio.Event(), asyncio.Event()]
+        waiting = iter(answers)
+        monkeypatch.setattr(world.driver, "suspend", lambda _: next(waiting).wait())
+        owner.ask_suspend()
+        await asyncio.sleep(0)
+        owner.ask_stop(signal.SIGKILL, 0)
+        await reach(owner, State.STOPPED)
+        owner.ask_start()
+        await reach(owner, State.STARTED)
+        owner.ask_suspend()
+        await asyncio.sleep(0)
+        answers[0].set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert owner.record.state is State.SUSPENDING
+        answers[1].set()
+        await reach(owner, State.SUSPENDED)
 
     play(scene)
 

@@ -52,9 +52,12 @@ class Freezer:
             raise
 
     def thaw(self) -> None:
-        """Let every process go on that was stopped here. Repeating is safe."""
+        """Let every process go on that was stopped here. Repeating is safe.
+
+        Children before their parents: to a shell that looked first they would be stopped jobs.
+        """
         frozen, self._frozen = self._frozen, None
-        ending.send_signal((frozen or {}).values(), signal.SIGCONT)
+        ending.send_signal(reversed((frozen or {}).values()), signal.SIGCONT)
 
     def _running(self, asleep: set[int]) -> list[Process]:
         """Return the processes that were not seen yet: they were born meanwhile."""

@@ -45,26 +45,56 @@ class Process(NamedTuple):
     start: int
 
 
-def _read(pid: int) -> tuple[Process, bytes] | None:
+#: The states of a thread that has ended, and of one that is stopped.
+_ENDED, _STOPPED = (b"Z", b"X"), (b"T", b"t")
+
+
+def _fields(stat: str) -> list[bytes] | None:
+    """Return what a `stat` file says after the name of the process; None where that is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with open(stat, "rb") as file:
             # the name, in parentheses, may hold anything, also blanks and parentheses
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[19])), fields[0]
+
+
+def _read(pid: int) -> tuple[Process, bytes, int] | None:
+    """Return a process with the state of its first thread, and how many threads it has."""
+    fields = _fields(f"/proc/{pid}/stat")
+    if fields is None:
+        return None
+    known = Process(pid, int(fields[1]), int(fields[2]), int(fields[19]))
+    return known, fields[0], int(fields[17])
 
 
 def process(pid: int) -> Process | None:
-    """Return a living process; None where it is dead, a zombie, or where there is no /proc."""
+    """Return a living process; None where it is dead, a zombie, or where there is no /proc.
+
+    One whose first thread has ended before the others looks like a zombie, and lives.
+    """
     found = _read(pid)
-    return found[0] if found and found[1] not in (b"Z", b"X") else None
+    return found[0] if found and (found[1] not in _ENDED or found[2] > 1) else None
 
 
 def is_stopped(pid: int) -> bool:
     """Whether a process is stopped by a signal, or by a debugger."""
     found = _read(pid)
-    return found is not None and found[1] in (b"T", b"t")
+    if found is None:
+        return False
+    if found[1] in _ENDED and found[2] > 1:
+        return all(state in _STOPPED for state in _other_threads(pid))
+    return found[1] in _STOPPED
+
+
+def _other_threads(pid: int) -> list[bytes]:
+    """Return the states of the threads of a process that live; its first one does not."""
+    try:
+        numbers = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    threads = (_fields(f"/proc/{pid}/task/{number}/stat") for number in numbers)
+    return [one[0] for one in threads if one and one[0] not in _ENDED]
 
 
 def start_of_child(pid: int) -> int:

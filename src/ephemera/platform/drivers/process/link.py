@@ -143,7 +143,7 @@ async def connect(path: str, printed: Callable[[], None]) -> Link | None:
     try:
         with _short(path) as address:
             _, link = await loop.create_unix_connection(lambda: Link(printed), address)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, ConnectionError):  # reset where it ended before it took us in
         return None
     return link
 

@@ -254,10 +254,9 @@ def _execute(programs: Sequence[_Program], workdir: str, taken: _Taken) -> list[
 
 def _undo(pids: Sequence[int]) -> None:
     """End programs that were executed, because not all of them could be."""
-    for pid in pids:
+    for pid in pids:  # each is there, if only to be reaped, until all of them are
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        ending.end_children(pid, lambda *_: None)
+    ending.end_children(pids[0], lambda *_: None)
 
 
 def _wake_on_child() -> int:
