@@ -60,26 +60,27 @@ async def status(request: Request) -> Response:
     return JSONResponse({"driver": platform.driver.name, "machines": platform.counts()})
 
 
+#: They are tried one after the other, so those that are asked for most come first.
 ROUTES = [
-    Route("/", about, methods=["GET"]),
-    Route("/ephemera/status", status, methods=["GET"]),
+    *machines.ROUTES,
+    *history.ROUTES,
+    *moves.ROUTES,
+    *inside.ROUTES,
+    *leases.ROUTES,
+    *metadata.ROUTES,
+    *vitals.ROUTES,
+    *logs.ROUTES,
     *apps.ROUTES,
+    *volumes.ROUTES,
+    *secrets.ROUTES,
+    *secretkeys.ROUTES,
+    *tokens.ROUTES,
     *orgs.ROUTES,
     *places.ROUTES,
     *addresses.ROUTES,
     *certificates.ROUTES,
-    *machines.ROUTES,
-    *moves.ROUTES,
-    *history.ROUTES,
-    *inside.ROUTES,
-    *vitals.ROUTES,
-    *volumes.ROUTES,
-    *leases.ROUTES,
-    *metadata.ROUTES,
-    *logs.ROUTES,
-    *secrets.ROUTES,
-    *secretkeys.ROUTES,
-    *tokens.ROUTES,
+    Route("/", about, methods=["GET"]),
+    Route("/ephemera/status", status, methods=["GET"]),
 ]
 
 
