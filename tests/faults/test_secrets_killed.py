@@ -6,10 +6,9 @@ makes, or nothing of it.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx2
 import pytest
 
 from ephemera.testing.serving import Server, serving
+from tests.faults.mortality import dying_at
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
@@ -49,32 +49,15 @@ def _connected(server: Server) -> httpx2.Client:
     return httpx2.Client(base_url=url, headers=server.headers, timeout=_TIMEOUT_S)
 
 
-def _start_mortal(server: Server, when: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def _dying_at_its_next_write(server: Server, when: str) -> Iterator[subprocess.Popen[bytes]]:
     """Serve the folder in the place of `server`, by a platform that dies at its next write."""
-    server.kill()
     for number in range(1, _START_WRITES_MAX):
-        mortal, said = _tried(server, number, when)
-        if said.startswith(b"ready "):
-            return mortal
-        mortal.wait()
+        with dying_at(number, when, server) as mortal:
+            if mortal.poll() is None:
+                yield mortal
+                return
     pytest.fail("it writes for ever when it starts")
-
-
-def _tried(server: Server, number: int, when: str) -> tuple[subprocess.Popen[bytes], bytes]:
-    """Start a platform that dies at its n-th write; return what it says once it serves."""
-    program = [sys.executable, "-m", "tests.faults.mortal_platform", str(number), when]
-    program += ["--home", str(server.home), "--driver", "mock"]
-    program += ["--listen", server.endpoint.url.removeprefix("http://")]
-    ready, told = os.pipe()
-    with (server.home / "mortal.log").open("ab") as log, os.fdopen(ready, "rb") as answer:
-        mortal = subprocess.Popen(
-            [*program, "--ready-fd", str(told)],
-            pass_fds=(told,),
-            stdin=subprocess.DEVNULL,
-            stderr=log,
-        )
-        os.close(told)
-        return mortal, answer.readline()
 
 
 def _state(server: Server) -> tuple[int, set[str], set[str]]:
@@ -101,10 +84,10 @@ def test_a_write_is_there_whole_or_not_at_all(
     secrets: set[str],
     keys: set[str],
 ) -> None:
-    mortal = _start_mortal(server, when)
-    with _connected(server) as http, pytest.raises(httpx2.TransportError):
-        http.request(method, path, json=body)
-    assert mortal.wait(_TIMEOUT_S) == -9
+    with _dying_at_its_next_write(server, when) as mortal:
+        with _connected(server) as http, pytest.raises(httpx2.TransportError):
+            http.request(method, path, json=body)
+        assert mortal.wait(_TIMEOUT_S) == -9
     server.restart()
     expected = (3, secrets, keys) if when == "after" else (2, {"A"}, {"key"})
     assert _state(server) == expected

@@ -266,7 +266,7 @@ class Platform:
         return boots.spec(app, record, self._reach, self.logs.folder(app.id), secrets, mounts)
 
     def _moved(self, record: MachineRecord, happened: Sequence[EventRecord]) -> None:
-        """Tell those who act on what machines do. They act later, never inside the move."""
+        """Tell those who act on what machines do. None of them moves a machine inside the move."""
         for observe in self.observers:
             observe(record, happened)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ephemera.client.call import Call, Stream, pairs, reader, segment
+from ephemera.client.call import Call, Stream, W, pairs, reader, segment
 from ephemera.client.given import commas
+from ephemera.client.messages import Pairs
 from ephemera.wire.orgs import OrgMachine, OrgMachinesPage, OrgVolume, OrgVolumesPage
 
 
@@ -32,22 +33,16 @@ def machines_page(
         cursor: `next_cursor` of the page before this one.
         limit: How many, at most 1000.
     """
-    return Call(
-        doing=f"listing the machines of organisation {org_slug!r}",
-        method="GET",
-        path=_path(org_slug, "machines"),
-        query=pairs(
-            include_deleted=include_deleted,
-            region=commas("a region", region),
-            state=commas("a state", state),
-            summary=summary,
-            updated_after=updated_after,
-            cursor=cursor or None,
-            limit=limit,
-        ),
-        read=reader(OrgMachinesPage),
-        repeatable=True,
+    query = pairs(
+        include_deleted=include_deleted,
+        region=commas("a region", region),
+        state=commas("a state", state),
+        summary=summary,
+        updated_after=updated_after,
+        cursor=cursor or None,
+        limit=limit,
     )
+    return _listing(org_slug, "machines", query, OrgMachinesPage)
 
 
 def machines(
@@ -108,22 +103,16 @@ def volumes_page(
         cursor: `next_cursor` of the page before this one.
         limit: How many, at most 1000.
     """
-    return Call(
-        doing=f"listing the volumes of organisation {org_slug!r}",
-        method="GET",
-        path=_path(org_slug, "volumes"),
-        query=pairs(
-            include_deleted=include_deleted,
-            region=commas("a region", region),
-            state=commas("a state", state),
-            summary=summary,
-            updated_after=updated_after,
-            cursor=cursor or None,
-            limit=limit,
-        ),
-        read=reader(OrgVolumesPage),
-        repeatable=True,
+    query = pairs(
+        include_deleted=include_deleted,
+        region=commas("a region", region),
+        state=commas("a state", state),
+        summary=summary,
+        updated_after=updated_after,
+        cursor=cursor or None,
+        limit=limit,
     )
+    return _listing(org_slug, "volumes", query, OrgVolumesPage)
 
 
 def volumes(
@@ -161,5 +150,12 @@ def volumes(
     )
 
 
-def _path(org_slug: str, what: str) -> str:
-    return "/v1/orgs/" + segment("an organisation's slug", org_slug) + "/" + what
+def _listing(org_slug: str, what: str, query: Pairs, page: type[W]) -> Call[W]:
+    return Call(
+        doing=f"listing the {what} of organisation {org_slug!r}",
+        method="GET",
+        path="/v1/orgs/" + segment("an organisation's slug", org_slug) + "/" + what,
+        query=query,
+        read=reader(page),
+        repeatable=True,
+    )
