@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ephemera.platform import logfile
 from ephemera.platform.drivers.base import BootSpec, GuestFile
-from ephemera.platform.drivers.process import kernel
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.process.driver import ProcessDriver
 
 #: Long enough for a slow computer, and never waited for where all is well.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import ending, kernel
+from ephemera.platform.drivers.monitoring import ending, kernel
 from ephemera.platform.drivers.process.driver import ProcessDriver
 from tests.process_driver_world import World, forked_by, kill, quiet, zygote_of
 

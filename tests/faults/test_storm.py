@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from ephemera.platform.drivers.process import kernel
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.testing.serving import Server, serving
 
 pytestmark = [

@@ -13,8 +13,8 @@ import pytest
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import GuestFile
-from ephemera.platform.drivers.process import beside
-from ephemera.platform.drivers.process.folder import BootFolder, boots
+from ephemera.platform.drivers.monitoring import beside
+from ephemera.platform.drivers.monitoring.folder import BootFolder, boots
 from tests.process_driver_world import World, quiet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -13,7 +13,7 @@ import pytest
 
 from ephemera.errors import BootFailed
 from ephemera.platform.drivers.base import GuestMount, Program
-from ephemera.platform.drivers.process import kernel
+from ephemera.platform.drivers.monitoring import kernel
 from tests.process_driver_world import World, quiet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import frames
-from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.monitoring import frames
+from ephemera.platform.drivers.monitoring.folder import BootFolder
 from tests.process_driver_world import TIMEOUT_S, World, quiet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -98,7 +98,7 @@ def test_imports_only_point_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["runner.runner", "platform.logfile", "platform.drivers.process.zygote"]
+    "module", ["runner.runner", "platform.logfile", "platform.drivers.monitoring.zygote"]
 )
 def test_what_runs_beside_every_machine_needs_the_standard_library_only(module: str) -> None:
     loaded = loaded_by(f"import {PACKAGE}.{module}")

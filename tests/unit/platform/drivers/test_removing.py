@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import clearing
+from ephemera.platform.drivers.monitoring import clearing
 
 
 def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_into(

@@ -26,15 +26,15 @@ from ephemera.platform.drivers.base import (
     Say,
     Socket,
 )
-from ephemera.platform.drivers.process import folder as folders
-from ephemera.platform.drivers.process.clearing import clear_earlier, remove
+from ephemera.platform.drivers.monitoring import folder as folders
+from ephemera.platform.drivers.monitoring.clearing import clear_earlier, remove
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.kernel import LINUX
+from ephemera.platform.drivers.monitoring.link import LinkLost
+from ephemera.platform.drivers.monitoring.monitors import Monitors
+from ephemera.platform.drivers.monitoring.nursery import Nursery
 from ephemera.platform.drivers.process.environment import environment
-from ephemera.platform.drivers.process.folder import BootFolder
-from ephemera.platform.drivers.process.frames import Message
-from ephemera.platform.drivers.process.kernel import LINUX
-from ephemera.platform.drivers.process.link import LinkLost
-from ephemera.platform.drivers.process.monitors import Monitors
-from ephemera.platform.drivers.process.nursery import Nursery
 
 _IMAGE = "host"
 
@@ -73,7 +73,9 @@ class ProcessDriver:
 
     def __init__(self, home: Path) -> None:
         self._machines = home.absolute() / "machines"
-        self._nursery = Nursery()
+        self._nursery = Nursery(
+            "ephemera.platform.drivers.process.zygote", f"the {self.name} driver"
+        )
         self._monitors = Monitors(self._machines, self._nursery)
 
     async def open(self, printed: Printed) -> None:

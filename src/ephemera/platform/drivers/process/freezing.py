@@ -10,16 +10,13 @@ import os
 import select
 import signal
 
-from ephemera.platform.drivers.process import ending, kernel
-from ephemera.platform.drivers.process.kernel import Process
+from ephemera.platform.drivers.monitoring import ending, kernel
+from ephemera.platform.drivers.monitoring.body import NotFrozen
+from ephemera.platform.drivers.monitoring.kernel import Process
 
 #: A process that waits for a disk stops when that is done. One that takes longer is stuck.
 _STOPPED_WITHIN_S = 5.0
 _LOOK_S = 0.001
-
-
-class NotFrozen(Exception):
-    """A process cannot be stopped; the message says which. Everything runs on."""
 
 
 class Freezer:

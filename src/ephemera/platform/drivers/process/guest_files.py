@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from ephemera.platform.drivers.process.program import NotStarted
+from ephemera.platform.drivers.monitoring.program import NotStarted
 
 #: Permission bits only: no set-user-id for a file that came over the network.
 _MODE_MASK = 0o777

@@ -1,80 +1,11 @@
-"""The zygote: a small process that does nothing but fork monitors, one ahead of need.
-
-```
-server ──a byte and a link──► spare ──becomes──► monitor
-zygote ──fork──► spare            "taken" ──► zygote ──fork──► the next spare
-```
-
-Starting a Python process takes 11 ms and more, forking one that has imported everything half of
-one, and taking one that was forked before nothing. The spare itself waits at the server's
-socket, where each byte brings one end of a socket pair, the link. Spare and zygote end with
-their server, monitors do not. Losing a zygote loses nothing: the server starts another.
-
-Standard library only, and nothing may be imported after a fork: the pages that the monitors
-share with the zygote are what makes them small.
-"""
+"""The zygote of the process driver. Standard library only, as everything that it imports."""
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import socket
-import sys
-
-import ephemera.platform.drivers.process.monitor as monitor
-
-#: What the server waits for before it sends the first link.
-READY = b"r"
-#: What a spare says when it has become a monitor, and when there is no server any more.
-_TAKEN, _OVER = b"t", b"o"
+from ephemera.platform.drivers.monitoring import zygote
+from ephemera.platform.drivers.process.body import ProcessKind
 
 
 def main() -> None:
     """Keep a spare ready until the server is gone."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    _prepare()
-    control.sendall(READY)
-    _leave_standard_error()
-    said = b""
-    while said != _OVER:
-        hear, say = os.pipe()
-        if os.fork() == 0:
-            os.close(hear)
-            _be_spare(control, say)
-        os.close(say)
-        said = os.read(hear, 1)  # nothing, where the spare was killed
-        os.close(hear)
-
-
-def _be_spare(control: socket.socket, say: int) -> None:
-    """Wait for a link and be the monitor that it asks for. Does not return."""
-    ready = monitor.prepare()
-    data, links, _, _ = socket.recv_fds(control, 1, 1)
-    if not data:
-        os.write(say, _OVER)
-        os._exit(0)
-    control.close()
-    os.write(say, _TAKEN)
-    os.close(say)
-    link = socket.socket(fileno=links[0])
-    link.set_inheritable(False)
-    monitor.main(link, ready)
-
-
-def _prepare() -> None:
-    """Set what every monitor inherits: signals as a monitor wants them, a frozen heap."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_IGN)  # SIGCHLD: the kernel reaps
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-
-
-def _leave_standard_error() -> None:
-    """Let go of the server's pipe: monitors outlive the server and must not keep it open."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    zygote.main(ProcessKind())

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.platform.drivers.monitoring.program import NotStarted
 from ephemera.platform.drivers.process import guest_files
-from ephemera.platform.drivers.process.program import NotStarted
 
 
 def _file(guest_path: str, content: bytes = b"x", mode: int = 0o644) -> dict[str, object]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import Unsupported
-from ephemera.platform.drivers.process import frames
-from ephemera.platform.drivers.process.frames import Decoder, Message, encode
-from ephemera.platform.drivers.process.link import Link, connect
+from ephemera.platform.drivers.monitoring import frames
+from ephemera.platform.drivers.monitoring.frames import Decoder, Message, encode
+from ephemera.platform.drivers.monitoring.link import Link, connect
 
 
 @asynccontextmanager

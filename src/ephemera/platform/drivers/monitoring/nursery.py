@@ -10,24 +10,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ephemera.errors import DriverError
-from ephemera.platform.drivers.process.link import Link
-from ephemera.platform.drivers.process.zygote import READY
+from ephemera.platform.drivers.monitoring.link import Link
+from ephemera.platform.drivers.monitoring.zygote import READY
 
 #: The folder that holds the `ephemera` package, which the zygote has to find without `site`.
 _PACKAGES = Path(__file__).parents[4]
-_PROGRAM = (
-    "import sys; sys.path.insert(0, {packages!r}); "
-    "from ephemera.platform.drivers.process.zygote import main; main()"
-)
+_PROGRAM = "import sys; sys.path.insert(0, {packages!r}); from {module} import main; main()"
 #: Boots under way at once. More forks than this at a time are slower than a queue of them, and
 #: it is well below what the zygote's socket holds, so sending to it never has to wait.
 BOOTS_AT_ONCE = 32
 
 
 class Nursery:
-    """Starts the zygote when it is needed, and again when it was killed."""
+    """Starts the zygote when it is needed, and again when it was killed.
 
-    def __init__(self) -> None:
+    Args:
+        module: Has the `main` of the zygote.
+        what: Who cannot start without it, for messages.
+    """
+
+    def __init__(self, module: str, what: str) -> None:
+        self._module = module
+        self._what = what
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
@@ -46,14 +50,14 @@ class Nursery:
             ours.setblocking(False)
             try:
                 with theirs:
-                    self._zygote = _spawn(theirs)
+                    self._zygote = self._spawn(theirs)
             except OSError as error:
                 ours.close()
-                raise DriverError(f"the process driver cannot start: {error}") from error
+                raise DriverError(f"{self._what} cannot start: {error}") from error
             ready = await asyncio.get_running_loop().sock_recv(ours, len(READY))
             if ready != READY:
                 ours.close()
-                raise DriverError(f"the process driver cannot start: {self._reap()}")
+                raise DriverError(f"{self._what} cannot start: {self._reap()}")
             self._control = ours
 
     def close(self) -> None:
@@ -105,15 +109,14 @@ class Nursery:
         self._zygote = None
         return said.rpartition("\n")[2]
 
-
-def _spawn(control: socket.socket) -> subprocess.Popen[bytes]:
-    program = _PROGRAM.format(packages=str(_PACKAGES))
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=[control.fileno()],
-        start_new_session=True,
-        cwd="/",
-    )
+    def _spawn(self, control: socket.socket) -> subprocess.Popen[bytes]:
+        program = _PROGRAM.format(packages=str(_PACKAGES), module=self._module)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[control.fileno()],
+            start_new_session=True,
+            cwd="/",
+        )

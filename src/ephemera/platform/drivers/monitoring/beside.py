@@ -7,11 +7,11 @@ import math
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
-from ephemera.platform.drivers.process import program
-from ephemera.platform.drivers.process.frames import Message
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.program import NotStarted
 
 #: Of each of the two streams; what is more is read and dropped, so that the command can end.
 OUTPUT_BYTES_MAX = 1024 * 1024
@@ -31,10 +31,12 @@ class Command:
     then on, and ends with the machine.
     """
 
-    def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], folder: str, request: Message
-    ) -> None:
+    def __init__(self, request: Message, start: Callable[[tuple[int, int, int]], int]) -> None:
         """Start the command.
+
+        Args:
+            start: Executes it with these as its standard streams, as the leader of a group of
+                its own, and returns its pid.
 
         Raises:
             NotStarted: it cannot be; nothing is left.
@@ -48,8 +50,8 @@ class Command:
         self.stdin: int | None = pipes[0][1]
         self.printed = {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}
         try:
-            self.pid = program.start(command, env, folder, theirs)
-        except program.NotStarted:
+            self.pid = start(theirs)
+        except NotStarted:
             self._close()
             raise
         finally:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.process import kernel
-from ephemera.platform.drivers.process.kernel import Process
+from ephemera.platform.drivers.monitoring import kernel
+from ephemera.platform.drivers.monitoring.kernel import Process
 
 #: Called with the pid and the wait status of each child that was reaped.
 Reaped = Callable[[int, int], None]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 
-from ephemera.platform.drivers.process import frames
-from ephemera.platform.drivers.process.frames import Message
+from ephemera.platform.drivers.monitoring import frames
+from ephemera.platform.drivers.monitoring.frames import Message
 
 _READ_BYTES = 64 * 1024
 #: How long an ending monitor waits for a server that reads slowly. The exit is on disk by then.

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ephemera.errors import DriverError
-from ephemera.platform.drivers.process.nursery import Nursery
+from ephemera.platform.drivers.monitoring.nursery import Nursery
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,14 @@ def test_a_zygote_that_does_not_come_up_says_why(
 ) -> None:
     monkeypatch.setattr(sys, "executable", interpreter)
     with pytest.raises(DriverError, match=why):
-        asyncio.run(Nursery().open())
+        asyncio.run(
+            Nursery("ephemera.platform.drivers.process.zygote", "the process driver").open()
+        )
 
 
 def test_opening_and_closing_twice_is_safe() -> None:
     async def check() -> None:
-        nursery = Nursery()
+        nursery = Nursery("ephemera.platform.drivers.process.zygote", "the process driver")
         nursery.close()
         await asyncio.gather(nursery.open(), nursery.open())
         nursery.close()

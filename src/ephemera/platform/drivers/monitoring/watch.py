@@ -16,19 +16,19 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ephemera.platform.drivers.process import ending, frames, guest_files, kernel, usage
-from ephemera.platform.drivers.process.beside import Command, how_it_ended
-from ephemera.platform.drivers.process.folder import BootFolder
-from ephemera.platform.drivers.process.frames import Message
-from ephemera.platform.drivers.process.freezing import Freezer, NotFrozen
-from ephemera.platform.drivers.process.output import Output
-from ephemera.platform.drivers.process.peer import Peer
-from ephemera.platform.drivers.process.program import NotStarted
+from ephemera.platform.drivers.monitoring import ending, frames
+from ephemera.platform.drivers.monitoring.beside import Command, how_it_ended
+from ephemera.platform.drivers.monitoring.body import Body, NotFrozen
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.output import Output
+from ephemera.platform.drivers.monitoring.peer import Peer
+from ephemera.platform.drivers.monitoring.program import NotStarted
 
 #: How often an exit that found no room on the disk is tried again.
 _RECORD_AGAIN_S = 1.0
@@ -43,7 +43,8 @@ class Watch:
 
     Args:
         wake: A descriptor that becomes readable when a child may have ended.
-        where: The real path of each guest path, for commands run beside the program.
+        body: How the programs are reached and ended.
+        questions: What the body answers by itself.
     """
 
     def __init__(
@@ -52,17 +53,14 @@ class Watch:
         listener: socket.socket,
         wake: int,
         output: Output,
-        env: Mapping[str, str],
-        workdir: str,
-        where: guest_files.Places,
+        body: Body,
+        questions: Sequence[str],
     ) -> None:
         self._folder = folder
         self._wake = wake
         self._output = output
-        self._env = env
-        self._workdir = workdir
-        self._where = where
-        self._freezer = Freezer()
+        self._body = body
+        self._questions = questions
         #: The main program first.
         self._programs: Sequence[int] = ()
         self._exit: dict[str, Any] | None = None
@@ -141,7 +139,8 @@ class Watch:
             }
             for command, _ in self._commands.values():
                 command.kill()
-            ending.end_children(self._programs[0], self._reaped)
+            self._body.end(self._reaped)
+            self._exit |= self._body.facts()
             self._off(self._output.pipe)
             self._output.finish()
 
@@ -168,26 +167,28 @@ class Watch:
             self._start_command(peer, message)
         elif asked in ("signal", "suspend", "resume", "ps"):
             self._say(peer, {"say": "done", "id": message["id"], **self._do(asked, message)})
+        elif asked in self._questions:
+            self._say(peer, {"say": "done", "id": message["id"], **self._ask(message)})
         elif asked == "end":
             self._is_buried = True
             self._folder.bury()
             self._send_signal(signal.SIGKILL, everyone=True)
         else:  # another server found this boot running
-            self._say(peer, frames.started())
+            self._say(peer, frames.started(self._questions))
 
     def _do(self, asked: str, message: Message) -> Message:
         """Do what is done at once, and return what there is to say about it."""
         if self._exit is not None:
             return {"processes": []} if asked == "ps" else {}
         if asked == "ps":
-            return {"processes": usage.listing(kernel.descendants(os.getpid()))}
+            return {"processes": self._body.ps()}
         if asked == "signal":
             self._send_signal(message["signum"], everyone=message["everyone"])
         elif asked == "resume":
-            self._freezer.thaw()
+            self._body.thaw()
         else:
             try:
-                self._freezer.freeze()
+                self._body.freeze()
             except NotFrozen as error:
                 return {"error": str(error)}
         return {}
@@ -195,27 +196,24 @@ class Watch:
     def _send_signal(self, signum: int, *, everyone: bool) -> None:
         if self._exit is not None:
             return
-        if self._freezer.is_frozen and signum == signal.SIGCONT:
+        if self._body.is_frozen and signum == signal.SIGCONT:
             return  # only `resume` ends what `suspend` began
-        # a program that became another user's is not ours to signal: its own end is waited for
-        with suppress(ProcessLookupError, PermissionError):
-            if not everyone:
-                os.kill(self._programs[0], signum)
-            elif kernel.LINUX:
-                ending.send_signal(kernel.descendants(os.getpid()), signum)
-            else:
-                os.killpg(self._programs[0], signum)
+        self._body.signal(signum, everyone=everyone)
+
+    def _ask(self, message: Message) -> Message:
+        if self._exit is not None:
+            return {"error": "the machine has ended"}
+        return self._body.answer(message)
 
     def _start_command(self, peer: Peer, message: Message) -> None:
-        argv = guest_files.relocate(message["command"], self._where)
         try:
             if self._exit is not None:
                 raise NotStarted("the machine has ended")
-            if self._freezer.is_frozen:
+            if self._body.is_frozen:
                 raise NotStarted("the machine is suspended")
             if len(self._commands) == _COMMANDS_MAX:
                 raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
-            command = Command(argv, self._env, self._workdir, message)
+            command = self._body.command(message)
         except NotStarted as error:
             self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
             return

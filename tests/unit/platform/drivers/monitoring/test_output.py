@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.platform import logfile
-from ephemera.platform.drivers.process.output import LINE_BYTES_MAX, Output, cut
+from ephemera.platform.drivers.monitoring.output import LINE_BYTES_MAX, Output, cut
 
 
 @pytest.fixture

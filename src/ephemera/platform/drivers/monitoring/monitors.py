@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import Printed
-from ephemera.platform.drivers.process import folder as folders
-from ephemera.platform.drivers.process.folder import BootFolder
-from ephemera.platform.drivers.process.frames import Message
-from ephemera.platform.drivers.process.link import Link, LinkLost, connect
-from ephemera.platform.drivers.process.nursery import Nursery
+from ephemera.platform.drivers.monitoring import folder as folders
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.link import Link, LinkLost, connect
+from ephemera.platform.drivers.monitoring.nursery import Nursery
 
 #: A monitor that is lost before it has answered was killed. Once may be an accident; this often
 #: it is something that kills whatever we start, and trying on would never end.

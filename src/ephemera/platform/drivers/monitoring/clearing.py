@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ephemera.platform.drivers.process import folder as folders
-from ephemera.platform.drivers.process.folder import BootFolder
+from ephemera.platform.drivers.monitoring import folder as folders
+from ephemera.platform.drivers.monitoring.folder import BootFolder
 
 
 def clear_earlier(folder: BootFolder) -> None:

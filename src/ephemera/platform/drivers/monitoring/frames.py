@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -41,9 +41,9 @@ def encode(message: Message) -> bytes:
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
-def started() -> Message:
-    """Return what a monitor says whose program runs."""
-    return {"say": "started", "knows": QUESTIONS}
+def started(questions: Iterable[str] = ()) -> Message:
+    """Return what a monitor says whose program runs, and which answers these questions too."""
+    return {"say": "started", "knows": [*QUESTIONS, *questions]}
 
 
 class Decoder:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import kernel, usage
+from ephemera.platform.drivers.monitoring import kernel, usage
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

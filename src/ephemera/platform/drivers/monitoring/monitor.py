@@ -23,18 +23,18 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from ephemera.platform.drivers.process import ending, frames, guest_files, kernel, program
-from ephemera.platform.drivers.process.folder import BootFolder, make_folder
-from ephemera.platform.drivers.process.frames import Message
-from ephemera.platform.drivers.process.output import Output
-from ephemera.platform.drivers.process.peer import Peer
-from ephemera.platform.drivers.process.watch import Watch
+from ephemera.platform.drivers.monitoring import frames, kernel, program
+from ephemera.platform.drivers.monitoring.body import Kind, Streams
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.output import Output
+from ephemera.platform.drivers.monitoring.peer import Peer
+from ephemera.platform.drivers.monitoring.watch import Watch
 
 #: Servers that have asked to be attached and were not yet accepted.
 _BACKLOG = 16
@@ -52,6 +52,8 @@ class Ready(NamedTuple):
     printed: int
     #: What the program reads: nothing.
     nothing: int
+    #: What the body of this kind wants.
+    prepared: Any
 
 
 class _Taken(NamedTuple):
@@ -63,24 +65,26 @@ class _Taken(NamedTuple):
     #: The server that asked.
     link: socket.socket
     ready: Ready
+    kind: Kind
 
 
-def prepare() -> Ready:
+def prepare(kind: Kind) -> Ready:
     """Do all that can be done for a boot while nobody waits for it."""
     os.setsid()
     kernel.adopt_orphans()
     pipe, printed = os.pipe()
     os.set_blocking(pipe, False)
-    return Ready(_wake_on_child(), pipe, printed, os.open(os.devnull, os.O_RDONLY))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    return Ready(_wake_on_child(), pipe, printed, nothing, kind.prepare())
 
 
-def main(link: socket.socket, ready: Ready) -> None:
+def main(link: socket.socket, ready: Ready, kind: Kind) -> None:
     """Be the monitor that this link asks for. Does not return, except by an exception."""
     request = frames.receive(link)
     if request is not None:
         folder = BootFolder(request["machine"], request["boot"])
         sys.excepthook = partial(_write_last_words, folder)
-        _attend(folder, request, link, ready)
+        _attend(folder, request, link, ready, kind)
     os._exit(0)
 
 
@@ -95,7 +99,9 @@ def _write_last_words(
         traceback.print_exception(kind, error, where, file=file)
 
 
-def _attend(folder: BootFolder, request: Message, link: socket.socket, ready: Ready) -> None:
+def _attend(
+    folder: BootFolder, request: Message, link: socket.socket, ready: Ready, kind: Kind
+) -> None:
     try:
         if request.get("patient"):
             _await_holder(folder)
@@ -105,7 +111,7 @@ def _attend(folder: BootFolder, request: Message, link: socket.socket, ready: Re
     except BlockingIOError:
         frames.send_last(link, {"say": "held"})
     else:
-        _decide(_Taken(folder, lock, listener, link, ready), request)
+        _decide(_Taken(folder, lock, listener, link, ready, kind), request)
 
 
 def _await_holder(folder: BootFolder) -> None:
@@ -162,7 +168,7 @@ def _decide(taken: _Taken, request: Message) -> None:
         return
     try:
         late = exit_ is None
-        exit_ = exit_ or _resolve(folder, record)
+        exit_ = exit_ or _resolve(taken, record)
     except OSError as error:
         said = f"the end of the machine cannot be written down: {error.strerror}"
         frames.send_last(link, {"say": "failed", "error": said})
@@ -172,91 +178,39 @@ def _decide(taken: _Taken, request: Message) -> None:
     frames.send_last(link, {"say": "exited", "exit": exit_, "late": late})
 
 
-def _resolve(folder: BootFolder, record: bytes) -> dict[str, Any]:
+def _resolve(taken: _Taken, record: bytes) -> dict[str, Any]:
     """End a boot that has no monitor, and write down that nobody saw its end."""
     error = "the machine was never started"
     if record:
-        ending.end_leftovers(_read(record), f"EPHEMERA_FILES={folder.files}".encode())
+        taken.kind.end_leftovers(taken.folder, _read(record))
         error = "the machine's monitor was killed, and the machine with it"
     exit_ = {"exit_code": -1, "error": error, "exited_at": time.time()}
-    folder.write_exit(exit_)
+    taken.folder.write_exit(exit_)
     return exit_
 
 
 def _run(taken: _Taken, request: Message) -> None:
-    folder, ready = taken.folder, taken.ready
-    peer = Peer(taken.link)
+    ready, peer = taken.ready, Peer(taken.link)
+    body = taken.kind.body(taken.folder, ready.prepared)
+
+    def record(pid: int) -> None:
+        os.pwrite(taken.lock, _record(pid), 0)
+
     try:
-        where = _furnish(folder, request)
-        programs = [_Program(where, one) for one in (request, *request["beside"])]
-        workdir = programs[0].env.get("EPHEMERA_WORKDIR")
-        if not workdir:
-            workdir = folder.root
-            make_folder(workdir)
-        pids = _execute(programs, workdir, taken)
+        streams = Streams(ready.nothing, ready.printed, ready.printed)
+        pids = body.start(request, streams, record)
     except (program.NotStarted, OSError) as error:
         os.ftruncate(taken.lock, 0)
         peer.say({"say": "failed", "error": str(error)})
         peer.part()
         return
-    peer.say(frames.started())  # before the rest is made ready: the server goes on meanwhile
+    # before the rest is made ready: the server goes on meanwhile
+    peer.say(frames.started(taken.kind.questions))
+    os.close(ready.printed)
     output = Output(ready.pipe, request["log_folder"], request["instance"], request["region"])
-    watch = Watch(folder, taken.listener, ready.wake, output, programs[0].env, workdir, where)
+    watch = Watch(taken.folder, taken.listener, ready.wake, output, body, taken.kind.questions)
     watch.attach(peer)
     watch.run(pids)
-
-
-def _furnish(folder: BootFolder, request: Message) -> guest_files.Places:
-    """Put the machine's volumes and files to their places.
-
-    Raises:
-        NotStarted: one of them cannot be there.
-    """
-    where = guest_files.places(
-        (file["guest_path"] for file in request["files"]),
-        (one["path"] for one in request["mounts"]),
-        folder.files,
-    )
-    guest_files.mount(request["mounts"], where)
-    guest_files.write(request["files"], where)
-    return where
-
-
-class _Program:
-    """A program of the machine, as it is to be executed."""
-
-    def __init__(self, where: guest_files.Places, asked: Message) -> None:
-        self.command = guest_files.relocate(asked["command"], where)
-        self.env = guest_files.relocate_values(asked["env"], where)
-
-
-def _execute(programs: Sequence[_Program], workdir: str, taken: _Taken) -> list[int]:
-    """Execute the programs, on record before and after, and return their pids.
-
-    Raises:
-        NotStarted, OSError: nothing is left running.
-    """
-    ready, pids = taken.ready, list[int]()
-    streams = (ready.nothing, ready.printed, ready.printed)
-    os.pwrite(taken.lock, _record(0), 0)
-    try:
-        for one in programs:
-            pids.append(program.start(one.command, one.env, workdir, streams))
-            if len(pids) == 1:
-                os.pwrite(taken.lock, _record(pids[0]), 0)
-    except (program.NotStarted, OSError):
-        if pids:
-            _undo(pids)
-        raise
-    os.close(ready.printed)
-    return pids
-
-
-def _undo(pids: Sequence[int]) -> None:
-    """End programs that were executed, because not all of them could be."""
-    for pid in pids:  # each is there, if only to be reaped, until all of them are
-        os.kill(pid, signal.SIGKILL)
-    ending.end_children(pids[0], lambda *_: None)
 
 
 def _wake_on_child() -> int:

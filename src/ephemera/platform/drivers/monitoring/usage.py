@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ephemera.platform.drivers.process.kernel import Process
+from ephemera.platform.drivers.monitoring.kernel import Process
 
 #: A longer command line is cut.
 _COMMAND_CHARS_MAX = 4096

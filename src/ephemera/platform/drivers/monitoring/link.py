@@ -13,7 +13,7 @@ from typing import cast
 
 from ephemera.errors import Unsupported
 from ephemera.platform.drivers.base import Exit
-from ephemera.platform.drivers.process.frames import FIRST_QUESTIONS, Decoder, Message, encode
+from ephemera.platform.drivers.monitoring.frames import FIRST_QUESTIONS, Decoder, Message, encode
 
 _ADDRESS_BYTES_MAX = 103
 

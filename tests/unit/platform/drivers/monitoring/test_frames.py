@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from ephemera.platform.drivers.process import frames
-from ephemera.platform.drivers.process.frames import Decoder, Message
+from ephemera.platform.drivers.monitoring import frames
+from ephemera.platform.drivers.monitoring.frames import Decoder, Message
 
 MESSAGES: list[Message] = [{"do": "attach"}, {"say": "failed", "error": "ü" * 1000}, {}]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process.folder import BootFolder, boots, is_machine_id
+from ephemera.platform.drivers.monitoring.folder import BootFolder, boots, is_machine_id
 
 EXIT = {"exit_code": 0}
 

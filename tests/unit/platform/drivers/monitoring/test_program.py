@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.process import program
-from ephemera.platform.drivers.process.program import NotStarted
+from ephemera.platform.drivers.monitoring import program
+from ephemera.platform.drivers.monitoring.program import NotStarted
 
 
 def _make(path: Path, mode: int = 0o755, text: str = "#!/bin/sh\n") -> Path:

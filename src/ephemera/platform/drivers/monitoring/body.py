@@ -1,0 +1,109 @@
+"""What a driver brings to the monitor: how the programs of a boot are run, reached and ended.
+
+Standard library only, as everything that runs in a monitor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ephemera.platform.drivers.monitoring.beside import Command
+from ephemera.platform.drivers.monitoring.ending import Reaped
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+
+#: Writes down as which process the boot runs; 0 before it is known. Called before anything runs.
+Record = Callable[[int], None]
+
+
+class NotFrozen(Exception):
+    """A process cannot be stopped; the message says which. Everything runs on."""
+
+
+class Streams(NamedTuple):
+    """The descriptors that the programs of a boot get: standard input, output and error."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+class Body(Protocol):
+    """The programs of one boot. Its methods are called from the monitor's loop, one at a time."""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the boot is frozen now."""
+        ...
+
+    def start(self, request: Message, streams: Streams, record: Record) -> Sequence[int]:
+        """Start the programs and return their pids, the main one first: children of ours.
+
+        Raises:
+            NotStarted, OSError: it cannot be done; nothing is left running.
+        """
+        ...
+
+    def command(self, request: Message) -> Command:
+        """Start a command beside the programs.
+
+        Raises:
+            NotStarted: it cannot be; nothing is left.
+        """
+        ...
+
+    def signal(self, signum: int, *, everyone: bool) -> None:
+        """Send a signal to the main program, or to every process. Those that are gone are fine."""
+        ...
+
+    def freeze(self) -> None:
+        """Return when no process of the boot runs any more. Repeating is safe.
+
+        Raises:
+            NotFrozen: one of them cannot be stopped.
+        """
+        ...
+
+    def thaw(self) -> None:
+        """Let every process go on that was stopped by `freeze`. Repeating is safe."""
+        ...
+
+    def ps(self) -> list[dict[str, Any]]:
+        """Return what `ps` shows of the processes."""
+        ...
+
+    def answer(self, request: Message) -> Message:
+        """Answer a question that only this kind of body knows; `error` says why not."""
+        ...
+
+    def end(self, reaped: Reaped) -> None:
+        """Kill whatever is left once a program has ended, and return when all of it is dead."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return what else there is to say about the end, by the names of `Exit`."""
+        ...
+
+
+class Kind(Protocol):
+    """A kind of body: what is known before the boot is."""
+
+    #: What its bodies answer beside what every monitor can be asked.
+    questions: Sequence[str]
+
+    def prepare(self) -> Any:
+        """Do ahead of need what a body will want. Called once, in the process that has it."""
+        ...
+
+    def body(self, folder: BootFolder, prepared: Any) -> Body:
+        """Return the body of a boot that is about to be started."""
+        ...
+
+    def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:
+        """Kill all that is left of a boot whose monitor was killed, and return when it is dead.
+
+        Args:
+            record: What the boot's lock says of its program: pid, start, host.
+        """
+        ...
