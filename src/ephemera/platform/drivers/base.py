@@ -15,7 +15,7 @@ host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,6 +48,12 @@ class Capabilities:
     terminals: bool = False
     #: The users that a program can run as, by name and by number; None for any.
     users: frozenset[str] | None = frozenset()
+    #: Whether `terminal` can run commands with a terminal beside a program.
+    consoles: bool = False
+    #: Whether the file system of a boot that ended can be looked into: `look` and `export`.
+    remains: bool = False
+    #: Whether volumes can be disks of a stated size, files with a file system in them.
+    disks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class Program:
     command: Sequence[str]
     #: Never printed: secrets are among it.
     env: Mapping[str, str] = field(repr=False)
+    #: Whom it runs as: `NAME`, `UID`, or either with `:GROUP`; empty for the image's own user.
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,24 @@ class BootSpec:
     #: The programs beside the main one. The boot ends when any of them ends, the main one
     #: included, and its exit is that of the one that ended first.
     beside: Sequence[Program] = ()
+    #: Whether `command` comes after the image's entrypoint, in the place of its own command.
+    after_entrypoint: bool = False
+    #: Whom the main program runs as, as in `Program`.
+    user: str = ""
+    #: Whether the main program has a terminal.
+    tty: bool = False
+    swap_mb: int = 0
+    #: The version of the machine's config: an image reference means the same image for all
+    #: boots of one version.
+    version: str = ""
+    #: The private network that the machine is in, as its IPv6 prefix; empty where there is none.
+    network: str = ""
+    #: The machine's address in that network, IPv6.
+    address: str = ""
+    #: Whether the machine may reach the world outside of its private network.
+    outside: bool = True
+    #: The socket of the API inside the machine, on this computer; empty where there is none.
+    api_socket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +156,30 @@ class Executed:
     stdout: bytes = field(repr=False)
     stderr: bytes = field(repr=False)
     timed_out: bool = False
+
+
+class Terminal(Protocol):
+    """A command that runs with a terminal of its own, for somebody who sits at another."""
+
+    async def read(self) -> bytes:
+        """Return what it printed next; empty once it has ended and all is read."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Type something."""
+        ...
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell it how large the other terminal is now."""
+        ...
+
+    async def wait(self) -> int:
+        """Return its exit code; 128 + n where signal n ended it, -1 where nobody saw the end."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up: what still runs is killed. Repeating is safe."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +271,41 @@ class Driver(Protocol):
 
         Raises:
             BootFailed: the command could not be started, or the boot has ended.
+        """
+        ...
+
+    async def terminal(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Run a command beside the program, as `exec` does, with a terminal.
+
+        Asked only where `capabilities.consoles`.
+
+        Raises:
+            BootFailed: the command could not be started, or the boot has ended.
+        """
+        ...
+
+    async def look(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Run a command in a copy of the file system that a boot left when it ended.
+
+        It has the boot's environment, no network and no volumes; what it writes is gone with it.
+        Asked only where `capabilities.remains`.
+
+        Raises:
+            BootFailed: the command could not be started, or there is nothing left of the boot.
+        """
+        ...
+
+    def export(self, handle: str) -> AsyncIterator[bytes]:
+        """Yield the file system of a boot as a tar archive. The boot may be running.
+
+        Asked only where `capabilities.remains`.
+
+        Raises:
+            BootFailed: there is nothing left of the boot, or it could not be read to the end.
         """
         ...
 

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from ephemera.platform.drivers.base import (
     ProcessStat,
     Say,
     Socket,
+    Terminal,
 )
 from ephemera.platform.drivers.monitoring import folder as folders
 from ephemera.platform.drivers.monitoring.clearing import clear_earlier, remove
@@ -200,6 +201,22 @@ class ProcessDriver:
             timed_out=answer["timed_out"],
         )
 
+    async def terminal(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Never asked, see `capabilities.consoles`."""
+        raise _no_such_ability(f"a terminal of {rows} x {columns} for {command} in '{handle}'")
+
+    async def look(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Never asked, see `capabilities.remains`."""
+        raise _no_such_ability(f"a look of {rows} x {columns} with {command} into '{handle}'")
+
+    def export(self, handle: str) -> AsyncIterator[bytes]:
+        """Never asked, see `capabilities.remains`."""
+        raise _no_such_ability(f"an export of '{handle}'")
+
     async def suspend(self, handle: str) -> None:
         """Stop every process of the boot where it is. A boot that has ended is not an error.
 
@@ -232,15 +249,15 @@ class ProcessDriver:
 
     async def memory(self, handle: str) -> Memory:
         """Never asked, see `capabilities.balloons`."""
-        raise _no_balloons(handle)
+        raise _no_such_ability(f"a say in the memory of '{handle}'")
 
     async def set_memory_limit(self, handle: str, limit_mb: int) -> None:
         """Never asked, see `capabilities.balloons`."""
-        raise _no_balloons(f"{handle}: {limit_mb} MB")
+        raise _no_such_ability(f"a limit of {limit_mb} MB for '{handle}'")
 
     async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
         """Never asked, see `capabilities.balloons`."""
-        raise _no_balloons(f"{handle}: {amount_mb} MB")
+        raise _no_such_ability(f"{amount_mb} MB to take from '{handle}'")
 
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and remove what it left. Unknown is fine."""
@@ -257,8 +274,8 @@ class ProcessDriver:
         return {one.name for one in self._machines.iterdir() if folders.is_machine_id(one.name)}
 
 
-def _no_balloons(handle: str) -> Unsupported:
-    return Unsupported(f"the process driver has no say in the memory of '{handle}'")
+def _no_such_ability(what: str) -> Unsupported:
+    return Unsupported(f"{what}: the process driver has none")
 
 
 def _process(told: Message) -> ProcessStat:
