@@ -2,7 +2,8 @@
 
 It keeps every promise of `drivers/base.py` without starting a process. What a machine does is
 its command, in the words of `drivers/script.py`. Its mounts are true folders; it can suspend,
-run several programs and limit memory, all of which is play.
+run several programs and limit memory, all of which is play. Terminals, in a machine or in what it
+left, know the words of `drivers/played_terminal.py`.
 
 `exec` knows `exit`, `print` (to its standard output), `run` (which ends by its timeout), `cat`
 (prints its standard input), and `write` and `read`; anything else is not found.
@@ -14,9 +15,11 @@ again, from another event loop if need be.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import signal
-from collections.abc import Sequence
+import tarfile
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -32,7 +35,9 @@ from ephemera.platform.drivers.base import (
     Printed,
     ProcessStat,
     Say,
+    Terminal,
 )
+from ephemera.platform.drivers.played_terminal import PlayedTerminal
 from ephemera.platform.drivers.script import Boot
 
 
@@ -55,6 +60,8 @@ class MockDriver:
         balloons=True,
         terminals=True,
         users=None,
+        consoles=True,
+        remains=True,
     )
 
     def __init__(self) -> None:
@@ -113,11 +120,7 @@ class MockDriver:
             BootFailed: the script does not know the command, the boot is suspended, or it has
                 ended.
         """
-        boot = self._living(handle)
-        if boot is None:
-            raise BootFailed(f"the machine of '{handle}' has ended")
-        if boot.is_frozen:
-            raise BootFailed(f"the machine of '{handle}' is suspended")
+        boot = self._awake(handle)
         word, arguments = script.split(command)
         if word == "exit":
             return Executed(script.exit_code(arguments), 0, b"", b"")
@@ -126,13 +129,55 @@ class MockDriver:
         if word == "cat":
             return Executed(0, 0, stdin, b"")
         if word in ("read", "write"):
-            code, said = script.touch(boot.spec, word, arguments)
+            code, said = boot.touch(word, arguments)
             return Executed(code, 0, said.encode(), b"")
         if word == "run":
             with suppress(TimeoutError):
                 await asyncio.wait_for(boot.ended(), timeout)
             return Executed(128 + signal.SIGKILL, signal.SIGKILL, b"", b"", boot.exit is None)
         raise script.not_found(word)
+
+    async def terminal(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Play a command with a terminal, until it or the machine ends.
+
+        Raises:
+            BootFailed: there is no such command, the boot is suspended, or it has ended.
+        """
+        boot = self._awake(handle)
+        played = PlayedTerminal(boot.spec.env, boot.files, command, rows, columns)
+        boot.at_end.append(lambda: played.end(128 + signal.SIGKILL))
+        return played
+
+    async def look(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Play a command with a terminal on a copy of what a boot left.
+
+        Raises:
+            BootFailed: there is no such command, or the boot is not one that ended.
+        """
+        boot = self._left(handle)
+        if boot.exit is None:
+            raise BootFailed(f"the machine of '{handle}' has not ended")
+        return PlayedTerminal(boot.spec.env, dict(boot.files), command, rows, columns)
+
+    async def export(self, handle: str) -> AsyncIterator[bytes]:
+        """Yield the files of a boot as a tar archive, a block at a time.
+
+        Raises:
+            BootFailed: it was destroyed.
+        """
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for path, content in self._left(handle).files.items():
+                member = tarfile.TarInfo(path.removeprefix("/"))
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        packed.seek(0)
+        while block := packed.read(tarfile.RECORDSIZE):
+            yield block
 
     async def suspend(self, handle: str) -> None:
         """Freeze the boot. One that has ended is not an error.
@@ -179,6 +224,20 @@ class MockDriver:
     async def machines(self) -> set[str]:
         """Return the ids of all machines of which the driver holds anything."""
         return {boot.spec.machine_id for boot in self._boots.values()}
+
+    def _left(self, handle: str) -> Boot:
+        boot = self._boots.get(handle)
+        if boot is None:
+            raise BootFailed(f"nothing is left of '{handle}': it was destroyed")
+        return boot
+
+    def _awake(self, handle: str) -> Boot:
+        boot = self._living(handle)
+        if boot is None:
+            raise BootFailed(f"the machine of '{handle}' has ended")
+        if boot.is_frozen:
+            raise BootFailed(f"the machine of '{handle}' is suspended")
+        return boot
 
     def _living(self, handle: str) -> Boot | None:
         boot = self._boots.get(handle)

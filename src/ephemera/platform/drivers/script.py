@@ -7,15 +7,16 @@
 | `["ignore-term"]`         | the same, but only SIGKILL ends it                                  |
 | `["stay-awake"]`          | runs, and cannot be suspended                                       |
 | `["print", "a", "b"]`     | writes these lines to its log and ends with 0                       |
-| `["write", "/d/x", "t"]`  | writes the text `t` to that file of a volume and ends with 0        |
-| `["read", "/d/x"]`        | writes the lines of that file of a volume to its log, ends with 0   |
+| `["write", "/d/x", "t"]`  | writes the text `t` to that file and ends with 0                    |
+| `["read", "/d/x"]`        | writes the lines of that file to its log, ends with 0               |
 | `["oom"]`                 | runs out of memory: exit code 137, signal 9, `oom_killed`           |
 | `["lose"]`                | runs, and its end is seen by nobody: exit code -1                   |
 | `["fail-boot", "why"]`    | cannot be started: `BootFailed`                                     |
 | `["no-image"]`            | cannot be started: `ImageUnavailable`                               |
 | anything else             | cannot be started: `BootFailed`, as for a command that is not found |
 
-`write` and `read` end with 1 where the path is not below a mount, or the file cannot be had.
+A file below a mount is in the volume, any other in the boot's own file system, which is empty at
+first. `write` and `read` end with 1 where the file cannot be had.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,10 @@ class Boot:
     waiters: set[asyncio.Future[Exit]] = field(default_factory=set)
     #: Signals that came while it was frozen.
     pending: list[int] = field(default_factory=list)
+    #: Its own file system.
+    files: dict[str, bytes] = field(default_factory=dict)
+    #: Told of its end: the terminals in it.
+    at_end: list[Callable[[], None]] = field(default_factory=list)
 
     def end(self, exit_code: int, *, signum: int = -1, oom: bool = False, error: str = "") -> None:
         """End it, unless it has ended before, and tell all who wait."""
@@ -56,6 +61,8 @@ class Boot:
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(self.exit)
+        for tell in self.at_end:
+            tell()
 
     async def ended(self) -> Exit:
         """Return how it ended, once it has."""
@@ -125,13 +132,33 @@ class Boot:
             yield from arguments
             self.end(0)
         elif word in ("read", "write"):
-            code, said = touch(self.spec, word, arguments)
+            code, said = self.touch(word, arguments)
             yield from said.splitlines()
             self.end(code)
         elif word == "oom":
             self.end(128 + signal.SIGKILL, signum=signal.SIGKILL, oom=True)
         elif word == "lose":
             self.end(-1, error="the machine's monitor was killed, and the machine with it")
+
+    def touch(self, word: str, arguments: Sequence[str]) -> tuple[int, str]:
+        """Write or read a file; return the exit code and what is printed."""
+        path = arguments[0] if arguments else ""
+        place = _place(self.spec, path)
+        try:
+            if word == "write":
+                self._write(place, path, " ".join(arguments[1:]))
+                return 0, ""
+            return 0, place.read_text() if place else self.files[path].decode()
+        except OSError as error:
+            return 1, f"{path}: {error.strerror}"
+        except KeyError:
+            return 1, f"{path} is not there"
+
+    def _write(self, place: Path | None, path: str, text: str) -> None:
+        if place is None:
+            self.files[path] = text.encode()
+        else:
+            place.write_text(text)
 
 
 _WORDS = frozenset(
@@ -179,21 +206,6 @@ def split(command: Sequence[str]) -> tuple[str, Sequence[str]]:
 def exit_code(arguments: Sequence[str]) -> int:
     """Return the code that `exit` is told to end with."""
     return int(arguments[0]) if arguments else 0
-
-
-def touch(spec: BootSpec, word: str, arguments: Sequence[str]) -> tuple[int, str]:
-    """Write or read a file of a volume; return the exit code and what is printed."""
-    path = arguments[0] if arguments else ""
-    place = _place(spec, path)
-    if place is None:
-        return 1, f"{path} is not in a volume"
-    try:
-        if word == "write":
-            place.write_text(" ".join(arguments[1:]))
-            return 0, ""
-        return 0, place.read_text()
-    except OSError as error:
-        return 1, f"{path}: {error.strerror}"
 
 
 def _place(spec: BootSpec, path: str) -> Path | None:

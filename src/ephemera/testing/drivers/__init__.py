@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ephemera.testing.drivers import abilities, promises
+from ephemera.testing.drivers import abilities, promises, terminals
 from ephemera.testing.drivers.subject import Check, Programs, Subject, opened
 
 __all__ = ["CHECKS", "Check", "Programs", "Subject", "check_driver", "run_check"]
@@ -40,6 +40,12 @@ CHECKS: dict[str, Check] = {
         abilities.the_first_program_that_ends_ends_the_machine,
         abilities.a_volume_keeps_what_a_machine_writes,
         abilities.memory_is_limited_and_taken_back,
+        terminals.a_terminal_shows_what_is_typed_and_printed,
+        terminals.hanging_up_kills_what_runs_in_a_terminal,
+        terminals.a_terminal_ends_with_its_machine,
+        terminals.a_terminal_needs_a_command_that_is_there,
+        terminals.what_a_boot_left_can_be_looked_at,
+        terminals.what_a_boot_left_can_be_exported,
         promises.many_start_at_once,
     )
 }

@@ -36,6 +36,8 @@ class Programs:
     writes: Callable[[str, str], Sequence[str]]
     #: Does not exist.
     missing: Sequence[str] = ("no-such-command",)
+    #: A shell that is typed to; needed where a driver has terminals only.
+    shell: Sequence[str] = ("sh",)
 
 
 @dataclass(frozen=True, slots=True)
