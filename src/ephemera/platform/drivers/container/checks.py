@@ -1,0 +1,190 @@
+"""What a computer lacks for the container driver, in words: what it means, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.container.host import Host
+
+_LAYOUTS = {
+    "v2": "version 2",
+    "v1": "version 1",
+    "hybrid": "version 1, with an empty version 2",
+    "none": "none that may be written to",
+}
+
+
+class Verdict(StrEnum):
+    """How well a computer does in one respect."""
+
+    OK = "ok"
+    #: The driver runs, and there is something that it cannot do.
+    LIMITED = "limited"
+    #: The driver cannot run.
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the driver uses, and how it is here."""
+
+    name: str
+    verdict: Verdict
+    #: What was found, and what it means where it is not well.
+    says: str
+    #: What to install or to change; empty where nothing is to be done.
+    hint: str = ""
+
+
+def checks(host: Host) -> list[Check]:
+    """Return everything that the driver needs or uses, in the order of what it builds on.
+
+    On another system than Linux that is the only thing to say.
+    """
+    if not host.kernel.startswith("Linux"):
+        says = f"{host.kernel}: machines with images need Linux"
+        return [Check("kernel", Verdict.MISSING, says, "use the process driver")]
+    return [Check("kernel", Verdict.OK, host.kernel), *(check(host) for check in _CHECKS)]
+
+
+def problems(host: Host) -> list[Check]:
+    """Return the checks that are not well, those first that keep the driver from running."""
+    found = [one for one in checks(host) if one.verdict != Verdict.OK]
+    return sorted(found, key=lambda one: one.verdict != Verdict.MISSING)
+
+
+def require(host: Host) -> None:
+    """Refuse a computer on which the driver cannot run.
+
+    Raises:
+        DriverError: it cannot; the message says why, the hint what to do.
+    """
+    for one in problems(host):
+        if one.verdict == Verdict.MISSING:
+            raise DriverError(
+                f"the container driver cannot run here: {one.name}: {one.says}", hint=one.hint
+            )
+
+
+def _root(host: Host) -> Check:
+    if host.is_root:
+        return Check("root", Verdict.OK, "this is root")
+    says = "this is not root, who alone can limit machines and give them a network"
+    return Check("root", Verdict.MISSING, says, "start the platform as root")
+
+
+def _crun(host: Host) -> Check:
+    if host.crun:
+        return Check("crun", Verdict.OK, f"{host.crun}, version {host.crun_version}")
+    says = "the container driver needs crun, which is not in the path or does not start"
+    return Check("crun", Verdict.MISSING, says, "apt-get install crun")
+
+
+def _namespaces(host: Host) -> Check:
+    if host.namespaces:
+        return Check("namespaces", Verdict.OK, "mounts, processes, network, ipc, names, cgroups")
+    return Check(
+        "namespaces",
+        Verdict.MISSING,
+        f"they cannot be made: {_why(host, 'namespaces')}",
+        "inside of a container, give it the capability SYS_ADMIN",
+    )
+
+
+def _overlay(host: Host) -> Check:
+    if host.overlay:
+        return Check("overlay", Verdict.OK, "writable layers can be in the state folder")
+    return Check(
+        "overlay",
+        Verdict.MISSING,
+        f"the file system of the state folder cannot have layers: {_why(host, 'overlay')}",
+        "set EPHEMERA_HOME to a folder on ext4, xfs, btrfs or a tmpfs",
+    )
+
+
+def _users(host: Host) -> Check:
+    if host.user_namespaces and host.idmap:
+        return Check("users", Verdict.OK, "root of a machine is nobody on this computer")
+    lacking = "idmap" if host.user_namespaces else "user_namespaces"
+    return Check(
+        "users",
+        Verdict.LIMITED,
+        f"root of a machine cannot be mapped to somebody else: {_why(host, lacking)}",
+        "use Linux 5.19 or newer, and a sysctl user.max_user_namespaces above 0",
+    )
+
+
+def _cgroups(host: Host) -> Check:
+    layout, usable = _LAYOUTS[host.cgroups], host.controllers
+    unlimited = [one for one in ("memory", "cpu", "pids") if one not in usable]
+    means = []
+    if unlimited:
+        means.append(f"machines are not limited in {', '.join(unlimited)}")
+    if "freezer" not in usable:
+        means.append("machines cannot be suspended")
+    if not means:
+        return Check("cgroups", Verdict.OK, f"{layout}: {', '.join(usable)}")
+    return Check(
+        "cgroups",
+        Verdict.LIMITED,
+        f"{layout}: {'; '.join(means)}",
+        "mount the controllers writable; inside of a container, give it a cgroup of its own",
+    )
+
+
+def _seccomp(host: Host) -> Check:
+    if host.seccomp:
+        return Check("seccomp", Verdict.OK, "system calls are filtered")
+    says = "system calls cannot be filtered"
+    return Check("seccomp", Verdict.LIMITED, says, "use a kernel and a crun with seccomp")
+
+
+def _network(host: Host) -> Check:
+    if host.veth and host.bridge:
+        return Check("network", Verdict.OK, "apps have private networks")
+    return Check(
+        "network",
+        Verdict.LIMITED,
+        "machines have no network: "
+        + (_why(host, "veth") if not host.veth else _why(host, "bridge")),
+        "load the kernel's modules `veth` and `bridge`",
+    )
+
+
+def _outside(host: Host) -> Check:
+    if host.nft:
+        return Check("outside", Verdict.OK, f"addresses are translated by {host.nft}")
+    says = f"machines cannot reach the outside: {_why(host, 'nft')}"
+    return Check("outside", Verdict.LIMITED, says, "apt-get install nftables")
+
+
+def _disks(host: Host) -> Check:
+    if host.disks:
+        return Check("disks", Verdict.OK, "volumes can be disks of a size")
+    return Check(
+        "disks",
+        Verdict.LIMITED,
+        "volumes are folders without a limit: there is no mkfs.ext4, ext4 or loop device",
+        "apt-get install e2fsprogs; inside of a container, give it /dev/loop-control",
+    )
+
+
+def _why(host: Host, probed: str) -> str:
+    return host.reasons.get(probed, "it was not tried")
+
+
+_CHECKS: tuple[Callable[[Host], Check], ...] = (
+    _root,
+    _crun,
+    _namespaces,
+    _overlay,
+    _users,
+    _cgroups,
+    _seccomp,
+    _network,
+    _outside,
+    _disks,
+)

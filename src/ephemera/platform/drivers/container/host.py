@@ -1,0 +1,168 @@
+"""What this computer can do for the container driver, found out by trying.
+
+What it means for people, and whether the driver can run at all, is in `checks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.container.cgroups import Tree
+
+Layout = Literal["v2", "v1", "hybrid", "none"]
+
+#: The folder that holds the `ephemera` package, which the program has to find without `site`.
+_PACKAGES = Path(__file__).parents[4]
+_PROGRAM = (
+    f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
+    "from ephemera.platform.drivers.container.probing import main; main()"
+)
+_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
+_PROBES = ("user_namespaces", "namespaces", "overlay", "idmap", "veth", "bridge", "nft")
+#: What is tried takes a tenth of a second; a computer that needs this long is stuck.
+_PROBED_WITHIN_S = 20
+_VERSION = re.compile(r"crun version (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the container driver can use of this computer."""
+
+    #: Such as `Linux 6.1.0`.
+    kernel: str
+    is_root: bool
+    #: The path of the program; empty where it is not there.
+    crun: str = ""
+    crun_version: str = ""
+    #: Whether system calls can be filtered, by the kernel and by crun.
+    seccomp: bool = False
+    cgroups: Layout = "none"
+    #: Below which folder groups with a controller can be made, for each that is usable of memory,
+    #: cpu, pids and freezer.
+    controllers: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a user namespace can be made, with 65,536 users where we are root.
+    user_namespaces: bool = False
+    #: Whether all other namespaces can be made, the network's included.
+    namespaces: bool = False
+    #: Whether an overlay can be mounted whose writable layer is in the state folder.
+    overlay: bool = False
+    #: Whether files of the state folder can be shown as another root's, through an overlay.
+    idmap: bool = False
+    veth: bool = False
+    bridge: bool = False
+    #: The path of `nft`, where it can load a rule that masquerades; else empty.
+    nft: str = ""
+    #: Whether files can be mounted as disks, and ext4 be made in them.
+    disks: bool = False
+    #: Why a probe failed, in the kernel's words, by the name of its field.
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def probe(home: Path) -> Host:
+    """Return what this computer can do. Takes a tenth of a second, and leaves nothing changed.
+
+    Args:
+        home: The state folder, which need not exist yet. What depends on the file system is tried
+            in a temporary folder inside it, or inside the next folder above it that exists.
+
+    Raises:
+        DriverError: nothing could be tried.
+    """
+    kernel = f"{platform.system()} {platform.release()}"
+    is_root = os.geteuid() == 0
+    if sys.platform != "linux":
+        return Host(kernel, is_root)
+    crun, nft = shutil.which("crun") or "", shutil.which("nft", path=_SYSTEM_PATH) or ""
+    tried = _try_out(home, crun, nft)
+    version = _VERSION.search(tried["crun"])
+    tree = Tree.find()
+    works = {name: not tried[name] for name in _PROBES if name != "nft"}
+    return Host(
+        kernel,
+        is_root,
+        crun=crun if version else "",
+        crun_version=version[1] if version else "",
+        seccomp="+SECCOMP" in tried["crun"] and Path("/proc/sys/kernel/seccomp").exists(),
+        cgroups=_layout(tree),
+        controllers=usable_controllers(tree),
+        nft="" if tried["nft"] else nft,
+        disks=_has_disks(),
+        reasons={name: tried[name] for name in _PROBES if tried[name]},
+        **works,
+    )
+
+
+#: Where programs of the system are that only root has in the path.
+_SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def _try_out(home: Path, crun: str, nft: str) -> dict[str, str]:
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=".ephemera-probe-", dir=_existing(home), ignore_cleanup_errors=True
+        ) as folder:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, folder, crun, nft],
+                capture_output=True,
+                text=True,
+                timeout=_PROBED_WITHIN_S,
+                check=True,
+            )
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.strip().rpartition("\n")[2]
+        raise DriverError(f"what this computer can do cannot be tried: {last}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DriverError(f"what this computer can do cannot be tried: {error}") from error
+    tried: dict[str, str] = json.loads(done.stdout)
+    return tried
+
+
+def _existing(folder: Path) -> Path:
+    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+
+
+def _has_disks() -> bool:
+    """Whether files can be disks. To mount one would take a device, so it is not tried."""
+    ext4 = "\text4\n" in Path("/proc/filesystems").read_text()
+    made_with = shutil.which("mkfs.ext4", path=_SYSTEM_PATH)
+    return ext4 and bool(made_with) and os.access("/dev/loop-control", os.R_OK | os.W_OK)
+
+
+def _layout(tree: Tree) -> Layout:
+    if tree.version == 2:
+        return "v2"
+    if tree.version == 1:
+        return "hybrid" if tree.hybrid else "v1"
+    return "none"
+
+
+def usable_controllers(tree: Tree) -> dict[str, str]:
+    """Return the folder below which groups with a controller can be made, for each that can.
+
+    Nothing is made: a folder that may be written to is believed. In version 2 a controller has
+    also to be enabled for the groups below, which a group with processes of its own may not do
+    unless it is the root of all.
+    """
+    places = {one: tree.roots.get(one) or tree.roots.get("", "") for one in _CONTROLLERS}
+    usable = {one: place for one, place in places.items() if place and os.access(place, os.W_OK)}
+    if tree.version != 2 or not usable:
+        return usable
+    group = Path(tree.roots[""])
+    names = set((group / "cgroup.controllers").read_text().split())
+    is_root = not (group / "cgroup.type").exists()
+    if not is_root and (group / "cgroup.procs").read_text().strip():
+        names &= set((group / "cgroup.subtree_control").read_text().split())
+    names.add("freezer")  # every group has it
+    return {one: place for one, place in usable.items() if one in names}

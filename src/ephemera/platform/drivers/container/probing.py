@@ -1,0 +1,211 @@
+"""Tries out what the container driver asks of the kernel: `main` of a small program.
+
+A program of its own, because a process that has tried a namespace cannot leave it again. Each
+thing is tried in a child, in namespaces that end with the child: nothing of it is left, and nobody
+else ever sees it. Its arguments are an empty folder, where what concerns a disk is tried and which
+is the caller's to remove, and the paths of `crun` and `nft`, empty where they are not there. It
+prints one JSON object: for each probe why it failed, empty where it works; and under `crun` what
+`crun --version` says. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ephemera.platform.drivers.container import syscalls
+
+_ALL_BUT_USERS = (
+    syscalls.CLONE_NEWNS
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUTS
+    | syscalls.CLONE_NEWCGROUP
+    | syscalls.CLONE_NEWNET
+)
+_RTM_NEWLINK, _NLMSG_ERROR = 16, 2
+_NLM_F_REQUEST_ACK_CREATE_EXCL = 0x1 | 0x4 | 0x200 | 0x400
+_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 18, 1
+#: Whom the root of the probed user namespace is on the host, as in the driver.
+_BASE = 100_000
+_MASQUERADE = """
+table inet probe {
+    chain out { type nat hook postrouting priority srcnat; oifname "eth0" masquerade; }
+}
+"""
+
+
+def main() -> None:
+    """Try everything, and print what came of it."""
+    folder, crun, nft = sys.argv[1:]
+    probes: dict[str, Callable[[], None]] = {
+        "user_namespaces": _user_namespace,
+        "namespaces": lambda: _enter(_ALL_BUT_USERS),
+        "overlay": lambda: _overlay(folder),
+        "idmap": lambda: _idmapped_overlay(folder),
+        "veth": lambda: _link(b"veth"),
+        "bridge": lambda: _link(b"bridge"),
+        "nft": lambda: _masquerade(nft),
+    }
+    found = {name: _attempt(probe) for name, probe in probes.items()}
+    print(json.dumps({**found, "crun": _version(crun) if crun else ""}))
+
+
+def _attempt(probe: Callable[[], None]) -> str:
+    """Run a probe in a child; return why it failed, or nothing."""
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            probe()
+            status = 0
+        except OSError as error:
+            os.write(theirs, (error.strerror or str(error)).encode()[:2000])
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(theirs)
+    with os.fdopen(ours) as reader:
+        why = reader.read()
+    _, ended = os.waitpid(pid, 0)
+    return why if ended == 0 else f"the probe ended with status {ended}"
+
+
+def _user_namespace() -> None:
+    with _other_user_namespace() as pid:
+        os.readlink(f"/proc/{pid}/ns/user")
+
+
+@contextmanager
+def _other_user_namespace() -> Iterator[int]:
+    """Have a process in a user namespace of its own, with 65,536 users where we are root."""
+    ready, done = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            syscalls.unshare(syscalls.CLONE_NEWUSER)
+            os.write(ready[1], b".")
+            os.close(done[1])
+            os.read(done[0], 1)
+        finally:
+            os._exit(0)
+    os.close(ready[1])
+    os.close(done[0])
+    try:
+        if not os.read(ready[0], 1):
+            raise OSError(0, "no user namespace can be made")
+        _map_users(pid)
+        yield pid
+    finally:
+        os.close(done[1])
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _map_users(pid: int) -> None:
+    mine = (os.geteuid(), os.getegid())
+    if mine[0] != 0:
+        _write(f"/proc/{pid}/setgroups", "deny")
+    for file, own in (("uid_map", mine[0]), ("gid_map", mine[1])):
+        _write(f"/proc/{pid}/{file}", f"0 {_BASE} 65536" if mine[0] == 0 else f"0 {own} 1")
+
+
+def _enter(namespaces: int) -> None:
+    """Move into new namespaces; through a user namespace first where we are not root."""
+    if os.geteuid() == 0:
+        syscalls.unshare(namespaces)
+        return
+    own = {"uid_map": os.geteuid(), "gid_map": os.getegid()}
+    syscalls.unshare(namespaces | syscalls.CLONE_NEWUSER)
+    _write("/proc/self/setgroups", "deny")
+    for file, number in own.items():
+        _write(f"/proc/self/{file}", f"0 {number} 1")
+
+
+def _overlay(folder: str) -> None:
+    _enter_mounts()
+    lower = _made(folder, "lower")
+    _mount_overlay(folder, lower, "plain")
+
+
+def _idmapped_overlay(folder: str) -> None:
+    """See files of our root as those of another root, through an overlay."""
+    _enter_mounts()
+    lower, shown = _made(folder, "files"), _made(folder, "shown")
+    with open(f"{lower}/file", "w") as file:
+        owner = os.fstat(file.fileno()).st_uid
+    with _other_user_namespace() as pid:
+        users = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+        syscalls.idmapped(lower, users, shown)
+    merged = _mount_overlay(folder, shown, "mapped")
+    seen = os.stat(f"{merged}/file").st_uid
+    if seen != owner + _BASE:
+        raise OSError(0, f"a file of user {owner} is shown as one of user {seen}")
+
+
+def _enter_mounts() -> None:
+    _enter(syscalls.CLONE_NEWNS)
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+
+
+def _mount_overlay(folder: str, lower: str, name: str) -> str:
+    """Write through an overlay whose writable layer is in `folder`; return where it is."""
+    upper, work, merged = (_made(folder, f"{name}-{what}") for what in ("upper", "work", "merged"))
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    syscalls.mount("overlay", merged, "overlay", 0, layers)
+    with open(f"{merged}/written", "w"):
+        return merged
+
+
+def _link(kind: bytes) -> None:
+    """Make a network link in a network of its own."""
+    _enter(syscalls.CLONE_NEWNET)
+    info = _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, kind))
+    body = struct.pack("BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0)
+    body += _attribute(_IFLA_IFNAME, b"probe0\0") + info
+    head = struct.pack("IHHII", 16 + len(body), _RTM_NEWLINK, _NLM_F_REQUEST_ACK_CREATE_EXCL, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
+        netlink.send(head + body)
+        answer = netlink.recv(4096)
+    _, kind_of_answer, *_, error = struct.unpack_from("IHHIIi", answer)
+    if kind_of_answer != _NLMSG_ERROR or error:
+        raise OSError(-error, os.strerror(-error))
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    padding = -len(value) % 4
+    return struct.pack("HH", 4 + len(value), kind) + value + b"\0" * padding
+
+
+def _masquerade(nft: str) -> None:
+    """Load a rule as the driver does for the way outside, in a network of its own."""
+    if not nft:
+        raise OSError(0, "nft is not installed")
+    _enter(syscalls.CLONE_NEWNET)
+    done = subprocess.run([nft, "-f", "-"], input=_MASQUERADE.encode(), capture_output=True)
+    if done.returncode != 0:
+        raise OSError(0, done.stderr.decode(errors="replace").strip().partition("\n")[0])
+
+
+def _version(crun: str) -> str:
+    done = subprocess.run([crun, "--version"], capture_output=True, text=True)
+    return done.stdout
+
+
+def _made(folder: str, name: str) -> str:
+    path = f"{folder}/{name}"
+    os.mkdir(path)
+    return path
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)

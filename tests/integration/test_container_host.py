@@ -1,0 +1,110 @@
+"""What this computer can do is really tried, and nothing is left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.container import host as host_module
+from ephemera.platform.drivers.container.host import probe
+from tests import needs
+
+pytestmark = needs.linux
+
+_PROBE = """
+import dataclasses, json, sys
+from pathlib import Path
+from ephemera.platform.drivers.container.host import probe
+print(json.dumps(dataclasses.asdict(probe(Path(sys.argv[1])))))
+"""
+#: Nobody, who may read what root may: the interpreter may be in root's own folder.
+_AS_NOBODY = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+]
+
+
+@pytest.mark.crun
+@pytest.mark.root
+@needs.root
+@needs.crun
+@needs.nft
+@needs.ext4
+def test_root_finds_all_that_the_driver_uses(tmp_path: Path) -> None:
+    found = probe(tmp_path)
+    assert found.reasons == {}
+    assert found.overlay
+    assert found.idmap
+    assert found.crun_version[0].isdigit()
+    assert {"memory", "cpu", "pids", "freezer"} <= set(found.controllers)
+
+
+@pytest.mark.root
+@needs.root
+def test_somebody_else_than_root_is_told_what_is_not_allowed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    done = subprocess.run(
+        [*_AS_NOBODY, sys.executable, "-c", _PROBE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert not found["is_root"]
+    assert not found["idmap"]
+    assert found["reasons"]["idmap"]
+    assert found["controllers"] == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_what_was_tried(tmp_path: Path) -> None:
+    def seen() -> tuple[object, ...]:
+        mounts = Path("/proc/self/mountinfo").read_text()
+        groups = sorted(str(one) for one in Path("/sys/fs/cgroup").glob("*/*") if one.is_dir())
+        return mounts, groups, socket.if_nameindex(), list(tmp_path.iterdir())
+
+    before = seen()
+    probe(tmp_path)
+    assert seen() == before
+
+
+def test_a_state_folder_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
+    probe(tmp_path / "not" / "yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_that_are_not_there_are_found_to_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert probe(tmp_path).crun == ""
+
+
+def test_a_crun_that_does_not_start_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "crun"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = probe(tmp_path)
+    assert (found.crun, found.crun_version, found.seccomp) == ("", "", False)
+
+
+def test_a_program_that_cannot_try_anything_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "_PROGRAM", "raise SystemExit('no syscalls here')")
+    with pytest.raises(DriverError, match="cannot be tried: no syscalls here"):
+        probe(tmp_path)

@@ -1,0 +1,49 @@
+"""What tests need of the computer that they run on: one name for each, with what to install.
+
+```python
+pytestmark = [pytest.mark.crun, needs.root, needs.crun]
+```
+
+Where something lacks, the test is skipped and says why. In CI (`CI=true`) all of it is installed by
+`scripts/setup_system.sh`, so there `tests/conftest.py` makes an error of a skip of a test that is
+marked `root`, `crun` or `browser`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Where programs of the system are that only root has in the path.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def which(program: str) -> str | None:
+    """Return the path of a program of the system, also of one that is for root."""
+    return shutil.which(program, path=_PATH)
+
+
+def _program(name: str, package: str) -> pytest.MarkDecorator:
+    reason = f"there is no {name}: apt-get install {package}, or `make system` as root"
+    return pytest.mark.skipif(which(name) is None, reason=reason)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root: it mounts, limits and maps")
+crun = _program("crun", "crun")
+registry = _program("docker-registry", "docker-registry")
+busybox = pytest.mark.skipif(
+    not Path("/bin/busybox").exists(),
+    reason="there is no /bin/busybox: apt-get install busybox-static, or `make system` as root",
+)
+skopeo = _program("skopeo", "skopeo")
+umoci = _program("umoci", "umoci")
+nft = _program("nft", "nftables")
+ip = _program("ip", "iproute2")
+ext4 = _program("mkfs.ext4", "e2fsprogs")
+zstd = _program("zstd", "zstd")

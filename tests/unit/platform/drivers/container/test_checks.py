@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ephemera.errors import DriverError
+from ephemera.platform.drivers.container.checks import Verdict, checks, problems, require
+from ephemera.platform.drivers.container.host import Host
+
+WELL = Host(
+    "Linux 6.1.0",
+    is_root=True,
+    crun="/usr/bin/crun",
+    crun_version="1.8.1",
+    seccomp=True,
+    cgroups="v2",
+    controllers=dict.fromkeys(("memory", "cpu", "pids", "freezer"), "/sys/fs/cgroup"),
+    user_namespaces=True,
+    namespaces=True,
+    overlay=True,
+    idmap=True,
+    veth=True,
+    bridge=True,
+    nft="/usr/sbin/nft",
+    disks=True,
+)
+
+
+def test_a_computer_that_has_everything_has_no_problems() -> None:
+    assert problems(WELL) == []
+    assert {one.verdict for one in checks(WELL)} == {Verdict.OK}
+    require(WELL)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "name", "says"),
+    [
+        ({"is_root": False}, "root", "not root"),
+        ({"crun": "", "crun_version": ""}, "crun", "needs crun"),
+        ({"namespaces": False}, "namespaces", "it was not tried"),
+        ({"overlay": False, "reasons": {"overlay": "Invalid argument"}}, "overlay", "Invalid"),
+    ],
+)
+def test_what_the_driver_cannot_run_without_is_missing_and_refused(
+    lacking: dict[str, Any], name: str, says: str
+) -> None:
+    host = replace(WELL, **lacking)
+    (found,) = problems(host)
+    assert (found.name, found.verdict) == (name, Verdict.MISSING)
+    assert says in found.says
+    with pytest.raises(DriverError, match=says) as refused:
+        require(host)
+    assert refused.value.hint == found.hint != ""
+
+
+@pytest.mark.parametrize(
+    ("lacking", "name", "says"),
+    [
+        ({"idmap": False, "reasons": {"idmap": "Invalid argument"}}, "users", "Invalid argument"),
+        ({"user_namespaces": False, "idmap": False}, "users", "cannot be mapped"),
+        ({"seccomp": False}, "seccomp", "cannot be filtered"),
+        ({"veth": False, "reasons": {"veth": "not supported"}}, "network", "not supported"),
+        ({"bridge": False, "reasons": {"bridge": "not supported"}}, "network", "not supported"),
+        ({"nft": ""}, "outside", "cannot reach the outside"),
+        ({"disks": False}, "disks", "without a limit"),
+        ({"cgroups": "none", "controllers": {}}, "cgroups", "memory, cpu, pids"),
+        ({"controllers": {"memory": "/m", "cpu": "/c", "pids": "/p"}}, "cgroups", "suspended"),
+    ],
+)
+def test_what_the_driver_can_run_without_limits_it(
+    lacking: dict[str, Any], name: str, says: str
+) -> None:
+    host = replace(WELL, **lacking)
+    (found,) = problems(host)
+    assert (found.name, found.verdict) == (name, Verdict.LIMITED)
+    assert says in found.says
+    assert found.hint
+    require(host)
+
+
+def test_another_system_than_linux_is_told_of_that_alone() -> None:
+    (found,) = problems(Host("Darwin 24.1.0", is_root=True))
+    assert found.verdict == Verdict.MISSING
+    assert "process driver" in found.hint
+
+
+def test_what_keeps_the_driver_from_running_is_said_first() -> None:
+    host = replace(WELL, crun="", seccomp=False, is_root=False, disks=False)
+    assert [one.name for one in problems(host)] == ["root", "crun", "seccomp", "disks"]
