@@ -134,6 +134,24 @@ def wrong_state(verb: str, state: str) -> Refusal:
     )
 
 
+def nothing_left(verb: str) -> Refusal:
+    """It rests, and has no file system: it never ran, or got another version since."""
+    return Refusal(
+        412,
+        f"failed_precondition: unable to {verb} machine: its program never ran, or it was updated "
+        "since, and nothing is left of it",
+    )
+
+
+def no_terminal_at_rest(state: str) -> Refusal:
+    """Its program has ended; what that left can be looked at."""
+    return Refusal(
+        412,
+        f"failed_precondition: unable to open a terminal in machine from current state: "
+        f"'{state}'; `look` opens one in a copy of what it left",
+    )
+
+
 def cannot_suspend(why: str) -> Refusal:
     """It runs, and is not one that can be suspended."""
     return Refusal(412, f"failed_precondition: unable to suspend machine: {why}")

@@ -61,7 +61,7 @@ machines = Table(
     Column("launch", Boolean, nullable=False),
     #: How many boots were asked of the driver; the pair (id, boot) names one of them for ever.
     Column("boot", Integer, nullable=False),
-    #: What the driver calls the newest boot; empty before it answered.
+    #: What the driver calls the newest boot, also when that has ended; empty before it answered.
     Column("handle", String, nullable=False),
     #: What the program was told when it was asked to end, and when it is killed for not doing so.
     Column("stop_signal", Integer),

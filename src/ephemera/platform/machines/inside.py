@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ephemera.platform import refusals
-from ephemera.platform.drivers.base import Driver, Executed, Memory, ProcessStat
+from ephemera.platform.drivers.base import Driver, Executed, Memory, ProcessStat, Terminal
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.states import State
 
@@ -29,6 +29,22 @@ class Inside:
         """Run a command beside its program."""
         handle = self._started("exec in")
         return await self._driver.exec(handle, command, stdin=stdin, timeout=timeout)
+
+    async def terminal(self, command: Sequence[str], *, rows: int, columns: int) -> Terminal:
+        """Run a command beside its program, with a terminal."""
+        driver, record = self._driver, self._ledger.record
+        if not driver.capabilities.consoles:
+            raise refusals.unsupported(f"terminals with the '{driver.name}' driver")
+        if driver.capabilities.remains and record.state in (State.STOPPED, State.FAILED):
+            raise refusals.no_terminal_at_rest(record.state)
+        handle = self._started("open a terminal in")
+        return await driver.terminal(handle, command, rows=rows, columns=columns)
+
+    @property
+    def has_terminals(self) -> bool:
+        """Whether `terminal` is to be had now, as far as the record tells."""
+        is_started = self._ledger.record.state is State.STARTED
+        return self._driver.capabilities.consoles and is_started
 
     async def ps(self) -> Sequence[ProcessStat]:
         """Return its processes."""

@@ -156,7 +156,7 @@ class Life:
         """Go on after the end of a program that somebody wanted to end, or of none."""
         state = self.record.state
         if state is State.STOPPING or state in ASLEEP:
-            self.ledger.move(Event.EXITED, happened, handle="")
+            self.ledger.move(Event.EXITED, happened)
             self._destroy_if_wanted()
         elif state is State.RESTARTING:
             again = happenings.restarting(self.record.id, self._now())
@@ -164,7 +164,7 @@ class Life:
         elif state is State.REPLACING and self.record.launch:
             self.start(Event.REPLACED, happened)
         elif state is State.REPLACING:
-            self.ledger.move(Event.REST, happened, handle="")
+            self.ledger.move(Event.REST, happened)
         elif state is State.DESTROYING:
             self.ledger.write(happened, handle="")
             self.end_it()
@@ -234,7 +234,7 @@ class Life:
             restarts = [*before, now]
             self.start(Event.EXITED_AGAIN, happened, pause=decision.pause, restarts=restarts)
         else:
-            self.ledger.move(Event.EXITED, happened, handle="")
+            self.ledger.move(Event.EXITED, happened)
             self._destroy_if_wanted()
         self.voice.exited(end, again=decision.again)
         if decision.exhausted:
@@ -286,7 +286,7 @@ class Life:
     def _destroy_by_itself(self) -> None:
         if self.record.state in (State.STOPPED, State.FAILED):  # nobody has started it since
             asked = happenings.destroy_asked(self.record.id, self._now(), "flyd")
-            self.ledger.move(Event.DESTROY, [asked], **self.ending(SIGKILL, 0.0))
+            self.ledger.move(Event.DESTROY, [asked], handle="", **self.ending(SIGKILL, 0.0))
             self.end_it()
 
     def _overdue(self) -> None:

@@ -23,6 +23,7 @@ from ephemera.platform.machines import happenings
 from ephemera.platform.machines.inside import Inside
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.life import Life
+from ephemera.platform.machines.remains import Remains
 from ephemera.platform.machines.schedules import next_run
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.records import EventRecord, MachineRecord
@@ -53,6 +54,8 @@ class Owner:
         self.ledger: Ledger = self._life.ledger
         #: What reaches its program.
         self.inside = Inside(around.driver, self.ledger)
+        #: What its program left when it ended.
+        self.remains = Remains(around.driver, self.ledger)
 
     # what is known
 
@@ -174,6 +177,7 @@ class Owner:
             launch=launch,
             run_at=next_run(config.get("schedule"), self.record.created_at, self._now()),
             **self._ending(configs.stop_signal(stop), configs.stop_timeout_s(stop)),
+            **self._without_remains(),
             **changes,
         )
         if state in LIVE:
@@ -194,7 +198,8 @@ class Owner:
         if not force and (state in BUSY or self.record.launch):
             raise refusals.not_stopped()
         asked = [happenings.destroy_asked(self.record.id, self._now(), source)]
-        self.ledger.move(Event.DESTROY, asked, **self._life.ending(SIGKILL, 0.0))
+        ending = self._life.ending(SIGKILL, 0.0) | self._without_remains()
+        self.ledger.move(Event.DESTROY, asked, **ending)
         if state in LIVE:
             self._life.end_program()
         else:
@@ -244,6 +249,13 @@ class Owner:
         if self.record.state in ASLEEP:
             return self._life.ending(SIGKILL, 0.0)
         return self._life.ending(signum, timeout)
+
+    def _without_remains(self) -> dict[str, Any]:
+        """Return what the record says once nothing of a boot that ended is to be had any more.
+
+        A handle in a state that waits for the end of a boot means that it is still to come.
+        """
+        return {} if self.record.state in LIVE else {"handle": ""}
 
     def _now(self) -> float:
         return self._around.clock()
