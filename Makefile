@@ -1,8 +1,12 @@
 # The same words on a fresh machine, on a developer's, and in CI. `make` alone lists them.
 #
-# Needed: make, git and Python 3.11 or newer with its venv module. Everything else is installed,
-# at the versions and hashes of requirements/dev.lock, into .venv of this folder. No test needs
-# a package of the operating system.
+# Needed: make, git and Python 3.11 or newer with its venv module. Everything else of Python is
+# installed, at the versions and hashes of requirements/dev.lock, into .venv of this folder.
+#
+# The tests of containers also need packages of the operating system, and to be root. As root on
+# Debian and Ubuntu `make test` installs them (scripts/setup_system.sh), and starts no service that
+# comes with them. Elsewhere those tests are skipped, and each says what it lacks; in CI (CI=true)
+# that is an error.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -45,6 +49,14 @@ $(READY): requirements/dev.lock pyproject.toml scripts/setup.sh
 	@PYTHON='$(PYTHON)' scripts/setup.sh $(VENV) requirements/dev.lock
 	@touch $@
 
+.PHONY: system
+system: ## Install the packages of the operating system that the tests need (as root, with apt)
+	@scripts/setup_system.sh
+
+.PHONY: system-bench
+system-bench: system ## Install what the benchmarks compare with (as root, with apt)
+	@scripts/setup_bench.sh
+
 .PHONY: demo
 demo: $(READY) ## The main job, end to end, on this computer
 	@$(RUN)/ephemera demo
@@ -60,7 +72,7 @@ $(CLIENTS): $(READY) requirements/clients.lock tests/clients/node/package-lock.j
 	@touch $@
 
 .PHONY: test
-test: $(READY) $(CLIENTS) ## All tests but the slow fault tests
+test: $(READY) $(CLIENTS) system ## All tests but the slow fault tests
 	@$(PYTEST) -m 'not faults' $(ARGS)
 
 .PHONY: test-newest
@@ -72,7 +84,7 @@ test-wheel: $(READY) ## The demo, from the wheel installed by itself
 	@scripts/test_wheel.sh $(RUN)/python
 
 .PHONY: faults
-faults: $(READY) ## The tests that kill processes between any two steps
+faults: $(READY) system ## The tests that kill processes between any two steps
 	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(ARGS)
 
 # In the environment, because arguments of programs can be seen by everybody.
@@ -117,7 +129,7 @@ docs: $(READY) ## Write the generated files anew
 	@for script in $(GENERATORS); do $(RUN)/python $$script; done
 
 .PHONY: bench
-bench: $(READY) ## Measure what SPECIFICATION.md promises
+bench: $(READY) system-bench ## Measure what SPECIFICATION.md promises
 	@$(RUN)/python -m benchmarks $(ARGS)
 
 .PHONY: lock

@@ -5,7 +5,7 @@ pytestmark = [pytest.mark.crun, needs.root, needs.crun]
 ```
 
 Where something lacks, the test is skipped and says why. In CI (`CI=true`) all of it is installed by
-`scripts/setup_system.sh`, so there `tests/conftest.py` makes an error of a skip of a test that is
+`scripts/setup_system.sh`, so there `tests/skips.py` makes an error of a skip of a test that is
 marked `root`, `crun` or `browser`.
 """
 

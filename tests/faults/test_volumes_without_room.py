@@ -14,11 +14,12 @@ import pytest
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.volumes.records import VolumeRecord
 from ephemera.platform.volumes.states import State, Status
+from tests import needs
 from tests.unit.platform.volumes.shelf import Shelf
 
 pytestmark = [
     pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk"),
+    needs.root,
 ]
 
 _MIB = 1024**2

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs the packages of the operating system that the tests of containers need.
+#
+#   scripts/setup_system.sh
+#
+# Safe to repeat, and quick where everything is there.
+set -euo pipefail
+source "$(dirname "$0")/packages.sh"
+
+install_packages "tests" \
+    "The tests that need them are skipped, and say so: those marked 'crun' and 'root'." \
+    busybox-static:busybox \
+    crun:crun \
+    docker-registry:docker-registry \
+    e2fsprogs:mkfs.ext4 \
+    iproute2:ip \
+    nftables:nft \
+    skopeo:skopeo \
+    umoci:umoci \
+    util-linux:setpriv \
+    zstd:zstd
+
+if ((EUID != 0)); then
+    echo "tests: this is not root: the tests marked 'root' are skipped" >&2
+fi
