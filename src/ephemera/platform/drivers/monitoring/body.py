@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ephemera.platform.drivers.monitoring.beside import Command
+from ephemera.platform.drivers.monitoring.consoles import Console
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
@@ -37,6 +38,11 @@ class Body(Protocol):
         """Whether the boot is frozen now."""
         ...
 
+    @property
+    def terminal(self) -> int | None:
+        """The terminal of the main program, where it has one: what it prints is read there."""
+        ...
+
     def start(self, request: Message, streams: Streams, record: Record) -> Sequence[int]:
         """Start the programs and return their pids, the main one first: children of ours.
 
@@ -47,6 +53,14 @@ class Body(Protocol):
 
     def command(self, request: Message) -> Command:
         """Start a command beside the programs.
+
+        Raises:
+            NotStarted: it cannot be; nothing is left.
+        """
+        ...
+
+    def console(self, request: Message) -> Console:
+        """Start a command beside the programs that has a terminal.
 
         Raises:
             NotStarted: it cannot be; nothing is left.
@@ -81,7 +95,7 @@ class Body(Protocol):
         """Kill whatever is left once a program has ended, and return when all of it is dead."""
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, exit_code: int) -> dict[str, Any]:
         """Return what else there is to say about the end, by the names of `Exit`."""
         ...
 

@@ -8,6 +8,8 @@ machines/<machine id>/
   <boot>.err    a traceback, should a monitor ever fail
   <boot>.files  the machine's files, where it has any, at <boot>.files/<guest_path>
   <boot>.root   the working folder of the program
+  <boot>.layer  what a container wrote to its file system
+  <boot>.boot   what a container was started with, for those who look into what it left
 ```
 
 The server makes the lock; a monitor only ever opens it. So taking the lock away, by somebody who
@@ -80,6 +82,11 @@ class BootFolder(NamedTuple):
     def files(self) -> str:
         """The folder under which the machine's files lie."""
         return f"{self.machine}/{self.boot}.files"
+
+    @property
+    def layer(self) -> str:
+        """The folder of what a container wrote to its file system."""
+        return f"{self.machine}/{self.boot}.layer"
 
     @property
     def root(self) -> str:

@@ -103,6 +103,18 @@ def start_of_child(pid: int) -> int:
     return found[0].start if found else 0
 
 
+def inner_pid(pid: int) -> int:
+    """Return the number that a process has where it lives, in a namespace of its own perhaps."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"NSpid:"):
+                    return int(line.split()[-1])
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it is gone, and so is what it was called
+    return pid
+
+
 def processes() -> list[Process]:
     """Return every living process of this computer; [] where there is no /proc."""
     if not LINUX:

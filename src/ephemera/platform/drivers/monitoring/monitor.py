@@ -207,7 +207,12 @@ def _run(taken: _Taken, request: Message) -> None:
     # before the rest is made ready: the server goes on meanwhile
     peer.say(frames.started(taken.kind.questions))
     os.close(ready.printed)
-    output = Output(ready.pipe, request["log_folder"], request["instance"], request["region"])
+    printed = ready.pipe
+    if body.terminal is not None:
+        os.close(ready.pipe)
+        os.set_blocking(body.terminal, False)
+        printed = body.terminal
+    output = Output(printed, request["log_folder"], request["instance"], request["region"])
     watch = Watch(taken.folder, taken.listener, ready.wake, output, body, taken.kind.questions)
     watch.attach(peer)
     watch.run(pids)

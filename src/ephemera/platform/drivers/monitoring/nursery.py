@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ephemera.errors import DriverError
@@ -32,6 +32,9 @@ class Nursery:
     def __init__(self, module: str, what: str) -> None:
         self._module = module
         self._what = what
+        #: What else the zygote is told: an argument, and descriptors that it is to have.
+        self.argument = ""
+        self.descriptors: Sequence[int] = ()
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
@@ -112,11 +115,11 @@ class Nursery:
     def _spawn(self, control: socket.socket) -> subprocess.Popen[bytes]:
         program = _PROGRAM.format(packages=str(_PACKAGES), module=self._module)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
+            [sys.executable, "-I", "-S", "-c", program, str(control.fileno()), self.argument],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[control.fileno()],
+            pass_fds=[control.fileno(), *self.descriptors],
             start_new_session=True,
             cwd="/",
         )

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 
 from ephemera.platform import logfile
+from ephemera.platform.drivers.monitoring.consoles import read_terminal
 
 #: A longer line is cut into several: what reads the log holds whole lines in memory.
 LINE_BYTES_MAX = 16 * 1024
@@ -57,7 +58,7 @@ class Output:
         Raises:
             BlockingIOError: there is nothing now.
         """
-        data = os.read(self.pipe, _READ_BYTES)
+        data = read_terminal(self.pipe, _READ_BYTES)  # or a pipe
         *lines, self._rest = (self._rest + data).split(b"\n")
         *pieces, self._rest = cut(self._rest)
         self._log([piece for line in lines for piece in cut(line.removesuffix(b"\r"))] + pieces)

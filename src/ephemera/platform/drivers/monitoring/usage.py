@@ -23,9 +23,13 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 
 
-def listing(processes: Iterable[Process]) -> list[dict[str, Any]]:
-    """Return what `ps` shows of these processes, without those that are gone by now."""
-    sockets = _listening()
+def listing(processes: Iterable[Process], network: str = "/proc/self/net") -> list[dict[str, Any]]:
+    """Return what `ps` shows of these processes, without those that are gone by now.
+
+    Args:
+        network: Where the kernel tells of the network that they are in.
+    """
+    sockets = _listening(network)
     found = (_stat(one, sockets) for one in processes)
     return [one for one in found if one is not None]
 
@@ -70,14 +74,14 @@ def _sockets_of(pid: int, sockets: dict[str, dict[str, str]]) -> list[dict[str, 
     return [told for link, told in sockets.items() if link in held]
 
 
-def _listening() -> dict[str, dict[str, str]]:
-    """Return the sockets of this computer that listen, by the name that descriptors show."""
+def _listening(network: str) -> dict[str, dict[str, str]]:
+    """Return the sockets of a network that listen, by the name that descriptors show."""
     found = {}
     for proto, listens in _LISTENS.items():
         try:
-            with open(f"/proc/self/net/{proto}") as file:
+            with open(f"{network}/{proto}") as file:
                 rows = [line.split() for line in file][1:]
-        except FileNotFoundError:  # a computer without IPv6
+        except (FileNotFoundError, ProcessLookupError):  # a computer without IPv6
             continue
         for row in rows:
             if row[3] == listens:

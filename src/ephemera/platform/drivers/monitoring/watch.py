@@ -29,6 +29,7 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.output import Output
 from ephemera.platform.drivers.monitoring.peer import Peer
 from ephemera.platform.drivers.monitoring.program import NotStarted
+from ephemera.platform.drivers.monitoring.sitting import Consoles
 
 #: How often an exit that found no room on the disk is tried again.
 _RECORD_AGAIN_S = 1.0
@@ -67,6 +68,7 @@ class Watch:
         self._is_buried = False
         self._peers: set[Peer] = set()
         self._commands: dict[int, tuple[Command, Peer]] = {}
+        self._consoles = Consoles(self._on, self._off, self._say)
         self._selector = selectors.DefaultSelector()
         self._on(listener.fileno(), lambda: self.attach(Peer(listener.accept()[0])))
         self._on(wake, self._woken)
@@ -130,6 +132,7 @@ class Watch:
     def _reaped(self, pid: int, status: int) -> None:
         if pid in self._commands:
             self._answer_command(pid, status)
+        self._consoles.reaped(pid, status)
         if pid in self._programs and self._exit is None:
             exit_code, signum = how_it_ended(status)
             self._exit = {
@@ -139,8 +142,9 @@ class Watch:
             }
             for command, _ in self._commands.values():
                 command.kill()
+            self._consoles.end()
             self._body.end(self._reaped)
-            self._exit |= self._body.facts()
+            self._exit |= self._body.facts(exit_code)
             self._off(self._output.pipe)
             self._output.finish()
 
@@ -148,6 +152,7 @@ class Watch:
 
     def _serve(self, peer: Peer) -> None:
         peer.flush()
+        self._consoles.caught_up(peer)
         try:
             messages = peer.hear()
         except ValueError:
@@ -155,6 +160,7 @@ class Watch:
         if messages is None:
             self._off(peer.sock.fileno())
             self._peers.discard(peer)
+            self._consoles.leave(peer)
             peer.sock.close()
             return
         for message in messages:
@@ -167,6 +173,10 @@ class Watch:
             self._start_command(peer, message)
         elif asked in ("signal", "suspend", "resume", "ps"):
             self._say(peer, {"say": "done", "id": message["id"], **self._do(asked, message)})
+        elif asked == "terminal":
+            self._open_console(peer, message)
+        elif asked in ("type", "resize", "hang up"):
+            self._consoles.hear(peer, message)
         elif asked in self._questions:
             self._say(peer, {"say": "done", "id": message["id"], **self._ask(message)})
         elif asked == "end":
@@ -205,14 +215,27 @@ class Watch:
             return {"error": "the machine has ended"}
         return self._body.answer(message)
 
+    def _check_room(self) -> None:
+        if self._exit is not None:
+            raise NotStarted("the machine has ended")
+        if self._body.is_frozen:
+            raise NotStarted("the machine is suspended")
+        if len(self._commands) + len(self._consoles) >= _COMMANDS_MAX:
+            raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
+
+    def _open_console(self, peer: Peer, message: Message) -> None:
+        try:
+            self._check_room()
+            console = self._body.console(message)
+        except NotStarted as error:
+            self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
+            return
+        self._say(peer, {"say": "data", "id": message["id"], "data": ""})
+        self._consoles.add(peer, console)
+
     def _start_command(self, peer: Peer, message: Message) -> None:
         try:
-            if self._exit is not None:
-                raise NotStarted("the machine has ended")
-            if self._body.is_frozen:
-                raise NotStarted("the machine is suspended")
-            if len(self._commands) == _COMMANDS_MAX:
-                raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
+            self._check_room()
             command = self._body.command(message)
         except NotStarted as error:
             self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})

@@ -14,6 +14,7 @@ from typing import Any
 from ephemera.platform.drivers.monitoring import ending, kernel, program, usage
 from ephemera.platform.drivers.monitoring.beside import Command
 from ephemera.platform.drivers.monitoring.body import Record, Streams
+from ephemera.platform.drivers.monitoring.consoles import Console
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.drivers.monitoring.folder import BootFolder, make_folder
 from ephemera.platform.drivers.monitoring.frames import Message
@@ -48,6 +49,9 @@ class _Program:
 
 class ProcessBody:
     """The programs of one boot, which are descendants of this process."""
+
+    #: No program has one.
+    terminal: int | None = None
 
     def __init__(self, folder: BootFolder) -> None:
         self._folder = folder
@@ -114,6 +118,10 @@ class ProcessBody:
             request, lambda theirs: program.start(argv, self._env, self._workdir, theirs)
         )
 
+    def console(self, request: Message) -> Console:
+        """Have no terminals, see the driver's capabilities."""
+        raise program.NotStarted(f"a process has no terminal for {request['command']}")
+
     def signal(self, signum: int, *, everyone: bool) -> None:
         """Send a signal to the main program, or to every process."""
         # a program that became another user's is not ours to signal: its own end is waited for
@@ -149,7 +157,7 @@ class ProcessBody:
         """Kill whatever is left once a program has ended, and return when all of it is dead."""
         ending.end_children(self._main, reaped)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, exit_code: int) -> dict[str, Any]:  # noqa: ARG002
         """There is nothing more to say than how the program ended."""
         return {}
 

@@ -1,0 +1,254 @@
+"""The programs of one boot as a container of `crun`, in the hands of a monitor.
+
+```
+ prepare (in the spare)   own mounts ─► folder in memory ─► init in new namespaces ─► a cable
+ start                    cgroup ─► file system, files, volumes ─► network ─► crun run ─► program
+ end                      kill init: everything is dead ─► cgroup empty, removed
+```
+
+Mounts and namespaces are the monitor's alone: they are gone when it is, however it ended. What is
+left to others is the cgroup, an empty folder by then. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ephemera.platform.drivers.container import furnishing
+from ephemera.platform.drivers.container.bundle import Filter, process
+from ephemera.platform.drivers.container.cgroups import Cgroup, Limits, Tree
+from ephemera.platform.drivers.container.crun import Crun
+from ephemera.platform.drivers.container.furnishing import Furnished
+from ephemera.platform.drivers.container.prepared import Prepared, prepare
+from ephemera.platform.drivers.container.setup import Setup
+from ephemera.platform.drivers.monitoring import kernel, usage
+from ephemera.platform.drivers.monitoring.beside import Command
+from ephemera.platform.drivers.monitoring.body import NotFrozen, Record, Streams
+from ephemera.platform.drivers.monitoring.consoles import Console, Listener
+from ephemera.platform.drivers.monitoring.ending import Reaped, kill_and_see_dead
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.program import NotStarted
+from ephemera.platform.drivers.container.disks import freeze, grow, thaw
+
+_MB = 1 << 20
+
+
+def cgroup_name(folder: BootFolder) -> str:
+    """Return what the cgroup of a boot is called, below that of the platform."""
+    return f"{os.path.basename(folder.machine)}-{folder.boot}"
+
+
+class ContainerKind:
+    """Bodies that are containers.
+
+    Args:
+        tree: Where their cgroups are.
+    """
+
+    questions: Sequence[str] = ("memory", "limit", "reclaim", "volume")
+
+    def __init__(self, setup: Setup, tree: Tree) -> None:
+        self._setup = setup
+        self._tree = tree
+        self._filter = Filter(setup.filter, furnishing.filter_section(setup.filter))
+
+    def prepare(self) -> Prepared:
+        """Make what every machine needs, before it is known which one it is for."""
+        return prepare(self._setup)
+
+    def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
+        """Return the body of a boot that is about to be started."""
+        cgroup = self._tree.of(cgroup_name(folder))
+        return ContainerBody(folder, prepared, cgroup, self._setup, self._filter, self._tree)
+
+    def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:
+        """Kill all that is left of a boot whose monitor was killed."""
+        cgroup = self._tree.of(cgroup_name(folder))
+        found = kernel.process(record["pid"]) if record["pid"] else None
+        if record["host"] == kernel.HOST_BOOT and found and found.start == record["start"]:
+            kill_and_see_dead([found])
+        cgroup.end()
+        cgroup.remove()
+
+
+class ContainerBody:
+    """One container."""
+
+    def __init__(
+        self,
+        folder: BootFolder,
+        prepared: Prepared,
+        cgroup: Cgroup,
+        setup: Setup,
+        filter_: Filter,
+        tree: Tree,
+    ) -> None:
+        self._folder = folder
+        self._prepared = prepared
+        self._cgroup = cgroup
+        self._setup = setup
+        self._filter = filter_
+        self._tree = tree
+        self._crun = Crun(setup.crun, setup.places.run)
+        self._furnished: Furnished | None = None
+        self._swap_mb = 0
+        self._main = 0
+        #: The terminal of the main program, where it has one.
+        self.terminal: int | None = None
+        self.is_frozen = False
+
+    def start(self, request: Message, streams: Streams, record: Record) -> Sequence[int]:
+        """Start the container, and the programs beside its first one.
+
+        Raises:
+            NotStarted, OSError: nothing of it is left running.
+        """
+        record(self._prepared.init.pid)
+        try:
+            return self._start(request, streams)
+        except (NotStarted, OSError):
+            self.end(lambda *_: None)
+            self.facts(0)
+            raise
+
+    def _start(self, request: Message, streams: Streams) -> list[int]:
+        prepared, self._swap_mb = self._prepared, request["swap_mb"]
+        limits = Limits(request["cpus"], request["memory_mb"], self._swap_mb)
+        self._cgroup.make(limits)
+        self._furnished = furnished = furnishing.furnish(
+            request, self._folder, self._setup, prepared
+        )
+        prepared.plug(request["plug"])
+        for one in streams:  # a program may open its /dev/stdout anew
+            os.fchown(one, furnished.owner.uid, furnished.owner.gid)
+        config = furnished.config(self._filter, self._tree.version)
+        if request["tty"]:
+            with Listener("console") as listener:
+                self._main = self._crun.start(config, streams, self._cgroup, "console")
+                self.terminal = listener.terminal()
+        else:
+            self._main = self._crun.start(config, streams, self._cgroup)
+        pids = [self._main]
+        pids += [self._crun.exec(one, streams, self._cgroup) for one in furnished.others]
+        return pids
+
+    def command(self, request: Message) -> Command:
+        """Start a command in the container.
+
+        Raises:
+            NotStarted: it cannot be; nothing is left.
+        """
+        wanted = self._process(request, tty=False)
+        return Command(request, lambda theirs: self._crun.exec(wanted, theirs, self._cgroup))
+
+    def console(self, request: Message) -> Console:
+        """Start a command in the container that has a terminal.
+
+        Raises:
+            NotStarted: it cannot be; nothing is left.
+        """
+        wanted = self._process(request, tty=True)
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            with Listener("console") as listener:
+                streams = (nothing, nothing, nothing)
+                pid = self._crun.exec(wanted, streams, self._cgroup, "console")
+                return Console(pid, listener.terminal(), request)
+        finally:
+            os.close(nothing)
+
+    def _process(self, request: Message, *, tty: bool) -> dict[str, Any]:
+        found = self._furnished
+        assert found is not None
+        env = {**found.env, "TERM": "xterm-256color"} if tty else found.env
+        return process(request["command"], env, found.user, found.workdir, tty=tty)
+
+    def signal(self, signum: int, *, everyone: bool) -> None:
+        """Send a signal to the main program, or to every process."""
+        if everyone and signum == signal.SIGKILL:
+            targets = [self._prepared.init.pid]
+        else:
+            targets = self._cgroup.pids() if everyone else [self._main]
+        for pid in targets:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
+        if signum == signal.SIGKILL:
+            self._cgroup.thaw()  # what is frozen does not die
+
+    def freeze(self) -> None:
+        """Freeze the cgroup.
+
+        Raises:
+            NotFrozen: there is none, or a process of it cannot be stopped.
+        """
+        try:
+            frozen = self._cgroup.freeze()
+        except OSError as error:
+            raise NotFrozen(f"there is no freezer: {error}") from error
+        if not frozen:
+            self._cgroup.thaw()
+            raise NotFrozen("a process does not stop")
+        self.is_frozen = True
+
+    def thaw(self) -> None:
+        """Let the cgroup go on."""
+        self._cgroup.thaw()
+        self.is_frozen = False
+
+    def ps(self) -> list[dict[str, Any]]:
+        """Return what `ps` shows of the processes, by the numbers that they have inside."""
+        processes = (kernel.process(pid) for pid in self._cgroup.pids())
+        found = usage.listing((one for one in processes if one), f"/proc/{self._main}/net")
+        return [{**one, "pid": kernel.inner_pid(one["pid"])} for one in found]
+
+    def answer(self, request: Message) -> Message:
+        """Tell of the memory or limit it, or deal with a volume that is mounted."""
+        try:
+            if request["do"] == "volume":
+                self._deal_with_volume(request["volume"], request["what"])
+                return {}
+            if request["do"] == "limit":
+                self._cgroup.limit_memory(request["limit_mb"], self._swap_mb)
+            if request["do"] == "reclaim":
+                return {"reclaimed": self._cgroup.reclaim(request["amount_mb"] * _MB)}
+            limit, used = self._cgroup.memory()
+            return {"limit": limit, "available": max(0, limit - used)}
+        except OSError as error:
+            return {"error": str(error)}
+
+    def _deal_with_volume(self, volume_id: str, what: str) -> None:
+        assert self._furnished is not None
+        mounted = self._furnished.volumes.get(volume_id)
+        if mounted is None:
+            raise OSError(f"volume {volume_id} is not mounted as a disk")
+        if what == "grow":
+            grow(*mounted)
+        else:
+            {"freeze": freeze, "thaw": thaw}[what](mounted[1])
+
+    def end(self, reaped: Reaped) -> None:
+        """Kill whatever is left, and return when all of it is dead.
+
+        Nothing of a container survives its first process: the kernel kills the rest, and lets it
+        be reaped when the rest is dead.
+        """
+        with suppress(ProcessLookupError):
+            os.kill(self._prepared.init.pid, signal.SIGKILL)
+        self._cgroup.thaw()
+        while True:
+            try:
+                reaped(*os.waitpid(-1, 0))
+            except ChildProcessError:
+                return
+
+    def facts(self, exit_code: int) -> dict[str, Any]:
+        """Say whether it ended for want of memory, and have its cgroup gone."""
+        killed = self._cgroup.oom_kills()
+        self._cgroup.end()
+        self._cgroup.remove()
+        return {"oom_killed": True} if killed and exit_code else {}

@@ -1,0 +1,280 @@
+"""The cgroups of a boot: what limits it, freezes it, and knows all of its processes.
+
+Version 2 has one tree, version 1 one for each controller; both are found where they are mounted.
+`Tree.find()` is done once, in the zygote. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from ephemera.platform.drivers.monitoring import ending, kernel
+
+#: Processes and threads of one machine: above what programs have, and below what a computer does.
+PIDS_MAX = 4096
+_PERIOD_US = 100_000
+#: Shares of one cpu: the defaults of version 1 and of version 2.
+_SHARES, _WEIGHT = 1024, 100
+_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
+_LOOK_S = 0.001
+#: A frozen cgroup is one within milliseconds, unless a process waits for a disk.
+_FROZEN_WITHIN_S = 5.0
+_REMOVED_WITHIN_S = 2.0
+
+
+class Limits(NamedTuple):
+    """What a boot may use."""
+
+    cpus: int
+    memory_mb: int
+    swap_mb: int
+
+
+class Tree(NamedTuple):
+    """Where cgroups are made on this computer."""
+
+    #: 1 or 2; 0 where there are none to be had.
+    version: int
+    #: The folder below which they are made, by controller; one for all in version 2.
+    roots: Mapping[str, str]
+    #: Of version 1 beside which version 2 is mounted: where that is.
+    hybrid: str = ""
+
+    @staticmethod
+    def find(mounts: Sequence[str] | None = None) -> Tree:
+        """Return the cgroups that are mounted here.
+
+        Args:
+            mounts: The lines of `/proc/self/mountinfo`, which are read where none are given.
+        """
+        if mounts is None:
+            with open("/proc/self/mountinfo") as file:
+                mounts = file.read().splitlines()
+        roots, unified = dict[str, str](), ""
+        for line in mounts:
+            before, _, after = line.partition(" - ")
+            kind, _, options = after.split(" ", 2)
+            place = before.split(" ")[4]
+            if kind == "cgroup2":
+                unified = unified or place
+            elif kind == "cgroup":
+                given = options.split(" ")[-1].split(",")
+                roots |= {one: place for one in _CONTROLLERS if one in given and one not in roots}
+        if "memory" in roots:
+            return Tree(1, roots, unified)
+        return Tree(2, {"": unified}) if unified else Tree(0, {})
+
+    def prepare(self, name: str) -> Tree:
+        """Make the cgroup `name` that those of all boots are below, and return the tree of it.
+
+        Raises:
+            OSError: they cannot be made or limited here.
+        """
+        if self.version == 2:
+            root = self.roots[""]
+            for folder in (root, f"{root}/{name}"):
+                os.makedirs(folder, exist_ok=True)
+                _write(f"{folder}/cgroup.subtree_control", "+memory +cpu +pids")
+        else:
+            for root in set(self.roots.values()):
+                os.makedirs(f"{root}/{name}", exist_ok=True)
+        return self._replace(roots={one: f"{root}/{name}" for one, root in self.roots.items()})
+
+    def of(self, name: str) -> Cgroup:
+        """Return the cgroup of a boot, which may not be there."""
+        return Cgroup(self, name)
+
+    def left(self) -> set[str]:
+        """Return the names of the cgroups that are there."""
+        found = set[str]()
+        for root in self.roots.values():
+            with suppress(FileNotFoundError):
+                found |= {one.name for one in os.scandir(root) if one.is_dir()}
+        return found
+
+
+class Cgroup:
+    """The cgroup of one boot."""
+
+    def __init__(self, tree: Tree, name: str) -> None:
+        self._version = tree.version
+        self._folders = {one: f"{root}/{name}" for one, root in tree.roots.items()}
+
+    def make(self, limits: Limits) -> None:
+        """Make it, with these limits. Repeating is safe.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        for folder in set(self._folders.values()):
+            with suppress(FileExistsError):
+                os.mkdir(folder)
+        quota = limits.cpus * _PERIOD_US
+        if self._version == 2:
+            self._set("cpu", "cpu.max", f"{quota} {_PERIOD_US}")
+            self._set("cpu", "cpu.weight", str(_WEIGHT * limits.cpus))
+        elif self._version == 1:
+            self._set("cpu", "cpu.cfs_quota_us", str(quota))
+            self._set("cpu", "cpu.shares", str(_SHARES * limits.cpus))
+        self._set("pids", "pids.max", str(PIDS_MAX))
+        self.limit_memory(limits.memory_mb, limits.swap_mb)
+
+    def limit_memory(self, memory_mb: int, swap_mb: int) -> None:
+        """Limit its memory, which what it has more of is written back or swapped out for.
+
+        Raises:
+            OSError: it uses more, and that cannot be had back.
+        """
+        memory, swap = memory_mb << 20, swap_mb << 20
+        if self._version == 2:
+            self._set("memory", "memory.max", str(memory))
+            with suppress(FileNotFoundError):  # a kernel without swap
+                self._set("memory", "memory.swap.max", str(swap))
+            return
+        both = "memory.memsw.limit_in_bytes"
+        raised = [("memory.limit_in_bytes", memory), (both, memory + swap)]
+        if memory + swap >= self._number(both, default=1 << 62):
+            raised.reverse()  # the limit of both is never below that of memory
+        for file, limit in raised:
+            with suppress(FileNotFoundError):  # a kernel that does not count swap
+                self._set("memory", file, str(limit))
+
+    def enter(self) -> None:
+        """Put this process into it, and so what it executes. Only for a process that forked."""
+        for folder in set(self._folders.values()):
+            _write(f"{folder}/cgroup.procs", "0")
+
+    def pids(self) -> list[int]:
+        """Return its processes."""
+        folder = self._folders.get("pids") or self._folders.get("", "")
+        try:
+            with open(f"{folder}/cgroup.procs") as file:
+                return [int(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def freeze(self) -> bool:
+        """Stop every process of it; whether all of them are stopped in time."""
+        if self._version == 2:
+            self._set("", "cgroup.freeze", "1")
+            return self._until("", "cgroup.events", "frozen 1")
+        self._set("freezer", "freezer.state", "FROZEN")
+        return self._until("freezer", "freezer.state", "FROZEN")
+
+    def thaw(self) -> None:
+        """Let its processes go on. Repeating is safe, also where it is not there."""
+        with suppress(FileNotFoundError):
+            if self._version == 2:
+                self._set("", "cgroup.freeze", "0")
+            elif self._version == 1:
+                self._set("freezer", "freezer.state", "THAWED")
+
+    def oom_kills(self) -> int:
+        """Return how many of its processes were killed for want of memory."""
+        file = "memory.events" if self._version == 2 else "memory.oom_control"
+        with suppress(FileNotFoundError):
+            for line in self._read("memory", file).splitlines():
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+        return 0
+
+    def memory(self) -> tuple[int, int]:
+        """Return the limit of its memory, and how much of that cannot be had back; bytes."""
+        if self._version == 2:
+            used, limit = self._number("memory.current"), self._number("memory.max")
+            cache = "inactive_file"
+        else:
+            used = self._number("memory.usage_in_bytes")
+            limit = self._number("memory.limit_in_bytes")
+            cache = "total_inactive_file"
+        for line in self._read("memory", "memory.stat").splitlines():
+            if line.startswith(cache + " "):
+                used -= int(line.split()[1])
+        return limit, max(0, used)
+
+    def reclaim(self, count: int) -> int:
+        """Have memory taken back that is not needed; return how many bytes that was."""
+        file = "memory.current" if self._version == 2 else "memory.usage_in_bytes"
+        before = self._number(file)
+        with suppress(OSError):  # less than that could be had, which the difference tells
+            if self._version == 2:
+                self._set("memory", "memory.reclaim", str(count))
+            else:
+                self._set("memory", "memory.force_empty", "0")
+        return min(count, max(0, before - self._number(file)))
+
+    def end(self) -> None:
+        """Kill every process that is in it, and return when each is dead; frozen ones too."""
+        while pids := self.pids():
+            found = [one for pid in pids if (one := kernel.process(pid))]
+            for one in found:
+                with suppress(ProcessLookupError):
+                    os.kill(one.pid, signal.SIGKILL)
+            self.thaw()
+            ending.kill_and_see_dead(found)
+            if not found:  # zombies that nobody reaped yet
+                select.select([], [], [], _LOOK_S)
+
+    def remove(self) -> bool:
+        """Remove it, once no process is in it. Repeating is safe.
+
+        The kernel may need a moment after the last process is dead. Whether it is gone.
+        """
+        left = int(_REMOVED_WITHIN_S / _LOOK_S)
+        for folder in set(self._folders.values()):
+            while True:
+                try:
+                    os.rmdir(folder)
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    if not left:
+                        return False
+                    left -= 1
+                    select.select([], [], [], _LOOK_S)
+        return True
+
+    def _until(self, controller: str, file: str, said: str) -> bool:
+        left = int(_FROZEN_WITHIN_S / _LOOK_S)
+        while said not in self._read(controller, file):
+            if not left:
+                return False
+            left -= 1
+            select.select([], [], [], _LOOK_S)
+        return True
+
+    def _file(self, controller: str, file: str) -> str:
+        folder = self._folders.get(controller) or self._folders.get("")
+        if folder is None:
+            raise FileNotFoundError(f"there is no cgroup controller '{controller}'")
+        return f"{folder}/{file}"
+
+    def _set(self, controller: str, file: str, value: str) -> None:
+        if self._version:
+            _write(self._file(controller, file), value)
+
+    def _read(self, controller: str, file: str) -> str:
+        with open(self._file(controller, file)) as found:
+            return found.read()
+
+    def _number(self, file: str, default: int = 0) -> int:
+        try:
+            text = self._read("memory", file).strip()
+        except FileNotFoundError:
+            return default
+        return 1 << 62 if text == "max" else int(text)
+
+
+def _write(path: str, value: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    except OSError as error:
+        raise OSError(error.errno, f"{path}: {error.strerror}") from error
+    finally:
+        os.close(fd)

@@ -1,0 +1,179 @@
+"""A machine's file system with all that has to be in it, and what runs there as whom.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ephemera.platform.drivers.container import bundle, disks, rootfs, seccomp, syscalls, users
+from ephemera.platform.drivers.container.bundle import Bind, Filter
+from ephemera.platform.drivers.container.inroot import Owner, Root
+from ephemera.platform.drivers.container.prepared import Prepared
+from ephemera.platform.drivers.container.rootfs import HostFiles, Layer
+from ephemera.platform.drivers.container.setup import Setup
+from ephemera.platform.drivers.container.users import User
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.program import NotStarted
+
+#: Where programs are looked for in an image that does not say.
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Permission bits only: no set-user-id for a file that came over the network.
+_MODE_MASK = 0o777
+#: At least, for programs that share memory; as Docker has it.
+_SHM_MB = 64
+
+
+def filter_section(compiled: str) -> Mapping[str, Any]:
+    """Return the filter of system calls as text, where it is not compiled."""
+    return {} if compiled else seccomp.section()
+
+
+@dataclass
+class Furnished:
+    """A machine that is ready to be started, and what runs in it."""
+
+    places_root: str
+    owner: Owner
+    prepared: Prepared
+    user: User
+    workdir: str
+    #: Of the main program, and of commands beside it.
+    env: dict[str, str] = field(repr=False)
+    #: The programs beside the main one, as `crun` is told of them.
+    others: list[dict[str, Any]] = field(repr=False)
+    command: Sequence[str] = ()
+    tty: bool = False
+    binds: list[Bind] = field(default_factory=list)
+    #: Of each volume that is a disk: its image, and where that is mounted for us.
+    volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def config(self, filter_: Filter, cgroup_version: int) -> dict[str, Any]:
+        """Return what `crun run` is told."""
+        main = bundle.process(self.command, self.env, self.user, self.workdir, tty=self.tty)
+        return bundle.config(
+            main,
+            self.places_root,
+            self.prepared.namespaces(),
+            self.binds,
+            filter_,
+            shm_mb=_SHM_MB,
+            cgroup_version=cgroup_version,
+        )
+
+
+def furnish(request: Message, folder: BootFolder, setup: Setup, prepared: Prepared) -> Furnished:
+    """Make the file system of a machine, and find out what runs there.
+
+    Raises:
+        NotStarted, OSError: it cannot be had.
+    """
+    places, owner = setup.places, Owner(setup.ids_from or 0, setup.ids_from or 0)
+    layer = Layer(folder.layer)
+    if request["host"]:
+        rootfs.mount_host(places, HostFiles(setup.beside, setup.hidden), layer, owner)
+    else:
+        rootfs.mount_image(places, request["layers"], layer, owner)
+    return furnish_mounted(request, setup, prepared, owner)
+
+
+def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: Owner) -> Furnished:
+    """Put what a machine needs into its file system, and find out what runs there.
+
+    Raises:
+        NotStarted, OSError: something cannot be there.
+    """
+    places = setup.places
+    root = Root(places.root, owner)
+    try:
+        _write_files(root, request)
+        user = users.find(root, request["user"])
+        workdir = request["workdir"] or "/"
+        _have_folder(root, workdir)
+        env = _environment(request["env"], user)
+        others = [_beside(root, one, workdir) for one in request["beside"]]
+    finally:
+        root.close()
+    found = Furnished(places.root, owner, prepared, user, workdir, env, others)
+    found.command, found.tty = _checked(request["command"]), request["tty"]
+    if request["api_folder"]:
+        found.binds.append(Bind(request["api_folder"], "/.fly", ("ro", *_SAFE)))
+    for number, one in enumerate(request["mounts"]):
+        _attach(found, one, f"{places.run}/volume{number}", setup)
+    return found
+
+
+_SAFE = ("nosuid", "nodev")
+
+
+def _write_files(root: Root, request: Message) -> None:
+    """Write what the network and the config say. A machine's own files come last and win."""
+    name, address = request["instance"], request["address"]
+    hosts = f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{address or '127.0.1.1'} {name}\n"
+    texts = {"/etc/hosts": hosts, "/etc/hostname": f"{name}\n"}
+    if request["nameserver"]:
+        texts["/etc/resolv.conf"] = f"nameserver {request['nameserver']}\n"
+    for path, text in texts.items():
+        root.write(path, text.encode(), 0o644)
+    for file in request["files"]:
+        path = file["guest_path"]
+        try:
+            content = base64.b64decode(file["content"])
+            root.write(path, content, file["mode"] & _MODE_MASK)
+        except OSError as error:
+            raise NotStarted(f"file '{path}' cannot be written: {error.strerror}") from error
+
+
+def _have_folder(root: Root, path: str) -> None:
+    try:
+        os.close(root.make_folders(path))
+    except OSError as error:
+        raise NotStarted(f"the working folder '{path}': {error.strerror}") from error
+
+
+def _environment(given: Mapping[str, str], user: User) -> dict[str, str]:
+    return {"PATH": _PATH, "HOME": user.home, **given}
+
+
+def _beside(root: Root, asked: Message, workdir: str) -> dict[str, Any]:
+    """Return a program that runs beside the main one, as `crun exec` is told of it."""
+    user = users.find(root, asked["user"])
+    env = _environment(asked["env"], user)
+    return bundle.process(_checked(asked["command"]), env, user, workdir, tty=False)
+
+
+def _checked(command: Sequence[str]) -> Sequence[str]:
+    if not command or not command[0]:
+        raise NotStarted("there is no command to run: neither the config nor the image has one")
+    return command
+
+
+def _attach(found: Furnished, mount: Mapping[str, str], place: str, setup: Setup) -> None:
+    """Have a volume where the machine sees it."""
+    source, path = mount["source"], mount["path"]
+    if not os.path.exists(source):
+        raise NotStarted(f"the volume for '{path}' is not there")
+    if os.path.isfile(source):
+        os.mkdir(place, 0o700)
+        try:
+            disks.attach(source, place)
+        except OSError as error:
+            raise NotStarted(f"the volume for '{path}' cannot be mounted: {error}") from error
+        found.volumes[mount["volume"]] = source, place
+        source = place
+    if setup.own_ids:
+        shown = f"{place}.shown"
+        os.mkdir(shown, 0o700)
+        userns = os.open(found.prepared.namespace("user"), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syscalls.idmapped(source, userns, shown)
+        finally:
+            os.close(userns)
+        source = shown
+    found.binds.append(Bind(source, path, _SAFE))

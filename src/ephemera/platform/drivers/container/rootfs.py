@@ -1,0 +1,192 @@
+"""The file system of a machine: layers that are shared, and one of its own that is written to.
+
+Made by overlayfs in the mount namespace of the machine's monitor, and gone with that. What the
+machine wrote stays in its folder: `upper` of `<boot>.layer`. Of image `host`, the layer below is
+this computer's own file system, without what is nobody's business. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from ephemera.platform.drivers.container import syscalls
+from ephemera.platform.drivers.container.inroot import Owner
+from ephemera.platform.drivers.container.places import Places
+
+
+class Layer(NamedTuple):
+    """What a machine writes, on the disk."""
+
+    folder: str
+
+    @property
+    def upper(self) -> str:
+        """What it wrote to its own file system."""
+        return f"{self.folder}/upper"
+
+    def beside(self, number: int) -> Layer:
+        """Return what it wrote to another file system of this computer (image `host`)."""
+        return Layer(f"{self.folder}/{number}")
+
+    def make(self, owner: Owner, like: str) -> None:
+        """Make it anew, as empty as an unfinished start may not have left it.
+
+        Args:
+            owner: Whom the root of the file system belongs to.
+            like: The folder whose mode its root has.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
+        os.mkdir(self.folder, 0o700)
+        for inner in ("upper", "work"):
+            os.mkdir(f"{self.folder}/{inner}", 0o700)
+        os.chown(self.upper, *owner)
+        os.chmod(self.upper, stat.S_IMODE(os.stat(like).st_mode))
+
+
+class HostFiles(NamedTuple):
+    """The file systems of this computer that a machine with image `host` sees."""
+
+    #: Where they are mounted beside `/`, outermost first.
+    beside: Sequence[str]
+    #: What no machine may see of them.
+    hidden: Sequence[str]
+
+
+def mount_image(places: Places, layers: Sequence[str], layer: Layer, owner: Owner) -> None:
+    """Have a machine's file system at `places.root`.
+
+    Args:
+        layers: The names of the folders of its image, the lowest first.
+
+    Raises:
+        OSError: it cannot be mounted.
+    """
+    lower = _lower(places, layers)
+    layer.make(owner, f"{places.layers}/{layers[-1]}" if layers else places.run)
+    _mount(places.layers, lower, layer, places.root)
+
+
+def mount_host(places: Places, host: HostFiles, layer: Layer, owner: Owner) -> None:
+    """Have this computer's file system at `places.root`, to be written to without harm.
+
+    Raises:
+        OSError: it cannot be mounted.
+    """
+    layer.make(Owner(*_owner(places.host)), places.host)
+    _hide(host.hidden, "/", host.beside, layer.upper)
+    _mount(places.host, ".", layer, places.root)
+    for number, place in enumerate(host.beside):
+        below, inner = places.host + place, layer.beside(number)
+        if not os.path.isdir(places.root + place):
+            continue  # it is hidden, or was taken away
+        inner.make(Owner(*_owner(below)), below)
+        others = [one for one in host.beside if one != place]
+        _hide(host.hidden, place, others, inner.upper)
+        _mount(below, ".", inner, places.root + place)
+    for folder in ("/run", "/tmp/.X11-unix"):
+        if os.path.isdir(places.root + folder):
+            syscalls.mount("tmpfs", places.root + folder, "tmpfs", _SAFE, _owned(owner))
+
+
+def mount_remains(
+    places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None, owner: Owner
+) -> None:
+    """Have a copy at `places.root` of what a machine left; without `fresh` to be read only.
+
+    Args:
+        layers: The names of the folders of its image; none for image `host`.
+
+    Raises:
+        OSError: it cannot be mounted, or there is nothing left.
+    """
+    base = _lower(places, layers) if layers else places.host
+    os.stat(left.upper)
+    below = os.open(left.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    lower = f"/proc/self/fd/{below}/upper:{base}"
+    if fresh is None:
+        os.chdir(places.layers)
+        syscalls.mount("overlay", places.root, "overlay", _SAFE | syscalls.MS_RDONLY,
+                       f"lowerdir={lower}")  # fmt: skip
+    else:
+        fresh.make(Owner(*_owner(left.upper)), left.upper)
+        _mount(places.layers, lower, fresh, places.root)
+    os.close(below)
+    if not layers and os.path.isdir(f"{places.root}/run"):
+        syscalls.mount("tmpfs", f"{places.root}/run", "tmpfs", _SAFE, _owned(owner))
+
+
+_SAFE = syscalls.MS_NODEV | syscalls.MS_NOSUID
+
+
+def _mount(cwd: str, lower: str, layer: Layer, target: str) -> None:
+    """Mount an overlay; names in `lower` are relative to `cwd`, so that many fit in a page."""
+    os.chdir(cwd)
+    # by a descriptor, because a path may have a colon or a comma in it
+    own = os.open(layer.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        where = f"/proc/self/fd/{own}"
+        # volatile: nothing is flushed, as nothing here has to outlive the computer
+        options = f"lowerdir={lower},upperdir={where}/upper,workdir={where}/work,volatile"
+        syscalls.mount("overlay", target, "overlay", syscalls.MS_NODEV, options)
+    finally:
+        os.close(own)
+
+
+def _lower(places: Places, layers: Sequence[str]) -> str:
+    """Return the layers as overlayfs wants them: the topmost first, each once."""
+    if not layers:
+        os.makedirs(f"{places.run}/empty", 0o755, exist_ok=True)
+        return f"{places.run}/empty"
+    return ":".join(dict.fromkeys(reversed(layers)))
+
+
+def _hide(hidden: Sequence[str], place: str, others: Sequence[str], upper: str) -> None:
+    """Have files and folders not be there, by a whiteout in the layer above them.
+
+    Args:
+        hidden: Paths of this computer.
+        place: Where the file system is mounted that the layer is above.
+        others: Where others are mounted.
+    """
+    for path in hidden:
+        inside = [one for one in (place, *others) if _is_below(path, one)]
+        if max(inside, key=len, default="") != place or not os.path.lexists(path):
+            continue
+        parts = os.path.relpath(path, place).split("/")
+        above = place.rstrip("/")
+        made = upper
+        for name in parts[:-1]:
+            above, made = f"{above}/{name}", f"{made}/{name}"
+            _mirror(above, made, upper)
+        os.mknod(f"{made}/{parts[-1]}", stat.S_IFCHR, 0)
+
+
+def _mirror(path: str, made: str, upper: str) -> None:
+    """Make a folder in the layer like the one that it is above, shifted as the layer's root is."""
+    with suppress(FileExistsError):
+        os.mkdir(made)
+        found, shift = os.stat(path), os.stat(upper).st_uid - os.stat("/").st_uid
+        os.chown(made, found.st_uid + shift, found.st_gid + shift)
+        os.chmod(made, stat.S_IMODE(found.st_mode))
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return folder == "/" or path == folder or path.startswith(folder + "/")
+
+
+def _owner(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_uid, found.st_gid
+
+
+def _owned(owner: Owner) -> str:
+    return f"mode=755,size=64m,uid={owner.uid},gid={owner.gid}"

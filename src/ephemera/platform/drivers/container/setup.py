@@ -1,0 +1,133 @@
+"""What a server tells the zygote once, so that every monitor knows it. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.container.places import Places
+
+#: The user and group of this computer that a machine's root is. Above all that systemd gives to
+#: containers of its own, and below what 32 bits with a sign can hold.
+#: Source: systemd's documentation of user and group ids.
+IDS_FROM = 0x70000000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is the same for all machines of a platform."""
+
+    home: str
+    #: The path of `crun`.
+    crun: str
+    #: Whether machines have user namespaces, and so users of their own.
+    own_ids: bool
+    #: The filter of system calls, compiled; empty where `crun` has to compile it.
+    filter: str
+    #: Where other file systems of this computer are that machines with image `host` see.
+    beside: Sequence[str]
+    #: What no machine with image `host` may see.
+    hidden: Sequence[str]
+    #: The router's network namespace, as a descriptor of the zygote; -1 where machines have no
+    #: network.
+    router: int = -1
+
+    def encode(self) -> str:
+        """Return it as an argument of a program."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def decode(text: str) -> Setup:
+        """Return what `encode` was given."""
+        return Setup(**json.loads(text))
+
+    @property
+    def places(self) -> Places:
+        """Where things are."""
+        return Places(self.home)
+
+    @property
+    def ids_from(self) -> int | None:
+        """The user and group of this computer that a machine's root is; None for the same."""
+        return IDS_FROM if self.own_ids else None
+
+
+#: File systems that hold a computer's own files.
+_REAL = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "xfs", "zfs"})
+_NOT_SHOWN = ("/proc", "/sys", "/dev", "/run", "/boot", "/mnt", "/media", "/var/lib/docker")
+
+
+def mounted_beside(home: str, mounts: Sequence[str]) -> list[str]:
+    """Return where file systems of this computer are mounted beside `/`, outermost first.
+
+    Args:
+        home: The state folder, below which nothing is shown.
+        mounts: The lines of `/proc/self/mountinfo`.
+    """
+    found = set[str]()
+    for line in mounts:
+        before, _, after = line.partition(" - ")
+        place = before.split(" ")[4].encode().decode("unicode_escape")
+        kind = after.split(" ")[0]
+        shown = kind in _REAL or (kind == "tmpfs" and place == "/tmp")  # noqa: S108 - a place, not a file
+        hidden = any(place == one or place.startswith(one + "/") for one in (*_NOT_SHOWN, home))
+        if shown and not hidden and place != "/" and os.path.isdir(place):
+            found.add(place)
+    return sorted(found)
+
+
+#: What belongs to a user alone, below the home folder: keys, tokens, passwords, histories.
+_PRIVATE = (
+    ".aws", ".azure", ".bash_history", ".boto", ".cargo/credentials", ".cargo/credentials.toml",
+    ".composer/auth.json", ".config/chromium", ".config/containers/auth.json", ".config/gcloud",
+    ".config/gh", ".config/git/credentials", ".config/google-chrome", ".config/hub", ".config/op",
+    ".config/rclone", ".docker", ".fly", ".gem/credentials", ".git-credentials", ".gnupg", ".kube",
+    ".local/share/keyrings", ".local/share/kwalletd", ".m2/settings.xml", ".mozilla", ".my.cnf",
+    ".mysql_history", ".netrc", ".npmrc", ".password-store", ".pgpass", ".psql_history", ".pypirc",
+    ".python_history", ".s3cfg", ".ssh", ".terraform.d", ".vault-token", ".zsh_history",
+)  # fmt: skip
+#: What belongs to the computer.
+_OF_THE_COMPUTER = (
+    "/etc/gshadow", "/etc/gshadow-", "/etc/krb5.keytab", "/etc/shadow", "/etc/shadow-",
+    "/etc/ssl/private", "/etc/ssh/ssh_host_dsa_key", "/etc/ssh/ssh_host_ecdsa_key",
+    "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key", "/var/lib/docker",
+    "/var/lib/containers",
+)  # fmt: skip
+
+
+def hidden_from_machines(home: str, homes: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Return what no machine with image `host` may see, whether it is there or not.
+
+    Args:
+        home: The state folder.
+        homes: The home folders of those who run the platform.
+        environ: Of the server, which may say that a secret is elsewhere.
+    """
+    named = (
+        "DOCKER_CONFIG",
+        "GNUPGHOME",
+        "KUBECONFIG",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "PGPASSFILE",
+    )
+    moved = [environ[name] for name in named if environ.get(name, "").startswith("/")]
+    private = [os.path.join(one, name) for one in homes for name in _PRIVATE]
+    found: dict[str, Any] = dict.fromkeys(
+        os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
+        for path in (home, *private, *_OF_THE_COMPUTER, *moved)
+    )
+    outermost = [one for one in found if not any(one.startswith(other + "/") for other in found)]
+    return sorted(outermost)
+
+
+def cgroup_tree(name: str) -> Tree:
+    """Return where the cgroups of this platform's machines are; none where they cannot be made."""
+    found = Tree.find()
+    try:
+        return found.prepare(name) if found.version else found
+    except OSError:
+        return Tree(0, {})

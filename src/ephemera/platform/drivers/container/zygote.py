@@ -1,0 +1,72 @@
+"""The zygote of the container driver: mounts what all machines share, then forks monitors.
+
+It lives in the router's network namespace and in mounts of its own, and so do its monitors.
+Standard library only, as everything that it imports.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from ephemera.platform.drivers.container import init, syscalls
+from ephemera.platform.drivers.container.body import ContainerKind
+from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
+from ephemera.platform.drivers.monitoring import zygote
+from ephemera.platform.network import namespaces
+
+
+def main() -> None:
+    """Keep a spare ready until the server is gone."""
+    setup = Setup.decode(sys.argv[2])
+    if setup.router >= 0:
+        namespaces.enter(setup.router)
+        os.close(setup.router)
+    tree = cgroup_tree(setup.places.name)
+    _mount(setup, tree)
+    zygote.main(ContainerKind(setup, tree))
+
+
+def _mount(setup: Setup, tree: Tree) -> None:
+    """Leave the mounts of this computer for a copy, and mount there what machines share."""
+    places = setup.places
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    # what is unmounted outside is to be unmounted here, and not the other way round
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    if tree.hybrid:
+        syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
+    if setup.own_ids:
+        _mount_mapped(setup)
+        return
+    syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
+    for place in ("/", *setup.beside):
+        syscalls.mount(place, (places.host + place).rstrip("/"), "", syscalls.MS_BIND)
+
+
+def _mount_mapped(setup: Setup) -> None:
+    """Show layers and this computer's files with the owners that they have for machines."""
+    places = setup.places
+    someone = init.make(setup.ids_from)
+    userns = os.open(f"/proc/{someone.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.idmapped(places.stored_layers, userns, places.layers)
+        syscalls.idmapped("/", userns, places.host)
+        for place in setup.beside:
+            _show(place, places.host + place, userns)
+    finally:
+        os.close(userns)
+        os.kill(someone.pid, signal.SIGKILL)
+        os.waitpid(someone.pid, 0)
+        os.close(someone.hold)
+
+
+def _show(place: str, target: str, userns: int) -> None:
+    """Show a file system that need not be able to have other owners."""
+    try:
+        syscalls.idmapped(place, userns, target)
+    except OSError:
+        with suppress(OSError):  # it was taken away
+            syscalls.mount(place, target, "", syscalls.MS_BIND)
