@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import subprocess
 from typing import NamedTuple
 
 #: The tools of e2fsprogs that volumes need, and where they are also for those with no such `PATH`.
@@ -104,6 +103,8 @@ def _run(*command: str, lock: int) -> str:
 
     What it ended with is not known: monitors ignore the end of their children.
     """
+    import subprocess  # only here: it would be in the memory of every monitor
+
     done = subprocess.run(
         command,
         env={"PATH": TOOL_PATH, "LC_ALL": "C"},
