@@ -35,8 +35,10 @@ from ephemera.platform.routes import (
     moves,
     orgs,
     places,
+    remains,
     secretkeys,
     secrets,
+    terminals,
     testing,
     tokens,
     vitals,
@@ -79,9 +81,15 @@ ROUTES = [
     *places.ROUTES,
     *addresses.ROUTES,
     *certificates.ROUTES,
+    *remains.ROUTES,
+    *terminals.ROUTES,
     Route("/", about, methods=["GET"]),
     Route("/ephemera/status", status, methods=["GET"]),
 ]
+
+
+#: What begins an answer, to a request and to somebody who wants a WebSocket.
+_BEGINNINGS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 
 
 def build(platform: Platform, token: str, stage: Stage | None = None) -> Starlette:
@@ -99,7 +107,7 @@ def build(platform: Platform, token: str, stage: Stage | None = None) -> Starlet
         routes = [*routes, *testing.ROUTES]
         middleware.append(Middleware(FaultsOverHttp, menu=stage.menu, clock=stage.clock))
     app = Starlette(
-        routes=routes,
+        routes=[*routes, *terminals.SOCKETS],
         middleware=middleware,
         exception_handlers={HTTPException: _no_such_endpoint},
     )
@@ -119,17 +127,16 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         request_id = new_ulid()
         begun = False
 
         async def named_send(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start":
+            if message["type"] in _BEGINNINGS:
                 begun = True
                 MutableHeaders(scope=message)["fly-request-id"] = request_id
+            elif message["type"] == "websocket.close" and not begun:
+                raise Refusal(404, f"WebSocket {scope['path']}: not found")
             await send(message)
 
         try:
@@ -144,7 +151,7 @@ class Gate:
         state = scope.setdefault("state", {})
         authorization = Headers(scope=scope).get("authorization", "")
         state["principal"] = self._door.admit(
-            authorization, scope["method"], scope["path"], state.get("machine")
+            authorization, scope.get("method", "GET"), scope["path"], state.get("machine")
         )
 
 

@@ -88,6 +88,11 @@ def unsupported(what: str) -> Refusal:
     return Refusal(400, f"unsupported: {what}")
 
 
+def upgrade_required() -> Refusal:
+    """It is spoken over a WebSocket only."""
+    return Refusal(426, "upgrade required: this endpoint is a WebSocket")
+
+
 def app_name_invalid() -> Refusal:
     """The name of a new app is not one."""
     return Refusal(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from ephemera.platform import refusals
 from ephemera.platform.refusals import Refusal
@@ -71,7 +71,7 @@ def flag(request: Request, *names: str) -> bool:
     return False
 
 
-def integer(request: Request, name: str, default: int, least: int, most: int) -> int:
+def integer(request: HTTPConnection, name: str, default: int, least: int, most: int) -> int:
     """Return a whole number of the query.
 
     Raises:

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -46,6 +47,11 @@ _log = logging.getLogger(__name__)
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
 _BACKLOG = 2048
+#: Of one message of a WebSocket: what somebody pastes into a terminal.
+_MESSAGE_BYTES_MAX = 1024 * 1024
+#: How long the client of a WebSocket may leave a ping unanswered. It does so while its user holds
+#: up the output with Ctrl-S, and for ever when its computer is gone.
+_SILENCE_MAX_S = 600.0
 
 
 class FolderInUse(ConfigError):
@@ -201,6 +207,13 @@ def _announce(home: Path, endpoint: Endpoint, ready: Callable[[str], None]) -> N
     ready(endpoint.url)
 
 
+def _web_socket(config: uvicorn.Config, **others: Any) -> asyncio.Protocol:
+    """Return what speaks to the client of a WebSocket. Imported late: few servers need it."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(config, **others)
+
+
 class _Server(uvicorn.Server):
     """uvicorn, with our own signals, and with an end to the requests that are held open."""
 
@@ -210,7 +223,10 @@ class _Server(uvicorn.Server):
             app.build(platform, token, stage),
             http=self._protocol,
             lifespan="off",
-            ws="none",
+            ws=_web_socket,  # type: ignore[arg-type]  # it is called, and nothing else
+            ws_max_size=_MESSAGE_BYTES_MAX,
+            ws_per_message_deflate=False,  # what a terminal shows is short, or in a hurry
+            ws_ping_timeout=_SILENCE_MAX_S,
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=_GRACE_S,

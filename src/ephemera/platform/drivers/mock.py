@@ -147,7 +147,7 @@ class MockDriver:
         """
         boot = self._awake(handle)
         played = PlayedTerminal(boot.spec.env, boot.files, command, rows, columns)
-        boot.at_end.append(lambda: played.end(128 + signal.SIGKILL))
+        boot.terminals.append(played)
         return played
 
     async def look(
@@ -161,7 +161,9 @@ class MockDriver:
         boot = self._left(handle)
         if boot.exit is None:
             raise BootFailed(f"the machine of '{handle}' has not ended")
-        return PlayedTerminal(boot.spec.env, dict(boot.files), command, rows, columns)
+        played = PlayedTerminal(boot.spec.env, dict(boot.files), command, rows, columns)
+        boot.looks.append(played)
+        return played
 
     async def export(self, handle: str) -> AsyncIterator[bytes]:
         """Yield the files of a boot as a tar archive, a block at a time.
@@ -196,7 +198,7 @@ class MockDriver:
             boot.thaw()
 
     async def ps(self, handle: str) -> Sequence[ProcessStat]:
-        """Return one process for each program of the boot; none where it has ended."""
+        """Return one process for each program and terminal; none where the boot has ended."""
         boot = self._living(handle)
         return boot.processes() if boot is not None else []
 
@@ -220,6 +222,8 @@ class MockDriver:
         for handle in [one for one in self._boots if one.startswith(f"{machine_id}/")]:
             boot = self._boots.pop(handle)
             boot.end(128 + signal.SIGKILL, signum=signal.SIGKILL)
+            for look in boot.looks:
+                look.end(128 + signal.SIGKILL)
 
     async def machines(self) -> set[str]:
         """Return the ids of all machines of which the driver holds anything."""

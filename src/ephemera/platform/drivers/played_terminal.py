@@ -2,7 +2,7 @@
 
 | Typed, or run by itself   | What it does                                                  |
 |---------------------------|---------------------------------------------------------------|
-| `sh`                      | asks for lines, and does what each of them says               |
+| `sh`, `/bin/sh`           | asks for lines, whatever its arguments; does what each says   |
 | `echo a b`                | prints its words; `echo a > /file` writes them to that file   |
 | `cat /file`               | prints that file                                              |
 | `cat`                     | prints what is typed, byte for byte (not in `sh`)             |
@@ -39,6 +39,9 @@ WORDS = frozenset({"sh", "echo", "cat", "printenv", "stty", "flood", "run", "exi
 class PlayedTerminal:
     """Plays one command with a terminal.
 
+    Attributes:
+        command: What it plays.
+
     Args:
         env: The variables of the machine.
         files: Its file system, which is written to.
@@ -56,6 +59,7 @@ class PlayedTerminal:
         rows: int,
         columns: int,
     ) -> None:
+        self.command = command
         self._env = env
         self._files = files
         self._size = (rows, columns)
@@ -65,6 +69,7 @@ class PlayedTerminal:
         self._printed = asyncio.Event()
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         word, arguments = script.split(command)
+        word = word.removeprefix("/bin/")
         if word not in WORDS:
             raise script.not_found(word)
         self._is_shell = word == "sh"
@@ -79,21 +84,21 @@ class PlayedTerminal:
         while True:
             if self._shown:
                 return self._next()
-            if self._ended.done():
+            if self.has_ended:
                 return b""
             self._printed.clear()
             await self._printed.wait()
 
     def write(self, data: bytes) -> None:
         """Type something. After the end it is of no effect."""
-        if self._ended.done():
+        if self.has_ended:
             return
         if self._is_raw:
             self._show(data)
             return
         self._show(data.replace(b"\r", b"\n").replace(b"\n", b"\r\n"))
         self._line += data.replace(b"\r", b"\n")
-        while self._is_shell and b"\n" in self._line and not self._ended.done():
+        while self._is_shell and b"\n" in self._line and not self.has_ended:
             line, _, rest = bytes(self._line).partition(b"\n")
             self._line[:] = rest
             self._enter(line)
@@ -111,9 +116,14 @@ class PlayedTerminal:
         self.end(128 + signal.SIGHUP)
         self._shown.clear()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more; what it has printed may still be read."""
+        return self._ended.done()
+
     def end(self, exit_code: int) -> None:
         """End it, unless it has ended before."""
-        if not self._ended.done():
+        if not self.has_ended:
             self._ended.set_result(exit_code)
             self._printed.set()
 

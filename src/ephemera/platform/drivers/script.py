@@ -24,9 +24,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ephemera.errors import BootFailed, ImageUnavailable
 from ephemera.platform.drivers.base import BootSpec, Exit, Memory, ProcessStat
@@ -35,6 +36,21 @@ from ephemera.platform.drivers.base import BootSpec, Exit, Memory, ProcessStat
 _HARMLESS = frozenset({0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH})
 #: What every machine of this driver is said to use.
 _USED_MB = 64
+
+
+class Attached(Protocol):
+    """A command that runs beside the programs of a machine."""
+
+    command: Sequence[str]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        ...
+
+    def end(self, exit_code: int) -> None:
+        """End it, unless it has ended before."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -50,8 +66,10 @@ class Boot:
     pending: list[int] = field(default_factory=list)
     #: Its own file system.
     files: dict[str, bytes] = field(default_factory=dict)
-    #: Told of its end: the terminals in it.
-    at_end: list[Callable[[], None]] = field(default_factory=list)
+    #: The terminals in it, also those that have ended.
+    terminals: list[Attached] = field(default_factory=list)
+    #: The terminals in copies of what it left.
+    looks: list[Attached] = field(default_factory=list)
 
     def end(self, exit_code: int, *, signum: int = -1, oom: bool = False, error: str = "") -> None:
         """End it, unless it has ended before, and tell all who wait."""
@@ -61,8 +79,8 @@ class Boot:
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(self.exit)
-        for tell in self.at_end:
-            tell()
+        for terminal in self.terminals:
+            terminal.end(128 + signal.SIGKILL)
 
     async def ended(self) -> Exit:
         """Return how it ended, once it has."""
@@ -102,7 +120,7 @@ class Boot:
             self.take_signal(signum)
 
     def processes(self) -> list[ProcessStat]:
-        """Return one process for each program of a machine that has not ended."""
+        """Return one process for each program and terminal of a machine that has not ended."""
         if self.exit is not None:
             return []
         return [
@@ -115,8 +133,12 @@ class Boot:
                 rtime=0,
                 stime=0,
             )
-            for number, command in enumerate(commands(self.spec), start=1)
+            for number, command in enumerate(self._running(), start=1)
         ]
+
+    def _running(self) -> Iterator[Sequence[str]]:
+        yield from commands(self.spec)
+        yield from (one.command for one in self.terminals if not one.has_ended)
 
     def memory(self) -> Memory:
         """Return its limit, and what of that is free."""

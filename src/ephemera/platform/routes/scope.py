@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 
 from ephemera.platform import refusals, requests
@@ -13,19 +13,19 @@ from ephemera.platform.records import AppRecord
 from ephemera.platform.states import State
 
 
-def platform_of(request: Request) -> Platform:
+def platform_of(request: HTTPConnection) -> Platform:
     """Return the platform that serves the request."""
     platform: Platform = request.app.state.platform
     return platform
 
 
-def principal_of(request: Request) -> Principal:
+def principal_of(request: HTTPConnection) -> Principal:
     """Return who sends the request."""
     principal: Principal = request.state.principal
     return principal
 
 
-def app_of(request: Request) -> AppRecord:
+def app_of(request: HTTPConnection) -> AppRecord:
     """Return the app in the path.
 
     Raises:
@@ -37,7 +37,7 @@ def app_of(request: Request) -> AppRecord:
     return app
 
 
-def owner_only(request: Request) -> None:
+def owner_only(request: HTTPConnection) -> None:
     """Let only the owner of the platform pass.
 
     Raises:
@@ -47,7 +47,7 @@ def owner_only(request: Request) -> None:
         raise refusals.unauthorized()
 
 
-def machine_of(request: Request) -> Owner:
+def machine_of(request: HTTPConnection) -> Owner:
     """Return the owner of the machine in the path."""
     return platform_of(request).owner(app_of(request), request.path_params["machine_id"])
 

@@ -90,7 +90,7 @@ async def a_terminal_needs_a_command_that_is_there(subject: Subject) -> None:
 
 
 async def what_a_boot_left_can_be_looked_at(subject: Subject) -> None:
-    """In a copy: what is written there is gone with it."""
+    """In a copy: what is written there is gone with it. Destroying the machine ends it."""
     async with opened(subject) as driver:
         if not driver.capabilities.remains:
             return
@@ -107,7 +107,11 @@ async def what_a_boot_left_can_be_looked_at(subject: Subject) -> None:
             assert await look.wait() == 4
             await look.close()
         await refused(driver.look(handle, subject.programs.missing, **_SIZE))
+        last = await driver.look(handle, subject.programs.shell, **_SIZE)
         await driver.destroy("m1")
+        await _rest(last)
+        assert await last.wait() != 0
+        await last.close()
         await refused(driver.look(handle, subject.programs.shell, **_SIZE))
 
 
