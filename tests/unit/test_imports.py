@@ -27,8 +27,9 @@ MAY_IMPORT = {
     "runner": set(),
     "client": {"wire"},
     "jobs": {"client", "wire", "runner"},
-    "platform.drivers": {"wire", "platform.logfile"},
-    "platform": {"wire", "platform.drivers", "platform.logfile"},
+    "platform.drivers": {"wire", "platform.logfile", "platform.network"},
+    "platform.network": set(),
+    "platform": {"wire", "platform.drivers", "platform.logfile", "platform.network"},
     "platform.logfile": set(),
     "demos": {"jobs"},
     "testing": {"wire", "client", "jobs", "platform", "platform.drivers", "platform.logfile"},
@@ -98,7 +99,13 @@ def test_imports_only_point_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["runner.runner", "platform.logfile", "platform.drivers.monitoring.zygote"]
+    "module",
+    [
+        "runner.runner",
+        "platform.logfile",
+        "platform.drivers.monitoring.zygote",
+        "platform.network.wiring",
+    ],
 )
 def test_what_runs_beside_every_machine_needs_the_standard_library_only(module: str) -> None:
     loaded = loaded_by(f"import {PACKAGE}.{module}")

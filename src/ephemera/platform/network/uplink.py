@@ -1,0 +1,204 @@
+"""The way out: a cable between the router and this computer.
+
+```
+ eph<home> 100.127.x.1 ════ veth pair ════ 100.127.x.2 uplink
+ fdaa:0:0:<home>::1                        fdaa:0:0:<home>::2
+```
+
+The cable and all routes over it go with the router. What the host has to allow is in `forwarding`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from pathlib import Path
+
+from ephemera.platform.network import netlink, rules
+from ephemera.platform.network.netlink import Answer
+
+#: Where the two addresses of the cable are looked for, in this order: a /30 that the host has no
+#: route to. No network of machines has addresses of the first.
+_CANDIDATES = ("100.127.240.0/20", "10.255.240.0/20", "172.31.240.0/20", "192.168.240.0/20")
+_LINK_BITS = 30
+#: `fdaa:0:0` is no app's network.
+_PREFIX = int(IPv6Address("fdaa::"))
+#: Each link of the router has it: without one the kernel asks nobody for a neighbour.
+LINK_LOCAL = "fe80::1/64"
+_DEFAULT_MTU = 1500
+_SYSCTL = Path("/proc/sys/net")
+
+
+class Uplink:
+    """The cable between the host's network namespace and the router's.
+
+    Args:
+        home: The number of the state folder, ten hexadecimal digits.
+    """
+
+    def __init__(self, home: str) -> None:
+        self.name = f"eph{home}"
+        self._home = int(home, 16)
+        self._host: socket.socket | None = None
+        self._index = 0
+        self.host4 = self.router4 = IPv4Address(0)
+        self.host6: IPv6Address | None = None
+        self.router6: IPv6Address | None = None
+        #: How large a packet may be on its way out; bytes.
+        self.mtu = _DEFAULT_MTU
+        self.problems: list[str] = []
+
+    def open(self, namespace: int, router: socket.socket, *, ipv6: bool) -> bool:
+        """Lay the cable where it is not laid. Repeating is safe.
+
+        Args:
+            namespace: An open file of the router's network namespace.
+            router: A netlink socket there.
+            ipv6: Whether the router has IPv6.
+
+        Returns:
+            Whether it is new: then nothing leads through it yet.
+
+        Raises:
+            OSError: it cannot be made; the message says what was being done.
+        """
+        self.close()
+        self._host = netlink.connect()
+        self.problems.clear()
+        laid = self._laid(router)
+        if not laid:
+            self._lay(namespace)
+        self._index = netlink.find(self._host, self.name).index
+        self._set_up(router, netlink.find(router, rules.UPLINK).index, ipv6=ipv6)
+        self.mtu = _mtu_outside(self._host)
+        return not laid
+
+    def close(self) -> None:
+        """Let go of the host's network namespace. The cable stays. Repeating is safe."""
+        if self._host:
+            self._host.close()
+            self._host = None
+
+    @property
+    def host(self) -> rules.Host:
+        """Return the host, as the router's rules need to know it."""
+        low, high = (_SYSCTL / "ipv4/ip_local_port_range").read_text().split()
+        return rules.Host(self.host4, self.host6, f"{low}-{high}")
+
+    def lead(self, prefix: str) -> None:
+        """Lead what this computer has for a private network into the router.
+
+        Another platform here may have a network of the same prefix, which then keeps the route.
+
+        Raises:
+            OSError: it was refused.
+        """
+        if self._host is None or self.router6 is None:
+            return
+        try:
+            route = netlink.lead(prefix, self._index, str(self.router6), flags=netlink.CREATE)
+            netlink.ask(self._host, route)
+        except OSError as error:
+            if not netlink.exists(error):
+                raise
+
+    def _laid(self, router: socket.socket) -> bool:
+        """Whether the cable connects this host with this router. What is half of one is removed."""
+        assert self._host
+        ours, theirs = (
+            netlink.named(self._host).get(self.name),
+            netlink.named(router).get(rules.UPLINK),
+        )
+        if ours and theirs and ours.number(netlink.PEER_INDEX) == theirs.index:
+            addresses = {one.fixed[4]: one for one in _addresses(router, socket.AF_INET)}
+            if theirs.index in addresses:
+                packed = addresses[theirs.index].attributes[netlink.ADDRESS]
+                self.router4 = IPv4Address(packed)
+                self.host4 = self.router4 - 1
+                return True
+        if theirs:
+            netlink.ask(router, netlink.remove(theirs.index))
+            ours = netlink.named(self._host).get(self.name)
+        if ours:  # of a router that is gone, or just going
+            netlink.ask(self._host, netlink.remove(ours.index))
+        return False
+
+    def _lay(self, namespace: int) -> None:
+        assert self._host
+        link = _free_link(self._host, self._home)
+        self.host4, self.router4 = link[1], link[2]
+        peer = (
+            netlink.text(netlink.NAME, rules.UPLINK),
+            netlink.number(netlink.IN_NAMESPACE, namespace),
+        )
+        netlink.ask(self._host, netlink.pair(self.name, peer=peer))
+
+    def _set_up(self, router: socket.socket, uplink: int, *, ipv6: bool) -> None:
+        assert self._host
+        self.host6 = self.router6 = None
+        netlink.ask(
+            router,
+            netlink.change(uplink),
+            netlink.assign(uplink, f"{self.router4}/{_LINK_BITS}"),
+        )
+        netlink.ask(
+            self._host,
+            netlink.change(self._index),
+            netlink.assign(self._index, f"{self.host4}/{_LINK_BITS}"),
+        )
+        netlink.ask(router, netlink.lead("0.0.0.0/0", uplink, str(self.host4)))
+        if ipv6:
+            self._set_up_ipv6(router, uplink)
+
+    def _set_up_ipv6(self, router: socket.socket, uplink: int) -> None:
+        assert self._host
+        base = _PREFIX | self._home << 40
+        host, gateway = IPv6Address(base + 1), IPv6Address(base + 2)
+        try:
+            for address in (f"{gateway}/120", LINK_LOCAL):
+                netlink.ask(router, netlink.assign(uplink, address))
+            netlink.ask(self._host, netlink.assign(self._index, f"{host}/120"))
+        except OSError as error:
+            self.problems.append(f"this computer cannot reach machines by IPv6: {error}")
+        else:
+            self.host6, self.router6 = host, gateway
+
+
+def _addresses(sock: socket.socket, family: int) -> Iterator[Answer]:
+    return (one for one in netlink.tell(sock, netlink.GETADDR) if one.fixed[0] == family)
+
+
+def _routes(sock: socket.socket) -> Iterator[tuple[IPv4Network, Answer]]:
+    """Yield all IPv4 routes of a host, in whatever table."""
+    for one in netlink.tell(sock, netlink.GETROUTE):
+        if one.fixed[0] == socket.AF_INET:
+            start = ip_address(one.attributes.get(netlink.TO, bytes(4)))
+            yield IPv4Network((int(start), one.fixed[1])), one
+
+
+def _free_link(host: socket.socket, start: int) -> IPv4Network:
+    """Return a /30 that the host has no route to.
+
+    Raises:
+        OSError: there is none.
+    """
+    routes = [network for network, _ in _routes(host) if network.prefixlen]
+    for candidate in map(IPv4Network, _CANDIDATES):
+        links = list(candidate.subnets(new_prefix=_LINK_BITS))
+        first = start % len(links)
+        for link in (*links[first:], *links[:first]):
+            if not any(link.overlaps(route) for route in routes):
+                return link
+    raise OSError(f"this computer has routes to all of {', '.join(_CANDIDATES)}")
+
+
+def _mtu_outside(host: socket.socket) -> int:
+    """Return how large the packets may be that the host sends into the world; bytes."""
+    for network, route in _routes(host):
+        if not network.prefixlen:
+            index = route.number(netlink.OUT_OF)
+            for link in netlink.tell(host, netlink.GETLINK):
+                if link.index == index:
+                    return min(link.number(netlink.MTU), _DEFAULT_MTU)
+    return _DEFAULT_MTU
