@@ -13,24 +13,24 @@ from ephemera.testing.serving import serving
 def idle(folder: Path, rounds: int) -> list[Result]:
     """Measure the memory and processor time of an idle platform, `rounds` seconds long."""
     with serving(folder) as server:
-        pids = [server.endpoint.pid, *_children(server.endpoint.pid)]
+        pids = [server.endpoint.pid, *children(server.endpoint.pid)]
         time.sleep(2)  # let it finish starting; this is a measurement, not a wait for a state
         before = sum(map(cpu_s, pids))
         time.sleep(rounds)
         share = (sum(map(cpu_s, pids)) - before) / rounds * 100
-        memory = sum(map(_pss_mb, pids))
+        memory = sum(map(pss_mb, pids))
     return [
         Result("idle platform, processor", share, "% of a core", 1, rounds),
         Result("idle platform, memory (PSS)", memory, "MB", 80, 1),
     ]
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     return [
         int(child)
         for task in Path(f"/proc/{pid}/task").iterdir()
         for child in (task / "children").read_text().split()
-        for child in (child, *map(str, _children(int(child))))
+        for child in (child, *map(str, children(int(child))))
     ]
 
 
@@ -40,7 +40,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _pss_mb(pid: int) -> float:
+def pss_mb(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024

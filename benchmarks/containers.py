@@ -1,0 +1,142 @@
+"""How fast the platform makes machines that are really isolated, with the `container` driver.
+
+Busybox in a private network and with limits, as in the other ways to run a container that it is
+compared with, see `competitors`. Those that are not installed are left out, and that is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests import images
+from tests.registry import running_registry
+
+from benchmarks import launching
+from benchmarks.competitors import Competitor, Crun, Docker, Podman, lacking
+from benchmarks.measuring import Result, Stopwatch, interleaved
+from ephemera import Client
+from ephemera.testing.serving import Server, serving
+
+_APP = "bench"
+_DRIVER = "container"
+#: Of one round: what takes hundreds of milliseconds is run once meanwhile.
+_TIMES = 5
+_CREATED = "create → `true` ran → exit seen, container"
+
+
+class World(NamedTuple):
+    """A platform that runs containers, and an image that it has pulled."""
+
+    server: Server
+    client: Client
+    image: str
+
+    def config(self, *command: str) -> dict[str, Any]:
+        """Return a machine that runs a command of busybox, and is not started again."""
+        return {
+            "image": self.image,
+            "init": {"exec": list(command)},
+            "guest": {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256},
+            "restart": {"policy": "no"},
+        }
+
+
+def create_to_exit(folder: Path, rounds: int) -> list[Result]:
+    """Create a machine, let it run `true`, and see its exit as a client that waits for it."""
+    with ExitStack() as stack:
+        world = stack.enter_context(_world(folder))
+        others = _competitors(stack, folder)
+
+        def ours(watch: Stopwatch) -> None:
+            for _ in range(_TIMES):
+                _run_true(world, watch)
+
+        def theirs(one: Competitor, watch: Stopwatch) -> None:
+            for _ in range(_TIMES if isinstance(one, Crun) else 1):
+                watch.samples.append(one.run_true() * 1000)
+
+        parts = [lambda watch, one=one: theirs(one, watch) for one in others]
+        watch, *watches = interleaved(rounds, ours, *parts)
+    medians = {one.name: other.median for one, other in zip(others, watches, strict=True)}
+    crun = medians.pop("crun run", None)
+    count = len(watch.samples)
+    results = [Result(_CREATED, watch.median, "ms", 20, count, "crun run", crun)]
+    if crun:
+        results.append(Result(f"{_CREATED}, to crun", watch.median / crun, "x", 2, count))
+    for name, median in medians.items():
+        ratio = median / watch.median
+        results.append(Result(f"{name} to it", ratio, "x", 15, rounds, at_least=True))
+    return results
+
+
+def launches(folder: Path, rounds: int) -> list[Result]:
+    """Create machines as fast as one client may, and count those that have ended, per second."""
+    crun = None
+    with ExitStack() as stack:
+        if not _left_out("crun"):
+            competitor = stack.enter_context(Crun(folder / "crun"))
+            crun = max(competitor.per_second(rounds // 3, at_once) for at_once in (1, 2, 4))
+    with _world(folder) as world:
+        config = world.config("/bin/true")
+        seconds = asyncio.run(launching.launch(world.server, _APP, config, rounds, "stopped"))
+    key = "launches sustained, container"
+    per_second = rounds / seconds
+    return [Result(key, per_second, "per s", 100, rounds, "crun run", crun, at_least=True)]
+
+
+def alive(folder: Path, rounds: int) -> list[Result]:
+    """Have `rounds` machines alive at once, and see what each costs beside its own program."""
+    with _world(folder) as world:
+        config = world.config("/bin/sleep", "86400")
+        started = asyncio.run(launching.launch(world.server, _APP, config, rounds, "started"))
+        memory_mb = launching.memory_mb(world.server.endpoint.pid, without="sleep")
+        destroyed = asyncio.run(launching.destroy_all(world.server, _APP))
+    return [
+        Result("1,000 machines alive, memory of each", memory_mb / rounds, "MB", 4, rounds),
+        Result("1,000 machines started", started, "s", 10, rounds),
+        Result("1,000 machines destroyed", destroyed, "s", 10, rounds),
+    ]
+
+
+@contextmanager
+def _world(folder: Path) -> Iterator[World]:
+    with (
+        running_registry(folder / "registry") as registry,
+        serving(folder / "home", driver=_DRIVER) as server,
+        Client(server.endpoint.url, server.token) as client,
+    ):
+        world = World(server, client, registry.push("busybox", images.busybox()))
+        client.apps.create(_APP)
+        _run_true(world, Stopwatch())  # pulls the image
+        yield world
+
+
+def _run_true(world: World, watch: Stopwatch) -> None:
+    with watch.running():
+        machine = world.client.machines.create(_APP, config=world.config("/bin/true"))
+        world.client.machines.wait(_APP, machine.id, "stopped")
+    world.client.machines.destroy(_APP, machine.id)
+
+
+def _competitors(stack: ExitStack, folder: Path) -> list[Competitor]:
+    """Start those that are installed here."""
+    found: list[Competitor] = []
+    if not _left_out("crun"):
+        found.append(stack.enter_context(Crun(folder / "crun")))
+    if not _left_out("podman", "crun", "iptables"):
+        found.append(stack.enter_context(Podman(folder / "podman")))
+    if not _left_out("dockerd", "containerd", "iptables"):
+        found.append(stack.enter_context(Docker(folder / "docker")))
+    return found
+
+
+def _left_out(*programs: str) -> bool:
+    missing = lacking(*programs)
+    if missing:
+        print(f"not compared with {programs[0]}: there is no {missing}", file=sys.stderr)
+    return bool(missing)
