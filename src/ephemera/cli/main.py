@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ephemera import __version__
-from ephemera.cli import apps, demo, jobs, logs, machines, platform
+from ephemera.cli import apps, demo, doctor, jobs, logs, machines, platform
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command()(platform.up)
 app.command()(platform.down)
 app.command()(platform.status)
+app.command()(doctor.doctor)
 app.command()(logs.logs)
 app.command()(demo.demo)
 app.command()(jobs.supervise)

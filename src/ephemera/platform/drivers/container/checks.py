@@ -72,7 +72,7 @@ def require(host: Host) -> None:
 def _root(host: Host) -> Check:
     if host.is_root:
         return Check("root", Verdict.OK, "this is root")
-    says = "this is not root, who alone can limit machines and give them a network"
+    says = "this is not root, who alone can limit machines and connect them"
     return Check("root", Verdict.MISSING, says, "start the platform as root")
 
 
@@ -145,20 +145,20 @@ def _seccomp(host: Host) -> Check:
 def _network(host: Host) -> Check:
     if host.veth and host.bridge:
         return Check("network", Verdict.OK, "apps have private networks")
+    lacking = "bridge" if host.veth else "veth"
     return Check(
         "network",
-        Verdict.LIMITED,
-        "machines have no network: "
-        + (_why(host, "veth") if not host.veth else _why(host, "bridge")),
+        Verdict.MISSING,
+        f"apps cannot have private networks: no {lacking}: {_why(host, lacking)}",
         "load the kernel's modules `veth` and `bridge`",
     )
 
 
-def _outside(host: Host) -> Check:
+def _nft(host: Host) -> Check:
     if host.nft:
-        return Check("outside", Verdict.OK, f"addresses are translated by {host.nft}")
-    says = f"machines cannot reach the outside: {_why(host, 'nft')}"
-    return Check("outside", Verdict.LIMITED, says, "apt-get install nftables")
+        return Check("nft", Verdict.OK, f"{host.nft} keeps apps apart and leads outside")
+    says = f"apps cannot be kept apart from each other: {_why(host, 'nft')}"
+    return Check("nft", Verdict.MISSING, says, "apt-get install nftables")
 
 
 def _disks(host: Host) -> Check:
@@ -185,6 +185,6 @@ _CHECKS: tuple[Callable[[Host], Check], ...] = (
     _cgroups,
     _seccomp,
     _network,
-    _outside,
+    _nft,
     _disks,
 )

@@ -123,7 +123,12 @@ def _try_out(home: Path, crun: str, nft: str) -> dict[str, str]:
     except subprocess.CalledProcessError as error:
         last = error.stderr.strip().rpartition("\n")[2]
         raise DriverError(f"what this computer can do cannot be tried: {last}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
+        raise DriverError(
+            f"what this computer can do cannot be tried: {error}",
+            hint="set EPHEMERA_HOME to a folder you may write to",
+        ) from error
+    except subprocess.TimeoutExpired as error:
         raise DriverError(f"what this computer can do cannot be tried: {error}") from error
     tried: dict[str, str] = json.loads(done.stdout)
     return tried

@@ -41,6 +41,9 @@ def test_a_computer_that_has_everything_has_no_problems() -> None:
         ({"crun": "", "crun_version": ""}, "crun", "needs crun"),
         ({"namespaces": False}, "namespaces", "it was not tried"),
         ({"overlay": False, "reasons": {"overlay": "Invalid argument"}}, "overlay", "Invalid"),
+        ({"veth": False, "reasons": {"veth": "not supported"}}, "network", "veth: not supported"),
+        ({"bridge": False, "reasons": {"bridge": "no such"}}, "network", "bridge: no such"),
+        ({"nft": "", "reasons": {"nft": "nft is not installed"}}, "nft", "not installed"),
     ],
 )
 def test_what_the_driver_cannot_run_without_is_missing_and_refused(
@@ -61,9 +64,6 @@ def test_what_the_driver_cannot_run_without_is_missing_and_refused(
         ({"idmap": False, "reasons": {"idmap": "Invalid argument"}}, "users", "Invalid argument"),
         ({"user_namespaces": False, "idmap": False}, "users", "cannot be mapped"),
         ({"seccomp": False}, "seccomp", "cannot be filtered"),
-        ({"veth": False, "reasons": {"veth": "not supported"}}, "network", "not supported"),
-        ({"bridge": False, "reasons": {"bridge": "not supported"}}, "network", "not supported"),
-        ({"nft": ""}, "outside", "cannot reach the outside"),
         ({"disks": False}, "disks", "without a limit"),
         ({"cgroups": "none", "controllers": {}}, "cgroups", "memory, cpu, pids"),
         ({"controllers": {"memory": "/m", "cpu": "/c", "pids": "/p"}}, "cgroups", "suspended"),
