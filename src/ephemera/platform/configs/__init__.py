@@ -10,6 +10,7 @@ from ephemera.platform.configs.programs import (
     STOP_TIMEOUT_MAX_S,
     command,
     commands_beside,
+    keeps_entrypoint,
     stop_signal,
     stop_timeout_s,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "guest_files",
     "health_checks",
     "image_ref",
+    "keeps_entrypoint",
     "stop_signal",
     "stop_timeout_s",
     "stored",

@@ -47,6 +47,16 @@ def command(config: MachineConfig) -> list[str]:
     return _own_command(first) or _own_command(config.init)
 
 
+def keeps_entrypoint(config: MachineConfig) -> bool:
+    """Whether that comes after the image's entrypoint: only its `cmd` was given another.
+
+    An entrypoint of the config takes the place of the image's, and of its command too.
+    """
+    first = config.processes[0] if config.processes else None
+    part = first if first and _own_command(first) else config.init
+    return bool(part and part.cmd and not part.exec and not part.entrypoint)
+
+
 def commands_beside(config: MachineConfig) -> list[tuple[Process, list[str]]]:
     """Return the other processes, with what they run."""
     return [(process, _own_command(process)) for process in (config.processes or ())[1:]]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ephemera.platform.drivers.base import Driver
 
 #: What `open_driver` knows.
-NAMES = ("mock", "process")
+NAMES = ("container", "mock", "process")
 
 
 def open_driver(name: str, home: Path) -> Driver:
@@ -32,6 +32,10 @@ def open_driver(name: str, home: Path) -> Driver:
         from ephemera.platform.drivers.process.driver import ProcessDriver
 
         return ProcessDriver(home)
+    if name == "container":
+        from ephemera.platform.drivers.container.driver import ContainerDriver
+
+        return ContainerDriver(home)
     if name == "mock":
         from ephemera.platform.drivers.mock import MockDriver
 

@@ -287,22 +287,29 @@ class Driver(Protocol):
         ...
 
     async def look(
-        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+        self, spec: BootSpec, command: Sequence[str], *, rows: int, columns: int
     ) -> Terminal:
         """Run a command in a copy of the file system that a boot left when it ended.
 
         It has the boot's environment, no network and no volumes; what it writes is gone with it.
         Asked only where `capabilities.remains`.
 
+        Args:
+            spec: The boot, as it was started.
+
         Raises:
             BootFailed: the command could not be started, or there is nothing left of the boot.
         """
         ...
 
-    def export(self, handle: str) -> AsyncIterator[bytes]:
+    def export(self, spec: BootSpec) -> AsyncIterator[bytes]:
         """Yield the file system of a boot as a tar archive. The boot may be running.
 
-        Asked only where `capabilities.remains`.
+        Of image `host` that is what the machine wrote, and nothing of what it only saw. Asked
+        only where `capabilities.remains`.
+
+        Args:
+            spec: The boot, as it was started.
 
         Raises:
             BootFailed: there is nothing left of the boot, or it could not be read to the end.

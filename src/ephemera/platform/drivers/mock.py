@@ -151,13 +151,14 @@ class MockDriver:
         return played
 
     async def look(
-        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+        self, spec: BootSpec, command: Sequence[str], *, rows: int, columns: int
     ) -> Terminal:
         """Play a command with a terminal on a copy of what a boot left.
 
         Raises:
             BootFailed: there is no such command, or the boot is not one that ended.
         """
+        handle = f"{spec.machine_id}/{spec.boot}"
         boot = self._left(handle)
         if boot.exit is None:
             raise BootFailed(f"the machine of '{handle}' has not ended")
@@ -165,7 +166,7 @@ class MockDriver:
         boot.looks.append(played)
         return played
 
-    async def export(self, handle: str) -> AsyncIterator[bytes]:
+    async def export(self, spec: BootSpec) -> AsyncIterator[bytes]:
         """Yield the files of a boot as a tar archive, a block at a time.
 
         Raises:
@@ -173,7 +174,7 @@ class MockDriver:
         """
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
-            for path, content in self._left(handle).files.items():
+            for path, content in self._left(f"{spec.machine_id}/{spec.boot}").files.items():
                 member = tarfile.TarInfo(path.removeprefix("/"))
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))

@@ -55,7 +55,7 @@ class Owner:
         #: What reaches its program.
         self.inside = Inside(around.driver, self.ledger)
         #: What its program left when it ended.
-        self.remains = Remains(around.driver, self.ledger)
+        self.remains = Remains(around.driver, self.ledger, around.boot_spec)
 
     # what is known
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ephemera.platform import refusals
-from ephemera.platform.drivers.base import Driver, Terminal
+from ephemera.platform.drivers.base import BootSpec, Driver, Terminal
 from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.records import MachineRecord
 from ephemera.platform.states import State
 
 #: In these its newest boot is over, and nothing has been done about the machine since.
@@ -21,9 +22,12 @@ class Remains:
     Every method raises a `Refusal`: 400 where the driver keeps none, 412 where there is none.
     """
 
-    def __init__(self, driver: Driver, ledger: Ledger) -> None:
+    def __init__(
+        self, driver: Driver, ledger: Ledger, boot_spec: Callable[[MachineRecord], BootSpec]
+    ) -> None:
         self._driver = driver
         self._ledger = ledger
+        self._boot_spec = boot_spec
 
     @property
     def can_be_looked_at(self) -> bool:
@@ -37,18 +41,18 @@ class Remains:
 
     async def look(self, command: Sequence[str], *, rows: int, columns: int) -> Terminal:
         """Run a command in a copy of it, with a terminal."""
-        handle = self._handle("look into", _AT_REST)
-        return await self._driver.look(handle, command, rows=rows, columns=columns)
+        spec = self._spec("look into", _AT_REST)
+        return await self._driver.look(spec, command, rows=rows, columns=columns)
 
     def export(self) -> AsyncIterator[bytes]:
         """Yield it as a tar archive."""
-        return self._driver.export(self._handle("export", _THERE))
+        return self._driver.export(self._spec("export", _THERE))
 
     def _is_there(self, states: frozenset[State]) -> bool:
         record = self._ledger.record
         return self._driver.capabilities.remains and record.state in states and bool(record.handle)
 
-    def _handle(self, verb: str, states: frozenset[State]) -> str:
+    def _spec(self, verb: str, states: frozenset[State]) -> BootSpec:
         record = self._ledger.record
         if not self._driver.capabilities.remains:
             what = f"{verb} a machine with the '{self._driver.name}' driver, which keeps no files"
@@ -57,4 +61,4 @@ class Remains:
             raise refusals.wrong_state(verb, record.state)
         if not record.handle:
             raise refusals.nothing_left(verb)
-        return record.handle
+        return self._boot_spec(record)

@@ -95,10 +95,11 @@ async def what_a_boot_left_can_be_looked_at(subject: Subject) -> None:
         if not driver.capabilities.remains:
             return
         program = subject.programs.writes("/left", "kept")
-        handle = await driver.start(subject.spec(program), quiet)
+        spec = subject.spec(program)
+        handle = await driver.start(spec, quiet)
         assert (await driver.wait(handle)).exit_code == 0
         for _ in range(2):
-            look = await driver.look(handle, subject.programs.shell, **_SIZE)
+            look = await driver.look(spec, subject.programs.shell, **_SIZE)
             await _typed(look, "cat /left", "kept\r\n")
             await _typed(look, "echo changed > /left", "")
             await _typed(look, "cat /left", "changed\r\n")
@@ -106,13 +107,13 @@ async def what_a_boot_left_can_be_looked_at(subject: Subject) -> None:
             await _rest(look)
             assert await look.wait() == 4
             await look.close()
-        await refused(driver.look(handle, subject.programs.missing, **_SIZE))
-        last = await driver.look(handle, subject.programs.shell, **_SIZE)
+        await refused(driver.look(spec, subject.programs.missing, **_SIZE))
+        last = await driver.look(spec, subject.programs.shell, **_SIZE)
         await driver.destroy("m1")
         await _rest(last)
         assert await last.wait() != 0
         await last.close()
-        await refused(driver.look(handle, subject.programs.shell, **_SIZE))
+        await refused(driver.look(spec, subject.programs.shell, **_SIZE))
 
 
 async def what_a_boot_left_can_be_exported(subject: Subject) -> None:
@@ -121,13 +122,14 @@ async def what_a_boot_left_can_be_exported(subject: Subject) -> None:
         if not driver.capabilities.remains:
             return
         program = subject.programs.writes("/left", "kept")
-        handle = await driver.start(subject.spec(program), quiet)
-        await driver.wait(handle)
-        running = await driver.start(subject.spec(subject.programs.runs, machine_id="m2"), quiet)
-        assert await _file(driver.export(handle), "left") == "kept"
+        spec = subject.spec(program)
+        await driver.wait(await driver.start(spec, quiet))
+        running = subject.spec(subject.programs.runs, machine_id="m2")
+        await driver.start(running, quiet)
+        assert await _file(driver.export(spec), "left") == "kept"
         assert await _file(driver.export(running), "left") is None
         await driver.destroy("m1")
-        await refused(_file(driver.export(handle), "left"))
+        await refused(_file(driver.export(spec), "left"))
 
 
 async def _typed(terminal: Terminal, line: str, shown: str) -> None:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import furnishing
+from ephemera.platform.drivers.container import disks, furnishing, remains
 from ephemera.platform.drivers.container.bundle import Filter, process
 from ephemera.platform.drivers.container.cgroups import Cgroup, Limits, Tree
 from ephemera.platform.drivers.container.crun import Crun
@@ -27,13 +28,12 @@ from ephemera.platform.drivers.container.prepared import Prepared, prepare
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import kernel, usage
 from ephemera.platform.drivers.monitoring.beside import Command
-from ephemera.platform.drivers.monitoring.body import NotFrozen, Record, Streams
+from ephemera.platform.drivers.monitoring.body import NotFrozen, Ready, Record, Streams
 from ephemera.platform.drivers.monitoring.consoles import Console, Listener
 from ephemera.platform.drivers.monitoring.ending import Reaped, kill_and_see_dead
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.program import NotStarted
-from ephemera.platform.drivers.container.disks import freeze, grow, thaw
 
 _MB = 1 << 20
 
@@ -50,21 +50,34 @@ class ContainerKind:
         tree: Where their cgroups are.
     """
 
-    questions: Sequence[str] = ("memory", "limit", "reclaim", "volume")
+    questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal", "volume")
 
     def __init__(self, setup: Setup, tree: Tree) -> None:
-        self._setup = setup
+        self.setup = setup
         self._tree = tree
-        self._filter = Filter(setup.filter, furnishing.filter_section(setup.filter))
+        self.filter = Filter(setup.filter, furnishing.filter_section(setup.filter))
+
+    @property
+    def cgroup_version(self) -> int:
+        """1 or 2; 0 where there are none."""
+        return self._tree.version
+
+    def visitors_cgroup(self, folder: BootFolder) -> Cgroup:
+        """Return the cgroup of this process, for one that looks into what a boot left."""
+        return self._tree.of(f"{cgroup_name(folder)}-look{os.getpid()}")
 
     def prepare(self) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
-        return prepare(self._setup)
+        return prepare(self.setup)
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
         """Return the body of a boot that is about to be started."""
         cgroup = self._tree.of(cgroup_name(folder))
-        return ContainerBody(folder, prepared, cgroup, self._setup, self._filter, self._tree)
+        return ContainerBody(folder, prepared, cgroup, self)
+
+    def visit(self, request: Message, link: socket.socket, ready: Ready) -> None:
+        """Look into what a boot left, or send it as an archive."""
+        remains.visit(request, link, ready, self)
 
     def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:
         """Kill all that is left of a boot whose monitor was killed."""
@@ -80,23 +93,17 @@ class ContainerBody:
     """One container."""
 
     def __init__(
-        self,
-        folder: BootFolder,
-        prepared: Prepared,
-        cgroup: Cgroup,
-        setup: Setup,
-        filter_: Filter,
-        tree: Tree,
+        self, folder: BootFolder, prepared: Prepared, cgroup: Cgroup, kind: ContainerKind
     ) -> None:
         self._folder = folder
         self._prepared = prepared
         self._cgroup = cgroup
-        self._setup = setup
-        self._filter = filter_
-        self._tree = tree
-        self._crun = Crun(setup.crun, setup.places.run)
+        self._kind = kind
+        self._crun = Crun(kind.setup.crun, kind.setup.places.run)
         self._furnished: Furnished | None = None
         self._swap_mb = 0
+        #: Of each volume that is frozen: what it is thawed by.
+        self._held: dict[str, int] = {}
         self._main = 0
         #: The terminal of the main program, where it has one.
         self.terminal: int | None = None
@@ -121,12 +128,13 @@ class ContainerBody:
         limits = Limits(request["cpus"], request["memory_mb"], self._swap_mb)
         self._cgroup.make(limits)
         self._furnished = furnished = furnishing.furnish(
-            request, self._folder, self._setup, prepared
+            request, self._folder, self._kind.setup, prepared
         )
         prepared.plug(request["plug"])
+        os.chdir(self._kind.setup.places.run)
         for one in streams:  # a program may open its /dev/stdout anew
             os.fchown(one, furnished.owner.uid, furnished.owner.gid)
-        config = furnished.config(self._filter, self._tree.version)
+        config = furnished.config(self._kind.filter, self._kind.cgroup_version)
         if request["tty"]:
             with Listener("console") as listener:
                 self._main = self._crun.start(config, streams, self._cgroup, "console")
@@ -134,7 +142,13 @@ class ContainerBody:
         else:
             self._main = self._crun.start(config, streams, self._cgroup)
         pids = [self._main]
-        pids += [self._crun.exec(one, streams, self._cgroup) for one in furnished.others]
+        for other in furnished.others:
+            try:
+                pids.append(self._crun.exec(other, streams, self._cgroup))
+            except NotStarted:
+                if kernel.process(self._main):
+                    raise
+                break  # the main program has ended, and with it the machine
         return pids
 
     def command(self, request: Message) -> Command:
@@ -226,10 +240,13 @@ class ContainerBody:
         mounted = self._furnished.volumes.get(volume_id)
         if mounted is None:
             raise OSError(f"volume {volume_id} is not mounted as a disk")
+        image, target = mounted
         if what == "grow":
-            grow(*mounted)
-        else:
-            {"freeze": freeze, "thaw": thaw}[what](mounted[1])
+            disks.grow(image, target)
+        elif what == "freeze":
+            self._held[volume_id] = disks.freeze(target)
+        elif volume_id in self._held:
+            disks.thaw(self._held.pop(volume_id))
 
     def end(self, reaped: Reaped) -> None:
         """Kill whatever is left, and return when all of it is dead.

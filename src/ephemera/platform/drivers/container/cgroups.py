@@ -85,6 +85,12 @@ class Tree(NamedTuple):
                 os.makedirs(f"{root}/{name}", exist_ok=True)
         return self._replace(roots={one: f"{root}/{name}" for one, root in self.roots.items()})
 
+    def remove(self) -> None:
+        """Remove what `prepare` made, if no cgroup is below it."""
+        for root in set(self.roots.values()):
+            with suppress(OSError):
+                os.rmdir(root)
+
     def of(self, name: str) -> Cgroup:
         """Return the cgroup of a boot, which may not be there."""
         return Cgroup(self, name)

@@ -78,13 +78,14 @@ class Crun:
         with open(f"{self._run}/pid") as file:
             return int(file.read())
 
-    def _spawn(self, command: Sequence[str], streams: Streams, cgroup: Cgroup) -> int:
+    def _spawn(self, command: list[str], streams: Streams, cgroup: Cgroup) -> int:
         """Fork, enter the cgroup, and execute: only a fork can be put there before it runs."""
         pid = os.fork()
         if pid:
             return pid
         try:
             cgroup.enter()
+            os.setsid()  # what signals its own group must not reach us
             os.chdir(self._run)
             for number, ours in enumerate(streams):
                 os.dup2(ours, number)

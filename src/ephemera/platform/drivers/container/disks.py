@@ -139,7 +139,10 @@ def thaw(folder: int) -> None:
 
 
 def mounted(image: str) -> str | None:
-    """Return where a disk is mounted, as a path that root can use anywhere; None for nowhere."""
+    """Return where a disk is mounted, as a path that root can use anywhere; None for nowhere.
+
+    Nobody else than root is told: `is_idle` is what everybody may rely on.
+    """
     try:
         with open(f"{image}.mounted") as file:
             pid, target = file.read().split("\n", 1)
@@ -148,6 +151,8 @@ def mounted(image: str) -> str | None:
         is_it = number is not None and loops.file_of(number) == loops.backing(image)
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValueError):
         return None  # whoever had it is gone, or is about to mount it
+    except PermissionError:
+        return None
     return where if is_it else None
 
 

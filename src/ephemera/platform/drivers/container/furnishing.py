@@ -103,7 +103,10 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
     found = Furnished(places.root, owner, prepared, user, workdir, env, others)
     found.command, found.tty = _checked(request["command"]), request["tty"]
     if request["api_folder"]:
-        found.binds.append(Bind(request["api_folder"], "/.fly", ("ro", *_SAFE)))
+        api = f"{places.run}/api"
+        os.mkdir(api)
+        syscalls.mount(request["api_folder"], api, "", syscalls.MS_BIND)
+        found.binds.append(Bind(api, "/.fly", ("ro", *_SAFE)))
     for number, one in enumerate(request["mounts"]):
         _attach(found, one, f"{places.run}/volume{number}", setup)
     return found

@@ -1,13 +1,14 @@
-"""Where the container driver keeps what is the same for all machines, in its state folder.
+"""Where the container driver has what machines are made of, in mounts that are its own.
 
 ```
-<home>/container/
-  layers/   the layers of images, with the owners that machines see: a mount of ours alone
+/run/ephemera/   in memory, seen by the zygote and its monitors only
+  layers/   the layers of images, with the owners that machines see
   host/     this computer's own file system, likewise
   root/     the file system of the one machine that a monitor has
-  run/      what a monitor and crun tell each other, in memory
+  run/      what a monitor and crun tell each other
 ```
-The folders are empty but for mounts in the private namespaces of zygote and monitors.
+Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
+root of a machine, when it comes to these.
 """
 
 from __future__ import annotations
@@ -23,24 +24,29 @@ class Places(NamedTuple):
     home: str
 
     @property
+    def base(self) -> str:
+        """Where everything is mounted. Others see an empty folder."""
+        return "/run/ephemera"
+
+    @property
     def layers(self) -> str:
         """The layers of images, as machines see them."""
-        return f"{self.home}/container/layers"
+        return f"{self.base}/layers"
 
     @property
     def host(self) -> str:
         """This computer's own file system, as machines see it."""
-        return f"{self.home}/container/host"
+        return f"{self.base}/host"
 
     @property
     def root(self) -> str:
         """The file system of a machine."""
-        return f"{self.home}/container/root"
+        return f"{self.base}/root"
 
     @property
     def run(self) -> str:
         """What a monitor and crun tell each other."""
-        return f"{self.home}/container/run"
+        return f"{self.base}/run"
 
     @property
     def stored_layers(self) -> str:
@@ -53,11 +59,10 @@ class Places(NamedTuple):
         return "ephemera-" + hashlib.sha256(os.fsencode(self.home)).hexdigest()[:10]
 
     def make(self) -> None:
-        """Make the folders. Repeating is safe.
+        """Make what has to be there outside of our own mounts. Repeating is safe.
 
         Raises:
-            OSError: one cannot be made.
+            OSError: it cannot be made.
         """
         os.makedirs(self.stored_layers, mode=0o700, exist_ok=True)
-        for folder in (self.layers, self.host, self.root, self.run):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(self.base, exist_ok=True)

@@ -14,7 +14,7 @@ from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.network import namespaces, netlink, wiring
 
 #: For what crun is told and says: a few pages of a machine.
-_RUN_OPTIONS = "mode=700,size=16m"
+_RUN_OPTIONS = "mode=711,size=16m"
 
 
 class Prepared:

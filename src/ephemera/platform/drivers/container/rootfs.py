@@ -7,6 +7,7 @@ this computer's own file system, without what is nobody's business. Standard lib
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -97,9 +98,7 @@ def mount_host(places: Places, host: HostFiles, layer: Layer, owner: Owner) -> N
             syscalls.mount("tmpfs", places.root + folder, "tmpfs", _SAFE, _owned(owner))
 
 
-def mount_remains(
-    places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None, owner: Owner
-) -> None:
+def mount_remains(places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None) -> None:
     """Have a copy at `places.root` of what a machine left; without `fresh` to be read only.
 
     Args:
@@ -108,8 +107,12 @@ def mount_remains(
     Raises:
         OSError: it cannot be mounted, or there is nothing left.
     """
-    base = _lower(places, layers) if layers else places.host
     os.stat(left.upper)
+    if not layers:
+        assert fresh is not None
+        _mount_host_remains(places, left, fresh)
+        return
+    base = _lower(places, layers)
     below = os.open(left.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     lower = f"/proc/self/fd/{below}/upper:{base}"
     if fresh is None:
@@ -120,8 +123,19 @@ def mount_remains(
         fresh.make(Owner(*_owner(left.upper)), left.upper)
         _mount(places.layers, lower, fresh, places.root)
     os.close(below)
-    if not layers and os.path.isdir(f"{places.root}/run"):
-        syscalls.mount("tmpfs", f"{places.root}/run", "tmpfs", _SAFE, _owned(owner))
+
+
+def _mount_host_remains(places: Places, left: Layer, fresh: Layer) -> None:
+    """Have a copy of what a machine left above this computer's own file system.
+
+    What it wrote is copied: it lies below the layer that it would have to be above.
+    """
+    fresh.make(Owner(*_owner(left.upper)), left.upper)
+    pid = os.posix_spawnp("cp", ["cp", "-a", f"{left.upper}/.", fresh.upper], os.environ)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise OSError(errno.ENOSPC, "what the machine left does not fit into memory")
+    _mount(places.host, ".", fresh, places.root)
 
 
 _SAFE = syscalls.MS_NODEV | syscalls.MS_NOSUID

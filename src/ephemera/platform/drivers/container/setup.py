@@ -73,7 +73,7 @@ def mounted_beside(home: str, mounts: Sequence[str]) -> list[str]:
         before, _, after = line.partition(" - ")
         place = before.split(" ")[4].encode().decode("unicode_escape")
         kind = after.split(" ")[0]
-        shown = kind in _REAL or (kind == "tmpfs" and place == "/tmp")  # noqa: S108 - a place, not a file
+        shown = kind in _REAL or (kind == "tmpfs" and place == "/tmp")
         hidden = any(place == one or place.startswith(one + "/") for one in (*_NOT_SHOWN, home))
         if shown and not hidden and place != "/" and os.path.isdir(place):
             found.add(place)

@@ -36,6 +36,9 @@ def _mount(setup: Setup, tree: Tree) -> None:
     syscalls.unshare(syscalls.CLONE_NEWNS)
     # what is unmounted outside is to be unmounted here, and not the other way round
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    syscalls.mount("tmpfs", places.base, "tmpfs", syscalls.MS_NODEV, "mode=755,size=1m")
+    for folder in (places.layers, places.host, places.root, places.run):
+        os.mkdir(folder)
     if tree.hybrid:
         syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
     if setup.own_ids:

@@ -35,8 +35,8 @@ class Command:
         """Start the command.
 
         Args:
-            start: Executes it with these as its standard streams, as the leader of a group of
-                its own, and returns its pid.
+            start: Executes it with these as its standard streams, in a group of its own, and
+                returns its pid.
 
         Raises:
             NotStarted: it cannot be; nothing is left.
@@ -101,7 +101,7 @@ class Command:
     def kill(self) -> None:
         """Kill it, and everything in its process group. Only until it is reaped."""
         with suppress(PermissionError):  # it became another user's: its own end is waited for
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(os.getpgid(self.pid), signal.SIGKILL)
 
     def answer(self, status: int) -> Message:
         """Close what is open and return the answer, for a command that was reaped."""

@@ -5,6 +5,7 @@ Standard library only, as everything that runs in a monitor.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +29,20 @@ class Streams(NamedTuple):
     stdin: int
     stdout: int
     stderr: int
+
+
+class Ready(NamedTuple):
+    """What a monitor needs for any boot, got before the boot is known."""
+
+    #: Becomes readable when a child has ended.
+    wake: int
+    #: The pipe for what the program prints: the end to read, and the one for the program.
+    pipe: int
+    printed: int
+    #: What the program reads: nothing.
+    nothing: int
+    #: What the body of this kind wants.
+    prepared: Any
 
 
 class Body(Protocol):
@@ -112,6 +127,12 @@ class Kind(Protocol):
 
     def body(self, folder: BootFolder, prepared: Any) -> Body:
         """Return the body of a boot that is about to be started."""
+        ...
+
+    def visit(self, request: Message, link: socket.socket, ready: Ready) -> None:
+        """Do something that is no boot, and tell of it through the link: `started` or `failed`,
+        then `data`, and `done` at last. It is over when the link breaks.
+        """
         ...
 
     def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:

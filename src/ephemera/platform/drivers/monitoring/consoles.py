@@ -139,7 +139,7 @@ class Console:
     def hang_up(self) -> None:
         """Kill it, with its session. Only until it is reaped."""
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(os.getpgid(self.pid), signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of the terminal: whoever is left at the other end is told that it is gone."""

@@ -9,7 +9,6 @@ machines/<machine id>/
   <boot>.files  the machine's files, where it has any, at <boot>.files/<guest_path>
   <boot>.root   the working folder of the program
   <boot>.layer  what a container wrote to its file system
-  <boot>.boot   what a container was started with, for those who look into what it left
 ```
 
 The server makes the lock; a monitor only ever opens it. So taking the lock away, by somebody who
@@ -128,6 +127,15 @@ class BootFolder(NamedTuple):
         """Return the paths of all that the boot left."""
         names = os.listdir(self.machine)
         return [f"{self.machine}/{name}" for name in names if name.startswith(f"{self.boot}.")]
+
+    def read_record(self) -> dict[str, Any] | None:
+        """Return as which process the boot was started, or None where it is not on record."""
+        try:
+            with open(self.lock, "rb") as file:
+                found = json.load(file)
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def read_exit(self) -> dict[str, Any] | None:
         """Return how the boot ended, as `Exit` has it, or None where it has not."""

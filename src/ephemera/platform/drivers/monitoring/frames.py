@@ -10,11 +10,16 @@ the server asks                                          the monitor says
 {"do": "signal", "id", "signum", "everyone"}             {"say": "gone"}     it was destroyed
 {"do": "exec", "id", "command", "stdin", "timeout"}      {"say": "done", "id", ...}
 {"do": "suspend" | "resume" | "ps", "id"}                {"say": "output"}   the log has grown
+{"do": "terminal", "id", "command", "rows", "columns"}   {"say": "data", "id", "data"}
+{"do": "type", "id", "data"}
+{"do": "resize", "id", "rows", "columns"}
+{"do": "hang up", "id"}
+{"do": "visit", ...}         of a monitor that is to be of no boot: see the `visit` of a kind
 ```
 
 A monitor outlives the server that made it, so it says what it `knows`: a server of a newer version
-asks it nothing else. Of the first three, one with `"patient": true` waits until nobody holds the
-boot. Bytes travel as base64. Standard library only.
+asks it nothing else. A terminal has a link of its own. Of the first three, one with
+`"patient": true` waits until nobody holds the boot. Bytes travel as base64. Standard library only.
 """
 
 from __future__ import annotations
@@ -64,10 +69,19 @@ class Decoder:
             yield json.loads(body)
 
 
+def send(sock: socket.socket, message: Message) -> None:
+    """Send a message, however long the other end takes.
+
+    Raises:
+        BrokenPipeError, ConnectionResetError: nobody is there any more.
+    """
+    sock.sendall(encode(message))
+
+
 def send_last(sock: socket.socket, message: Message) -> None:
     """Send the last message of a link; whoever is no longer there to hear it asks again."""
     with suppress(BrokenPipeError, ConnectionResetError):
-        sock.sendall(encode(message))
+        send(sock, message)
 
 
 def receive(sock: socket.socket) -> Message | None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from typing import cast
+from typing import TypeVar, cast
 
 from ephemera.errors import Unsupported
 from ephemera.platform.drivers.base import Exit
@@ -66,11 +66,7 @@ class Link(asyncio.Protocol):
             LinkLost: there was none. The request may have been fulfilled.
             Unsupported: the monitor is of an older version, which cannot do that.
         """
-        if request["do"] not in self._known:
-            raise Unsupported(
-                f"'{request['do']}' of a machine that an older version of Ephemera started",
-                hint="restart the machine",
-            )
+        self.check_known(request["do"])
         number = next(self._ids)
         answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
@@ -79,6 +75,18 @@ class Link(asyncio.Protocol):
             return await _answered(answer)
         finally:
             del self._asked[number]
+
+    def check_known(self, question: str) -> None:
+        """Let a question pass that the monitor has an answer to.
+
+        Raises:
+            Unsupported: the monitor is of an older version, which has none.
+        """
+        if question not in self._known:
+            raise Unsupported(
+                f"'{question}' of a machine that an older version of Ephemera started",
+                hint="restart the machine",
+            )
 
     def demand_end(self) -> None:
         """Have everything of the boot killed and the boot buried; `ended` tells when."""
@@ -137,12 +145,19 @@ async def _answered(answer: asyncio.Future[Message | None]) -> Message:
     return said
 
 
-async def connect(path: str, printed: Callable[[], None]) -> Link | None:
-    """Return a link to the monitor that listens at `path`; None where none does."""
+L = TypeVar("L", bound=Link)
+
+
+async def connect(path: str, make: Callable[[], L]) -> L | None:
+    """Return a link to the monitor that listens at `path`; None where none does.
+
+    Args:
+        make: Makes the link.
+    """
     loop = asyncio.get_running_loop()
     try:
         with _short(path) as address:
-            _, link = await loop.create_unix_connection(lambda: Link(printed), address)
+            _, link = await loop.create_unix_connection(make, address)
     except (FileNotFoundError, ConnectionError):  # reset where it ended before it took us in
         return None
     return link

@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from ephemera.platform.drivers.monitoring import frames, kernel, program
-from ephemera.platform.drivers.monitoring.body import Kind, Streams
+from ephemera.platform.drivers.monitoring.body import Kind, Ready, Streams
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.output import Output
@@ -40,20 +40,6 @@ from ephemera.platform.drivers.monitoring.watch import Watch
 _BACKLOG = 16
 #: Room for a pid, a start time and a UUID.
 _RECORD_BYTES = 128
-
-
-class Ready(NamedTuple):
-    """What a monitor needs for any boot, got before the boot is known."""
-
-    #: Becomes readable when a child has ended.
-    wake: int
-    #: The pipe for what the program prints: the end to read, and the one for the program.
-    pipe: int
-    printed: int
-    #: What the program reads: nothing.
-    nothing: int
-    #: What the body of this kind wants.
-    prepared: Any
 
 
 class _Taken(NamedTuple):
@@ -81,7 +67,9 @@ def prepare(kind: Kind) -> Ready:
 def main(link: socket.socket, ready: Ready, kind: Kind) -> None:
     """Be the monitor that this link asks for. Does not return, except by an exception."""
     request = frames.receive(link)
-    if request is not None:
+    if request is not None and request["do"] == "visit":
+        kind.visit(request, link, ready)
+    elif request is not None:
         folder = BootFolder(request["machine"], request["boot"])
         sys.excepthook = partial(_write_last_words, folder)
         _attend(folder, request, link, ready, kind)

@@ -13,6 +13,7 @@ from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import Link, LinkLost, connect
 from ephemera.platform.drivers.monitoring.nursery import Nursery
+from ephemera.platform.drivers.monitoring.terminals import StreamLink
 
 #: A monitor that is lost before it has answered was killed. Once may be an accident; this often
 #: it is something that kills whatever we start, and trying on would never end.
@@ -107,6 +108,44 @@ class Monitors:
                 await self.attach(boot, boot.request("attach"))
             return boot.link
 
+    async def stream(self, handle: str, request: Message) -> StreamLink:
+        """Ask the monitor of a boot for a stream, through a link that is for this alone.
+
+        Raises:
+            LinkLost: the boot has ended, or is unknown.
+            Unsupported: the monitor is of an older version, which cannot do that.
+        """
+        boot = self.boot(handle)
+        link = None
+        if boot is not None and boot.folder.read_exit() is None:
+            link = await connect(boot.folder.socket, lambda: StreamLink(lambda: None))
+        if boot is None or link is None:
+            raise LinkLost
+        try:
+            if (await link.greet(boot.request("attach")))["say"] != "started":
+                raise LinkLost
+            link.check_known(request["do"])
+            link.send(request)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    async def visit(self, request: Message) -> StreamLink:
+        """Have a new monitor do something that is no boot, and send a stream.
+
+        Raises:
+            LinkLost: it was killed.
+            BootFailed: it cannot be done.
+        """
+        async with self._nursery.places:
+            link = await self._nursery.monitor(lambda: StreamLink(lambda: None))
+            answer = await _greet(link, request)
+        if answer["say"] != "started":
+            link.close()
+            raise BootFailed(answer["error"])
+        return link
+
     async def attach(self, boot: Boot, request: Message) -> Message:
         """Find the monitor of a boot, or make one, and return its answer to the request.
 
@@ -145,13 +184,13 @@ class Monitors:
             LinkLost: it did not answer.
             BootFailed: there is no room on the disk for the boot.
         """
-        printed = partial(self._printed, boot.machine_id)
+        make = partial(Link, partial(self._printed, boot.machine_id))
         if not boot.folder.is_buried():
-            found = await connect(boot.folder.socket, printed)
+            found = await connect(boot.folder.socket, make)
             if found is not None:
                 return found, await _greet(found, request)
         async with self._nursery.places:
-            new = await self._nursery.monitor(printed)
+            new = await self._nursery.monitor(make)
             if request["do"] == "start":
                 _make(boot.folder)  # while the zygote forks
             return new, await _greet(new, request)

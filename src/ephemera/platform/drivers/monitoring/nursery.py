@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ephemera.errors import DriverError
 from ephemera.platform.drivers.monitoring.link import Link
 from ephemera.platform.drivers.monitoring.zygote import READY
+
+L = TypeVar("L", bound=Link)
 
 #: The folder that holds the `ephemera` package, which the zygote has to find without `site`.
 _PACKAGES = Path(__file__).parents[4]
@@ -70,8 +73,11 @@ class Nursery:
             self._control = None
             self._reap()
 
-    async def monitor(self, printed: Callable[[], None]) -> Link:
+    async def monitor(self, make: Callable[[], L]) -> L:
         """Return a link to a new monitor, which waits for its first request.
+
+        Args:
+            make: Makes the link.
 
         Raises:
             DriverError: there is no zygote, and none can be started.
@@ -85,7 +91,7 @@ class Nursery:
                 await self._send(theirs)
             ours.setblocking(False)
             loop = asyncio.get_running_loop()
-            _, link = await loop.create_unix_connection(lambda: Link(printed), sock=ours)
+            _, link = await loop.create_unix_connection(make, sock=ours)
         except BaseException:
             ours.close()
             raise

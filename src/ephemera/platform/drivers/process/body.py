@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.monitoring import ending, kernel, program, usage
+from ephemera.platform.drivers.monitoring import ending, frames, kernel, program, usage
 from ephemera.platform.drivers.monitoring.beside import Command
-from ephemera.platform.drivers.monitoring.body import Record, Streams
+from ephemera.platform.drivers.monitoring.body import Ready, Record, Streams
 from ephemera.platform.drivers.monitoring.consoles import Console
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.drivers.monitoring.folder import BootFolder, make_folder
@@ -33,6 +34,10 @@ class ProcessKind:
     def body(self, folder: BootFolder, prepared: Any) -> ProcessBody:  # noqa: ARG002
         """Return the body of a boot that is about to be started."""
         return ProcessBody(folder)
+
+    def visit(self, request: Message, link: socket.socket, ready: Ready) -> None:  # noqa: ARG002
+        """Know nothing else to do."""
+        frames.send_last(link, {"say": "failed", "error": f"cannot do {request['what']}"})
 
     def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:
         """Kill all that is left of a boot whose monitor was killed."""

@@ -105,14 +105,14 @@ class ProcessDriver(MonitoredDriver):
         raise _no_such_ability(f"a terminal of {rows} x {columns} for {command} in '{handle}'")
 
     async def look(
-        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+        self, spec: BootSpec, command: Sequence[str], *, rows: int, columns: int
     ) -> Terminal:
         """Never asked, see `capabilities.remains`."""
-        raise _no_such_ability(f"a look of {rows} x {columns} with {command} into '{handle}'")
+        raise _no_such_ability(f"a look into '{spec.machine_id}' of {rows} x {columns}: {command}")
 
-    def export(self, handle: str) -> AsyncIterator[bytes]:
+    def export(self, spec: BootSpec) -> AsyncIterator[bytes]:
         """Never asked, see `capabilities.remains`."""
-        raise _no_such_ability(f"an export of '{handle}'")
+        raise _no_such_ability(f"an export of '{spec.machine_id}'")
 
     async def ps(self, handle: str) -> Sequence[ProcessStat]:
         """Return the processes of the boot; none where it has ended.

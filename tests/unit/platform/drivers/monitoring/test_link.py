@@ -27,7 +27,7 @@ async def linked(path: Path, greeting: Message) -> AsyncIterator[Link]:
         writer.close()
 
     server = await asyncio.start_unix_server(serve, path)
-    link = await connect(str(path), lambda: None)
+    link = await connect(str(path), lambda: Link(lambda: None))
     assert link is not None
     try:
         await link.greet({"do": "attach"})

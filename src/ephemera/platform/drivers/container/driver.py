@@ -1,0 +1,313 @@
+"""The container driver itself: what the platform asks, answered through monitors.
+
+It keeps nothing that could be lost. What a machine's image is, and where it is in the network, is
+written into its folder before it is started; everything else comes from its monitor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ephemera.errors import BootFailed, DriverError
+from ephemera.platform.drivers.base import (
+    BootSpec,
+    Capabilities,
+    Memory,
+    Printed,
+    Say,
+    Terminal,
+)
+from ephemera.platform.drivers.container import checks, host, seccomp, starting
+from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.container.pins import Pins
+from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.container.setup import (
+    Setup,
+    cgroup_tree,
+    hidden_from_machines,
+    mounted_beside,
+)
+from ephemera.platform.drivers.monitoring import folder as folders
+from ephemera.platform.drivers.monitoring import kernel
+from ephemera.platform.drivers.monitoring.driver import MonitoredDriver
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.link import LinkLost
+from ephemera.platform.drivers.monitoring.terminals import MonitorTerminal, opened
+from ephemera.platform.images import Image, Images
+from ephemera.platform.network.router import Network
+
+#: The image that is this computer's own file system.
+HOST_IMAGE = "host"
+_MB = 1 << 20
+
+
+class ContainerDriver(MonitoredDriver):
+    """Runs a machine as a container: image, file system, processes, limits and network of its own.
+
+    Args:
+        home: The state folder. Machines are kept below `machines/`, images below `images/`.
+    """
+
+    name = "container"
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, "ephemera.platform.drivers.container.zygote")
+        self._places = Places(str(home.absolute()))
+        self.images = Images(home.absolute() / "images")
+        self.network = Network(home.absolute())
+        self._pins = Pins(self._machines)
+        self._tree = Tree(0, {})
+        self._looks: dict[str, set[MonitorTerminal]] = {}
+        #: What it can do here; known when it is open.
+        self.capabilities = Capabilities(
+            images=None,
+            enforces_limits=True,
+            private_network=True,
+            suspends=True,
+            mounts=True,
+            processes=True,
+            balloons=True,
+            terminals=True,
+            users=None,
+            consoles=True,
+            remains=True,
+        )
+
+    async def open(self, printed: Printed) -> None:
+        """Find out what this computer can do, and get network and zygote going.
+
+        Args:
+            printed: Called with a machine's id when its log has grown.
+
+        Raises:
+            DriverError: this computer cannot run this driver; the message says why.
+        """
+        self._make_folder()
+        try:
+            self._places.make()
+        except OSError as error:
+            raise DriverError(f"{error.filename} cannot be made: {error.strerror}") from error
+        found = await asyncio.to_thread(host.probe, Path(self._places.home))
+        checks.require(found)
+        await self.images.open()
+        await self.network.open(self._monitor_pids())
+        self._sweep()
+        setup = await asyncio.to_thread(self._setup, found)
+        self._nursery.argument = setup.encode()
+        self._nursery.descriptors = [setup.router]
+        self.capabilities = replace(
+            self.capabilities,
+            enforces_limits=found.cgroups != "none",
+            suspends="freezer" in found.controllers,
+            balloons="memory" in found.controllers,
+            disks=found.disks,
+        )
+        await self._nursery.open()
+        self._monitors.open(printed)
+
+    async def close(self) -> None:
+        """Let go of everything without touching a machine: they outlive the server."""
+        await super().close()
+        self._tree.remove()
+        await self.network.close()
+        await self.images.close()
+
+    async def start(self, spec: BootSpec, say: Say) -> str:
+        """Start the boot, or find it where it was started before, and return its handle.
+
+        Raises:
+            ImageUnavailable: the image cannot be had; the message says why.
+            BootFailed: the machine could not be started; the message says why.
+            DriverError: no monitor could be had.
+        """
+        boot, handle = self._boot_of(spec), f"{spec.machine_id}/{spec.boot}"
+        async with boot.attaching:
+            if boot.link is not None and boot.link.is_open:
+                return handle
+            if boot.folder.read_exit() is None:
+                request = await self._request(spec, boot.folder, say)
+            else:
+                request = boot.request("attach")
+            await self._begin(boot, request, say)
+        return handle
+
+    async def _request(self, spec: BootSpec, folder: BootFolder, say: Say) -> Message:
+        """Return what the monitor is asked, once what it needs is there."""
+        image = await self._image(spec, say)
+        plug = None
+        if spec.network:
+            plug = await self.network.plug(
+                spec.network, spec.address, spec.machine_id, outside=spec.outside
+            )
+        return starting.request(spec, folder, image, plug)
+
+    async def _image(self, spec: BootSpec, say: Say) -> Image | None:
+        """Return the image of a boot, the same for all boots of one version; None for `host`."""
+        if spec.image == HOST_IMAGE:
+            return None
+        pinned = self._pins.read(spec.machine_id, spec.version, spec.image)
+        image = await self.images.prepare(spec.image, say, digest=pinned)
+        if not pinned:
+            self._pins.write(spec.machine_id, spec.version, spec.image, image.digest)
+        return image
+
+    async def terminal(
+        self, handle: str, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Run a command beside the program, with a terminal.
+
+        Raises:
+            BootFailed: the command could not be started, or the boot has ended.
+        """
+        request = {"do": "terminal", "id": 0, "command": list(command)}
+        try:
+            link = await self._monitors.stream(
+                handle, {**request, "rows": rows, "columns": columns}
+            )
+        except LinkLost as error:
+            raise BootFailed(f"the machine of '{handle}' has ended") from error
+        return await opened(link)
+
+    async def look(
+        self, spec: BootSpec, command: Sequence[str], *, rows: int, columns: int
+    ) -> Terminal:
+        """Run a command in a copy of the file system that a boot left when it ended.
+
+        Raises:
+            BootFailed: the command could not be started, or there is nothing left of the boot.
+        """
+        request = await self._visit(spec, "look")
+        request |= {"command": list(command), "tty": True, "rows": rows, "columns": columns}
+        try:
+            terminal = await opened(await self._monitors.visit(request))
+        except LinkLost as error:
+            raise BootFailed("whoever was to look was killed") from error
+        looks = self._looks.setdefault(spec.machine_id, set())
+        looks.add(terminal)
+        terminal.when_over(lambda: looks.discard(terminal))
+        return terminal
+
+    async def export(self, spec: BootSpec) -> AsyncIterator[bytes]:
+        """Yield the file system of a boot as a tar archive. The boot may be running.
+
+        Raises:
+            BootFailed: there is nothing left of the boot, or it could not be read to the end.
+        """
+        try:
+            link = await self._monitors.visit(await self._visit(spec, "export"))
+        except LinkLost as error:
+            raise BootFailed("whoever was to pack it was killed") from error
+        try:
+            while data := await link.read():
+                yield data
+            done = await link.done
+        finally:
+            link.close()
+        if done is None or done["exit_code"]:
+            raise BootFailed(f"what is left of {spec.machine_id} could not be read to the end")
+
+    async def _visit(self, spec: BootSpec, what: str) -> Message:
+        folder = self._boot_of(spec).folder
+        image = await self._image(spec, lambda *_: None)
+        request = starting.request(spec, folder, image, None)
+        nothing = {"files": [], "mounts": [], "beside": [], "api_folder": ""}
+        return {**request, **nothing, "do": "visit", "what": what}
+
+    async def volume(self, handle: str, volume_id: str, what: str) -> None:
+        """Grow, freeze or thaw a volume that is mounted as a disk.
+
+        Raises:
+            BootFailed: it cannot be done, or the boot has ended.
+        """
+        await self._ask(handle, {"do": "volume", "volume": volume_id, "what": what})
+
+    async def memory(self, handle: str) -> Memory:
+        """Return how much memory the boot may use, and how much of that it does not."""
+        found = await self._ask(handle, {"do": "memory"})
+        return Memory(found["limit"] // _MB, found["available"] // _MB)
+
+    async def set_memory_limit(self, handle: str, limit_mb: int) -> None:
+        """Limit the memory of the boot until it ends.
+
+        Raises:
+            BootFailed: it uses more, and that cannot be had back.
+        """
+        await self._ask(handle, {"do": "limit", "limit_mb": limit_mb})
+
+    async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
+        """Take memory back that the boot does not need, and return how much that was; MB."""
+        found = await self._ask(handle, {"do": "reclaim", "amount_mb": amount_mb})
+        return int(found["reclaimed"]) // _MB
+
+    async def _ask(self, handle: str, request: Message) -> dict[str, Any]:
+        try:
+            answer = await self._monitors.ask(handle, request)
+        except LinkLost as error:
+            raise BootFailed(f"the machine of '{handle}' has ended") from error
+        if "error" in answer:
+            raise BootFailed(answer["error"])
+        return answer
+
+    async def destroy(self, machine_id: str) -> None:
+        """Kill whatever of the machine lives, and remove what it left. Unknown is fine."""
+        for look in tuple(self._looks.pop(machine_id, ())):
+            await look.close()
+        await super().destroy(machine_id)
+        self._pins.forget(machine_id)
+        await self.network.unplug(machine_id)
+
+    def used_images(self) -> set[str]:
+        """Return the digests of the images that machines have."""
+        return self._pins.digests()
+
+    def _setup(self, found: host.Host) -> Setup:
+        home = self._places.home
+        with open("/proc/self/mountinfo") as file:
+            mounts = file.read().splitlines()
+        return Setup(
+            home=home,
+            crun=found.crun,
+            own_ids=found.idmap,
+            filter=seccomp.compiled() if found.seccomp else "",
+            beside=mounted_beside(home, mounts),
+            hidden=hidden_from_machines(home, list(_homes()), os.environ),
+            router=self.network.router_fd(),
+        )
+
+    def _monitor_pids(self) -> list[int]:
+        """Return the monitors of this platform that live."""
+        found = []
+        for machine in self._machines.iterdir():
+            for number in folders.boots(str(machine)):
+                record = BootFolder(str(machine), number).read_record()
+                first = kernel.process(record["pid"]) if record else None
+                if record and first and first.start == record["start"]:
+                    found.append(first.parent)
+        return found
+
+    def _sweep(self) -> None:
+        """Remove cgroups that nobody is in and no boot is of: who made them was killed."""
+        tree = self._tree = cgroup_tree(self._places.name)
+        for name in tree.left():
+            machine_id, _, number = name.rpartition("-")
+            lock = self._machines / machine_id / f"{number}.lock"
+            group = tree.of(name)
+            if not lock.exists() and not group.pids():
+                group.remove()
+
+
+def _homes() -> Iterator[str]:
+    """Yield the home folders of those who run the server."""
+    yield str(Path.home())
+    for name in (os.environ.get("SUDO_USER"), pwd.getpwuid(os.getuid()).pw_name):
+        if name:
+            with suppress(KeyError):
+                yield pwd.getpwnam(name).pw_dir

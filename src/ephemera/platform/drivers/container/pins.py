@@ -1,0 +1,68 @@
+"""Which image each machine has: a reference may mean another one tomorrow.
+
+A machine's boots of one version are of the image that its first boot found. It is written into
+the machine's folder, beside what its boots leave, and read again when a server starts.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+_FILE = "image.json"
+
+
+class _Pin(NamedTuple):
+    version: str
+    reference: str
+    digest: str
+
+
+class Pins:
+    """The images of all machines of a driver.
+
+    Args:
+        machines: The folder of the machines.
+    """
+
+    def __init__(self, machines: Path) -> None:
+        self._machines = machines
+        self._known: dict[str, _Pin | None] = {}
+
+    def read(self, machine_id: str, version: str, reference: str) -> str:
+        """Return the digest that a version of a machine has for its image; empty for none yet."""
+        pin = self._pin(machine_id)
+        if pin is None or (pin.version, pin.reference) != (version, reference):
+            return ""
+        return pin.digest
+
+    def write(self, machine_id: str, version: str, reference: str, digest: str) -> None:
+        """Write down what the image of a version is, in the place of that of an earlier one."""
+        pin = self._known[machine_id] = _Pin(version, reference, digest)
+        folder = self._machines / machine_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        fresh = folder / f"{_FILE}.new"
+        fresh.write_text(json.dumps(pin._asdict()))
+        fresh.replace(folder / _FILE)
+
+    def forget(self, machine_id: str) -> None:
+        """Forget a machine that is gone."""
+        self._known.pop(machine_id, None)
+
+    def digests(self) -> set[str]:
+        """Return the digests of all images that machines have."""
+        ids = {one.name for one in self._machines.iterdir()} if self._machines.is_dir() else set()
+        return {pin.digest for one in ids if (pin := self._pin(one))}
+
+    def _pin(self, machine_id: str) -> _Pin | None:
+        if machine_id not in self._known:
+            self._known[machine_id] = _read(self._machines / machine_id / _FILE)
+        return self._known[machine_id]
+
+
+def _read(path: Path) -> _Pin | None:
+    try:
+        return _Pin(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None

@@ -1,0 +1,200 @@
+"""Looks into the file system that a boot left: a program in a copy of it, or an archive of it.
+
+Neither is a boot: no lock, no exit. It is over when whoever asked goes, or the monitor is killed,
+and leaves nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import selectors
+import signal
+import socket
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ephemera.platform.drivers.container import furnishing, rootfs, syscalls
+from ephemera.platform.drivers.container.cgroups import Limits
+from ephemera.platform.drivers.container.crun import Crun
+from ephemera.platform.drivers.container.inroot import Owner
+from ephemera.platform.drivers.container.rootfs import Layer
+from ephemera.platform.drivers.monitoring import ending, frames
+from ephemera.platform.drivers.monitoring.body import Ready
+from ephemera.platform.drivers.monitoring.consoles import Console, Listener
+from ephemera.platform.drivers.monitoring.folder import BootFolder
+from ephemera.platform.drivers.monitoring.frames import Message
+from ephemera.platform.drivers.monitoring.peer import Peer
+from ephemera.platform.drivers.monitoring.program import NotStarted
+from ephemera.platform.drivers.monitoring.sitting import Consoles
+
+if TYPE_CHECKING:
+    from ephemera.platform.drivers.container.body import ContainerKind
+
+#: What may be written to a copy, in memory.
+_COPY_OPTIONS = "mode=700,size=512m"
+_BLOCK_BYTES = 64 * 1024
+_WAKES = 64
+
+
+def visit(request: Message, link: socket.socket, ready: Ready, kind: ContainerKind) -> None:
+    """Do what is asked, and tell of it through the link."""
+    folder = BootFolder(request["machine"], request["boot"])
+    try:
+        if request["what"] == "look":
+            _Look(request, folder, ready, kind).serve(link)
+        else:
+            _export(request, folder, ready, kind, link)
+    except FileNotFoundError as error:
+        frames.send_last(link, {"say": "failed", "error": f"nothing is left of it: {error}"})
+    except (NotStarted, OSError) as error:
+        frames.send_last(link, {"say": "failed", "error": str(error)})
+
+
+class _Look:
+    """A program with a terminal, in a copy."""
+
+    def __init__(
+        self, request: Message, folder: BootFolder, ready: Ready, kind: ContainerKind
+    ) -> None:
+        setup, self._prepared, self._wake = kind.setup, ready.prepared, ready.wake
+        self._cgroup = kind.visitors_cgroup(folder)
+        owner = Owner(setup.ids_from or 0, setup.ids_from or 0)
+        copy = f"{setup.places.run}/copy"
+        os.mkdir(copy, 0o700)
+        syscalls.mount("tmpfs", copy, "tmpfs", syscalls.MS_NODEV, _COPY_OPTIONS)
+        fresh = Layer(f"{copy}/layer")
+        rootfs.mount_remains(setup.places, request["layers"], Layer(folder.layer), fresh)
+        self._furnished = furnishing.furnish_mounted(request, setup, self._prepared, owner)
+        self._prepared.plug(None)
+        limits = Limits(request["cpus"], request["memory_mb"], request["swap_mb"])
+        self._cgroup.make(limits)
+        try:
+            self._console = self._start(request, kind)
+        except (NotStarted, OSError):
+            self._end()
+            raise
+        self._selector = selectors.DefaultSelector()
+        self._is_over = False
+
+    def _start(self, request: Message, kind: ContainerKind) -> Console:
+        crun = Crun(kind.setup.crun, kind.setup.places.run)
+        config = self._furnished.config(kind.filter, kind.cgroup_version)
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.chdir(kind.setup.places.run)
+        with Listener("console") as listener:
+            pid = crun.start(config, (nothing, nothing, nothing), self._cgroup, "console")
+            return Console(pid, listener.terminal(), {**request, "id": 0})
+
+    def serve(self, link: socket.socket) -> None:
+        """Return when the program has ended, or nobody looks any more."""
+        peer = Peer(link)
+        consoles = Consoles(self._on, self._off, lambda _, message: peer.say(message))
+        peer.say(frames.started())
+        peer.say({"say": "data", "id": 0, "data": ""})
+        consoles.add(peer, self._console)
+        self._on(self._wake, lambda: self._woken(consoles))
+        self._on(link.fileno(), lambda: self._hear(peer, consoles))
+        while not self._is_over:
+            for key, _ in self._selector.select():
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.is_behind else 0)
+            self._selector.modify(link, events, self._selector.get_key(link).data)
+        self._end()
+        peer.part()
+
+    def _hear(self, peer: Peer, consoles: Consoles) -> None:
+        peer.flush()
+        consoles.caught_up(peer)
+        messages = peer.hear()
+        if messages is None:
+            self._is_over = True
+            return
+        for message in messages:
+            consoles.hear(peer, message)
+
+    def _woken(self, consoles: Consoles) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake, _WAKES)
+        ending.reap(consoles.reaped)
+        self._is_over = self._is_over or not len(consoles)
+
+    def _end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._prepared.init.pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        self._cgroup.end()
+        self._cgroup.remove()
+
+    def _on(self, fd: int, call: Any, events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(fd, events, call)
+
+    def _off(self, fd: int) -> None:
+        if fd in self._selector.get_map():
+            self._selector.unregister(fd)
+
+
+def _export(
+    request: Message,
+    folder: BootFolder,
+    ready: Ready,
+    kind: ContainerKind,
+    link: socket.socket,
+) -> None:
+    setup, left = kind.setup, Layer(folder.layer)
+    os.stat(left.upper)
+    where = setup.places.root
+    if request["layers"]:
+        rootfs.mount_remains(setup.places, request["layers"], left, None)
+    else:
+        syscalls.mount(left.upper, where, "", syscalls.MS_BIND)
+    userns = os.open(ready.prepared.namespace("user"), os.O_RDONLY) if setup.own_ids else -1
+    archive, sink = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(archive)
+        _pack(where, userns, sink)
+    os.close(sink)
+    frames.send(link, frames.started())
+    with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
+        for block in _blocks(archive):
+            data = base64.b64encode(block).decode()
+            frames.send(link, {"say": "data", "id": 0, "data": data})
+        _, status = os.waitpid(pid, 0)
+        frames.send(link, {"say": "done", "id": 0, "exit_code": os.waitstatus_to_exitcode(status)})
+
+
+def _blocks(pipe: int) -> Iterator[bytes]:
+    while block := os.read(pipe, _BLOCK_BYTES):
+        yield block
+
+
+def _pack(where: str, userns: int, sink: int) -> None:
+    """Write an archive of a file system, as its own root sees it. Does not return."""
+    code = 1
+    try:
+        os.chdir(where)
+        if userns >= 0:
+            syscalls.setns(userns, syscalls.CLONE_NEWUSER)
+            os.setresgid(0, 0, 0)
+            os.setresuid(0, 0, 0)
+        os.chroot(".")
+        with (
+            open(sink, "wb") as file,
+            tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for name in sorted(os.listdir("/")):
+                tar.add(f"/{name}", name, filter=_packed)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave out what no archive holds: sockets are left out by `tarfile`, whiteouts here."""
+    return None if member.ischr() and not member.devmajor and not member.devminor else member
