@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import guide, idle, jobs, machines, recording, records
+from benchmarks import containers, guide, idle, jobs, machines, recording, records
 from benchmarks.measuring import Result
 
 
@@ -38,6 +38,12 @@ BENCHMARKS = {
     "answers": Benchmark(records.answers, 300, 10),
     "throughput": Benchmark(records.throughput, 8000, 400),
     "waits": Benchmark(records.waits, 100, 5),
+    "container_create": Benchmark(containers.create_to_exit, 40, 2),
+    "container_launches": Benchmark(containers.launches, 600, 30),
+    "container_alive": Benchmark(containers.alive, 1000, 10),
+    "container_guide": Benchmark(guide.start_to_complete_in_containers, 40, 2),
+    "container_task": Benchmark(jobs.task_result_in_container, 60, 3),
+    "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 
 

@@ -67,10 +67,18 @@ def create_to_exit(folder: Path, rounds: int) -> list[Result]:
     count = len(watch.samples)
     results = [Result(_CREATED, watch.median, "ms", 20, count, "crun run", crun)]
     if crun:
-        results.append(Result(f"{_CREATED}, to crun", watch.median / crun, "x", 2, count))
+        results.append(
+            Result(
+                "create → exit seen: container to `crun run`", watch.median / crun, "x", 2, count
+            )
+        )
     for name, median in medians.items():
         ratio = median / watch.median
-        results.append(Result(f"{name} to it", ratio, "x", 15, rounds, at_least=True))
+        results.append(
+            Result(
+                f"create → exit seen: {name} to container", ratio, "x", 15, rounds, at_least=True
+            )
+        )
     return results
 
 
