@@ -23,17 +23,19 @@ async def list_volumes(request: Request) -> Response:
     found = volumes.of_app(app_of(request))
     if requests.flag(request, "summary"):
         return JSONResponse([views.volume(volume, None) for volume in found])
-    used = await volumes.usage.last(volume.id for volume in found)
-    return JSONResponse([views.volume(volume, used[volume.id]) for volume in found])
+    rooms = await volumes.usage.last(volume.id for volume in found)
+    return JSONResponse([views.volume(volume, rooms[volume.id]) for volume in found])
 
 
 async def create_volume(request: Request) -> Response:
     """Make a volume, empty or from what there is."""
     body = await requests.model(request, CreateVolume)
-    app = app_of(request)
+    app_of(request)  # nothing is made ready for an app that is not there
     may_touch = principal_of(request).may_touch
-    volume = platform_of(request).volumes.create(app, body, may_touch)
-    return JSONResponse(views.volume(volume, 0))
+    volumes = platform_of(request).volumes
+    async with volumes.sizing.blank(body) as blank:
+        volume = volumes.create(app_of(request), body, may_touch, blank)
+    return await _shown(request, volume)
 
 
 async def get_volume(request: Request) -> Response:
@@ -54,12 +56,13 @@ async def destroy_volume(request: Request) -> Response:
 
 
 async def extend_volume(request: Request) -> Response:
-    """Give a volume a larger size. No machine needs a restart to see it: nothing enforces it."""
+    """Give a volume a larger size."""
     body = await requests.model(request, ExtendVolume)
     volumes = platform_of(request).volumes
     volume = volumes.extend(_volume_of(request), body.size_gb)
+    is_so = await volumes.sizing.settle(volume)
     shown = views.volume(volume, await volumes.usage.now(volume.id))
-    return JSONResponse({"volume": shown, "needs_restart": False})
+    return JSONResponse({"volume": shown, "needs_restart": not is_so})
 
 
 async def list_snapshots(request: Request) -> Response:
@@ -80,8 +83,8 @@ def _volume_of(request: Request) -> VolumeRecord:
 
 
 async def _shown(request: Request, volume: VolumeRecord) -> Response:
-    used = await platform_of(request).volumes.usage.now(volume.id)
-    return JSONResponse(views.volume(volume, used))
+    room = await platform_of(request).volumes.usage.now(volume.id)
+    return JSONResponse(views.volume(volume, room))
 
 
 _VOLUMES = "/v1/apps/{app_name}/volumes"

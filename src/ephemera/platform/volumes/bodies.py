@@ -45,7 +45,7 @@ class CreateVolume(Wire):
                 f"name {self.name[:80]!r} is not letters, digits and underscores, 30 at most"
             )
         if self.fstype == "raw":
-            raise unsupported("fstype 'raw': a volume of this platform is a folder, not a device")
+            raise unsupported("fstype 'raw': a volume of this platform is mounted, never a device")
         if self.fstype not in (None, "", "ext4"):
             raise invalid(f"fstype {self.fstype[:80]!r} is not one of ext4, raw")
         if self.snapshot_id and self.source_volume_id:

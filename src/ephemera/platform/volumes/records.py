@@ -34,6 +34,17 @@ class VolumeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How full a volume is; bytes."""
+
+    used: int
+    #: How much files can take in all; None where nothing holds it to the stated size.
+    total: int | None = None
+    #: How much they can still take; None likewise.
+    available: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotRecord:
     """What a volume held at one moment."""
 

@@ -5,7 +5,7 @@ Source: the observed errors of the Machines API; texts without a source there ar
 
 from __future__ import annotations
 
-from ephemera.platform.refusals import Refusal, invalid
+from ephemera.platform.refusals import Refusal, invalid, unsupported
 
 
 def volume_not_found() -> Refusal:
@@ -45,6 +45,19 @@ def wrong_region(volume_id: str, region: str) -> Refusal:
 def volume_fixed() -> Refusal:
     """A new version of a machine has another volume than the machine, or none."""
     return invalid("config.mounts: the volume of a machine cannot be changed")
+
+
+def is_disk(volume_id: str) -> Refusal:
+    """The volume is a disk, and the driver mounts folders only."""
+    return unsupported(f"config.mounts: {disk_unmountable(volume_id)}")
+
+
+def disk_unmountable(volume_id: str) -> str:
+    """Return why a volume that was made by another driver cannot be mounted by this one."""
+    return (
+        f"volume {volume_id} is a disk of a fixed size, which this platform cannot mount as it runs"
+        " now; it was made with the container driver, as root"
+    )
 
 
 def snapshot_unfinished(snapshot_id: str, status: str) -> Refusal:

@@ -26,6 +26,7 @@ from ephemera.platform.volumes.bodies import CreateVolume, UpdateVolume
 from ephemera.platform.volumes.folders import Folders
 from ephemera.platform.volumes.mounting import Mounting
 from ephemera.platform.volumes.records import VolumeRecord
+from ephemera.platform.volumes.sizing import Sizing
 from ephemera.platform.volumes.snapshots import DAY_S, Snapshots
 from ephemera.platform.volumes.sources import Source, Sources
 from ephemera.platform.volumes.states import FILLING, LEAVING, Event, State, after
@@ -46,15 +47,23 @@ class Volumes:
     Args:
         root: The folder for their data; made with the first volume.
         available: The codes of the platform's regions.
+        has_disks: Whether new volumes are disks of the stated size; else they are folders.
 
     Attributes:
         mounting: What machines need to know of them.
         snapshots: Those of all volumes.
+        sizing: Has them be as large as they are said to be.
         usage: How full they are.
     """
 
     def __init__(
-        self, engine: Engine, root: Path, clock: Clock, logs: Logs, available: Sequence[str]
+        self,
+        engine: Engine,
+        root: Path,
+        clock: Clock,
+        logs: Logs,
+        available: Sequence[str],
+        has_disks: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = VolumeStore(engine)
         self._folders = Folders(root, clock)
@@ -63,7 +72,8 @@ class Volumes:
         self._clock = clock
         self._logs = logs
         self._available = available
-        self.mounting = Mounting(self._store, self._folders, available)
+        self.sizing = Sizing(self._folders, logs, has_disks)
+        self.mounting = Mounting(self._store, self._folders, available, has_disks)
         self.snapshots = Snapshots(self._store, self._folders, self._works, clock, logs)
         self.usage = Usage(self._folders)
 
@@ -79,6 +89,8 @@ class Volumes:
                 self._works.begin(self._remove(volume))
             elif volume.state is State.CREATED:
                 self._check_data(volume)
+                self.sizing.thaw(volume)
+                self.sizing.enlarge(volume)
         self.snapshots.open()
 
     async def close(self) -> None:
@@ -114,12 +126,17 @@ class Volumes:
     # what callers ask
 
     def create(
-        self, app: AppRecord, body: CreateVolume, may_touch: Callable[[str], bool]
+        self,
+        app: AppRecord,
+        body: CreateVolume,
+        may_touch: Callable[[str], bool],
+        blank: Path | None = None,
     ) -> VolumeRecord:
         """Make a volume; one that is made from something is filled once this has been answered.
 
         Args:
             may_touch: Whether the caller may see an app, from its id.
+            blank: What `sizing.blank` has made of the same body.
 
         Raises:
             Refusal: the body is wrong, its source is not there, or the disk is full.
@@ -127,7 +144,7 @@ class Volumes:
         body.check()
         source = self._sources.asked(body, may_touch)
         volume = self._new(app, body, source)
-        self._add(volume)
+        self._add(volume, blank)
         if source:
             self._begin_filling(volume)
         self.snapshots.expect()
@@ -150,7 +167,7 @@ class Volumes:
         return self._change(volume, **changes)
 
     def extend(self, volume: VolumeRecord, size_gb: int) -> VolumeRecord:
-        """Give a volume a larger size. Repeating is safe.
+        """Give a volume a larger size; `sizing.settle` has its machine see it. Repeating is safe.
 
         Raises:
             Refusal: it is smaller, or too large, or the volume is gone or to go.
@@ -159,7 +176,9 @@ class Volumes:
         bodies.check_size_gb(size_gb)
         if size_gb < volume.size_gb:
             raise invalid(f"size_gb {size_gb} is less than the volume's {volume.size_gb}")
-        return self._change(volume, size_gb=size_gb)
+        extended = self._change(volume, size_gb=size_gb)
+        self.sizing.enlarge(extended)
+        return extended
 
     def destroy(self, volume: VolumeRecord) -> VolumeRecord:
         """Have a volume taken away. Repeating is safe.
@@ -195,12 +214,13 @@ class Volumes:
                 await self._give_up(volume, error)
             else:
                 await written(lambda: self._move(volume, Event.FILLED))
+                self.sizing.enlarge(self._store.volume(volume.id) or volume)  # extended meanwhile
 
     async def _copy_into(self, volume: VolumeRecord) -> None:
         source = self._sources.folder(volume)
         if source is None:
             raise FileNotFoundError(f"{volume.source_id} is gone")
-        await self._folders.copy(source, self._folders.data(volume.id))
+        await self._folders.copy(source, self._folders.data(volume.id), volume.bytes_total)
 
     async def _give_up(self, volume: VolumeRecord, error: OSError) -> None:
         said = f"Volume {volume.id} cannot be filled from {volume.source_id}: {error}"
@@ -210,7 +230,7 @@ class Volumes:
 
     async def _remove(self, volume: VolumeRecord) -> None:
         await self._works.let_go(volume.id)
-        await self._folders.remove(self._folders.data(volume.id))
+        await self._folders.remove_data(volume.id)
         self.usage.forget(volume.id)
         with suppress(Stale):  # gone with its app
             await written(lambda: self._move(volume, Event.REMOVED))
@@ -252,10 +272,10 @@ class Volumes:
             updated_at=now,
         )
 
-    def _add(self, volume: VolumeRecord) -> None:
+    def _add(self, volume: VolumeRecord, blank: Path | None) -> None:
         """Write down a volume with its folder: a folder without a row is nobody's."""
         try:
-            self._folders.make(volume.id, empty=volume.state is State.CREATED)
+            self._folders.make(volume.id, empty=volume.state is State.CREATED, blank=blank)
             self._store.add(volume)
         except OSError as error:
             self._folders.unmake(volume.id)

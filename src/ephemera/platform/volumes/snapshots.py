@@ -6,7 +6,8 @@ asked, or due ──► pending (written down) ──copied──► created ─
 ```
 
 A copy is what a disk would hold if the power went: no file is torn that was not being written to,
-and a database that survives a crash survives being restored. Each is kept for as many days as
+and a database that survives a crash survives being restored. Of a volume that is a disk it is that
+of one moment, for which writes wait; of a folder, file by file. Each is kept for as many days as
 its volume said when it was made, also when the volume is destroyed.
 """
 
@@ -125,12 +126,12 @@ class Snapshots:
             await written(lambda: self._store.drop_snapshot(snapshot.id))
             return
         try:
-            await self._folders.copy(source, target)
+            made = await self._folders.copy(source, target)
         except OSError as error:
             self._say_failed(snapshot, error)
             await written(lambda: self._store.finish_snapshot(snapshot.id, Status.FAILED))
         else:
-            await self._finish(snapshot, target)
+            await self._finish(snapshot, made)
         self.expect()
 
     async def _finish(self, snapshot: SnapshotRecord, made: Path) -> None:

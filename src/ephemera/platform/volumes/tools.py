@@ -1,4 +1,4 @@
-"""Copying and removing folders with the system's own `cp` and `rm`.
+"""Copying and removing folders and files with the system's own `cp` and `rm`.
 
 They know what Python's library does not: to share the blocks of a copy where the file system can
 (`--reflink`), to keep holes, owners and links, and to go as deep as the folders do. As processes
@@ -14,6 +14,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+#: Where programs of the system are that only root has in the path.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 #: The clone of a file system is tried first, on Linux and on macOS alike.
 _CLONING = ("-c",) if sys.platform == "darwin" else ("--reflink=auto",)
 #: What `cp` says of a file that was removed after it had been listed.
@@ -45,8 +47,28 @@ async def copy(source: Path, target: Path) -> None:
         await remove(target)
 
 
+async def copy_file(source: Path, target: Path) -> None:
+    """Copy a file into a new one, with its holes and attributes.
+
+    Raises:
+        OSError: it could not be copied. What there is of the target is worth nothing.
+    """
+    await run("cp", "-a", *_CLONING, str(source), str(target))
+
+
+async def run(*command: str) -> None:
+    """Run a tool to its end.
+
+    Raises:
+        OSError: it did not do its work.
+    """
+    problems = await _run(*command)
+    if problems:
+        raise ToolFailed(problems[0])
+
+
 async def remove(path: Path) -> None:
-    """Remove a folder and all below it, unreadable folders too. Repeating is safe.
+    """Remove a file, or a folder and all below it, unreadable folders too. Repeating is safe.
 
     Raises:
         OSError: something of it is still there.
@@ -68,7 +90,7 @@ async def _run(*command: str) -> list[str]:
     """Run a tool to its end; return what it complained about, nothing where it did its work."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        env={"PATH": _PATH, "LC_ALL": "C"},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ephemera.platform.logs import timestamp
-from ephemera.platform.volumes.records import SnapshotRecord, VolumeRecord
+from ephemera.platform.volumes.records import Room, SnapshotRecord, VolumeRecord
 
 _BLOCK_BYTES = 4096
 #: The one computer that everything is on.
 _ZONE = "local"
 
 
-def volume(record: VolumeRecord, used: int | None) -> dict[str, Any]:
+def volume(record: VolumeRecord, room: Room | None) -> dict[str, Any]:
     """Return a volume.
 
     Args:
-        used: Bytes that its data takes; None to leave out how full it is.
+        room: How full it is; None to leave that out.
     """
     shown: dict[str, Any] = {
         "id": record.id,
@@ -35,23 +35,25 @@ def volume(record: VolumeRecord, used: int | None) -> dict[str, Any]:
     }
     if record.attached_machine_id:
         shown["attached_machine_id"] = record.attached_machine_id
-    return shown if used is None else shown | _fill(record.bytes_total, used)
+    return shown if room is None else shown | _fill(record, room)
 
 
-def listed(record: VolumeRecord, app_name: str, used: int | None) -> dict[str, Any]:
+def listed(record: VolumeRecord, app_name: str, room: Room | None) -> dict[str, Any]:
     """Return a volume as it is in the list of an organisation."""
     times = {"updated_at": timestamp(record.updated_at)}
-    return volume(record, used) | {"app_name": app_name} | times
+    return volume(record, room) | {"app_name": app_name} | times
 
 
-def _fill(total: int, used: int) -> dict[str, int]:
-    free = max(0, total - used) // _BLOCK_BYTES
+def _fill(record: VolumeRecord, room: Room) -> dict[str, int]:
+    total = record.bytes_total if room.total is None else room.total
+    free = max(0, total - room.used)
+    available = free if room.available is None else room.available
     return {
         "block_size": _BLOCK_BYTES,
         "blocks": total // _BLOCK_BYTES,
-        "blocks_free": free,
-        "blocks_avail": free,
-        "bytes_used": used,
+        "blocks_free": free // _BLOCK_BYTES,
+        "blocks_avail": available // _BLOCK_BYTES,
+        "bytes_used": room.used,
         "bytes_total": total,
     }
 

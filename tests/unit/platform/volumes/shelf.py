@@ -1,4 +1,4 @@
-"""Volumes on real folders and a real database, without machines and without HTTP."""
+"""Volumes on real folders, disks and a real database, without machines and without HTTP."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ _PATIENCE_S = 20
 
 
 class Shelf:
-    """One state folder; the volumes on it can be let go and opened again."""
+    """One state folder; the volumes on it can be let go and opened again.
 
-    def __init__(self, home: Path) -> None:
+    Attributes:
+        has_disks: Whether volumes can be disks; may change at any time.
+    """
+
+    def __init__(self, home: Path, *, has_disks: bool = False) -> None:
         self.home = home
+        self.has_disks = has_disks
         self.clock = MovableClock()
         self.app = AppRecord("shelfapp", "shelf", "personal", "", 0.0)
 
@@ -42,6 +47,7 @@ class Shelf:
             self.clock,
             Logs(self.home / "logs", self.clock),
             REGIONS,
+            lambda: self.has_disks,
         )
         self.volumes.open()
 
@@ -60,6 +66,12 @@ class Shelf:
         asked = CreateVolume.model_validate({"name": "data", **body})
         return self.volumes.create(self.app, asked, lambda app_id: app_id == self.app.id)
 
+    async def add_disk(self, **body: Any) -> VolumeRecord:
+        """Create a volume as a request does, which is a disk where volumes can be disks."""
+        asked = CreateVolume.model_validate({"name": "data", "size_gb": 1, **body})
+        async with self.volumes.sizing.blank(asked) as blank:
+            return self.volumes.create(self.app, asked, lambda _: True, blank)
+
     def again(self, volume: VolumeRecord) -> VolumeRecord:
         """Return a volume as it is now."""
         return self.volumes.one(self.app, volume.id)
@@ -68,10 +80,14 @@ class Shelf:
         """Return the folder that a machine would see."""
         return self.home / "volumes" / volume.id / "data"
 
+    def image(self, volume: VolumeRecord) -> Path:
+        """Return the disk that a machine would mount."""
+        return self.home / "volumes" / volume.id / "data.img"
+
     def on_disk(self) -> set[str]:
         """Return every folder of volumes and snapshots, and every copy that is being made."""
         root = self.home / "volumes"
-        found = [*root.glob("*/*"), *root.glob("*/snapshots/*")]
+        found = [*root.glob("*/*"), *root.glob("*/snapshots/*"), *root.glob("new-*")]
         return {str(one.relative_to(root)) for one in found if one.name != "snapshots"}
 
     async def reaches(self, volume: VolumeRecord, state: State) -> VolumeRecord:

@@ -13,6 +13,7 @@ import pytest
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.volumes import tools
 from ephemera.platform.volumes.bodies import UpdateVolume
+from ephemera.platform.volumes.records import Room
 from ephemera.platform.volumes.states import State, Status
 from ephemera.platform.volumes.store import VolumeStore
 
@@ -362,11 +363,11 @@ def test_how_full_it_is_is_looked_at_when_asked(play: Play) -> None:
     async def scene(shelf: Shelf) -> None:
         volume = shelf.add()
         usage = shelf.volumes.usage
-        assert await usage.last([volume.id]) == {volume.id: 0}
+        assert await usage.last([volume.id]) == {volume.id: Room(0)}
         (shelf.data(volume) / "file").write_bytes(b"x" * 8192)
-        assert await usage.last([volume.id]) == {volume.id: 0}
-        assert await asyncio.gather(*(usage.now(volume.id) for _ in range(8))) == [8192] * 8
-        assert await usage.last([volume.id]) == {volume.id: 8192}
+        assert await usage.last([volume.id]) == {volume.id: Room(0)}
+        assert await asyncio.gather(*(usage.now(volume.id) for _ in range(8))) == [Room(8192)] * 8
+        assert await usage.last([volume.id]) == {volume.id: Room(8192)}
 
     play(scene)
 
