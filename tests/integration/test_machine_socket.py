@@ -31,7 +31,7 @@ def asks(method: str, path: str, body: str = "") -> list[str]:
 
 def through(server: Server, machine: str) -> httpx2.Client:
     """Return a client that comes through the socket of a machine, and shows no token."""
-    path = str(server.home / "sockets" / machine)
+    path = str(server.home / "sockets" / machine / "api")
     transport = httpx2.HTTPTransport(uds=path)
     return httpx2.Client(transport=transport, base_url="http://anything", timeout=30)
 

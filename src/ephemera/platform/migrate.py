@@ -10,7 +10,7 @@ from ephemera.migrating import Schema
 from ephemera.platform.schema import metadata
 
 #: The newest migration in `migrations/versions`; a test compares the two.
-HEAD = "0002"
+HEAD = "0003"
 
 SCHEMA = Schema(metadata, HEAD, Path(__file__).parent / "migrations")
 

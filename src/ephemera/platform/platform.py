@@ -21,6 +21,7 @@ from ephemera.platform.clock import Clock, SystemClock
 from ephemera.platform.drivers.base import BootSpec, Driver
 from ephemera.platform.edge.addresses import Addresses
 from ephemera.platform.edge.certificates import Certificates
+from ephemera.platform.edge.private import PrivateNetworks
 from ephemera.platform.edge.store import EdgeStore
 from ephemera.platform.logs import Logs
 from ephemera.platform.machines import boots
@@ -75,9 +76,18 @@ class Platform:
         self.vault = self._secret_store.vault(home)
         self.secrets = Secrets(self._secret_store, self.vault, clock)
         self.secret_keys = SecretKeys(self._secret_store, self.vault, clock)
-        self.volumes = Volumes(store.engine, home / "volumes", clock, self.logs, settings.regions)
+        self.volumes = Volumes(
+            store.engine,
+            home / "volumes",
+            clock,
+            self.logs,
+            settings.regions,
+            lambda: driver.capabilities.disks,
+        )
         self.sockets = Sockets(home / "sockets")
-        self._reach = Reach(url, str(home), self.sockets.path)
+        self._reach = Reach(
+            url, str(home), self.sockets.path, lambda: driver.capabilities.private_network
+        )
         self._apps = Apps(store, clock)
         access = AccessStore(store.engine)
         self.tokens = Tokens(access, self._apps.__contains__, clock)
@@ -87,10 +97,12 @@ class Platform:
         self.certificates = Certificates(edge, self.vault, clock, self._apps.__contains__)
         #: What goes with an app. Rows need no step: they go by themselves, see `apps/rows.py`.
         steps = [self.volumes.drop_app, self._drop_log, self._drop_secrets, self._drop_tokens]
+        steps.append(self._drop_network)
         self._removals = Removals(self._apps, lambda app: self._owners.of(app.id), steps)
         self._owners = Owners()
+        self.networks = PrivateNetworks(driver, self._apps, self._records, self._reach)
         #: Told of each write of any machine, once it is on disk.
-        self._unasked = Unasked(clock, self.logs, self._owners.get)
+        self._unasked = Unasked(clock, self.logs, self._owners.get, self.address)
         self.observers: list[Observer] = [self.sockets.moved, self._unasked.moved]
         self._hold = hold
         self._around = Surroundings(
@@ -125,6 +137,7 @@ class Platform:
             self._owners.add(Owner(record, self._around))
         self.volumes.open()
         await self.driver.open(self._printed)
+        await self.networks.open()
         for stray in await self.driver.machines() - self._owners.ids():
             await self.driver.destroy(stray)
         self.sockets.open(owner.record for owner in self._owners.all())
@@ -148,6 +161,7 @@ class Platform:
         await asyncio.gather(*(owner.close() for owner in self._owners.all()))
         await self._unasked.close()
         await self.sockets.stop()
+        await self.networks.close()
         await self.driver.close()
 
     # apps
@@ -204,6 +218,9 @@ class Platform:
     async def _drop_tokens(self, app: AppRecord) -> None:
         self.tokens.forget_app(app.id)
 
+    async def _drop_network(self, app: AppRecord) -> None:
+        await self.networks.forget(app)
+
     # machines
 
     def owner(self, app: AppRecord, machine_id: str) -> Owner:
@@ -239,6 +256,10 @@ class Platform:
         gone = self._store.destroyed_machines(app.id)
         return [*(Owner(record, self._around) for record in gone), *living]
 
+    def address(self, record: MachineRecord) -> str:
+        """Return where the programs of a machine listen."""
+        return self._reach.address(self._apps[record.app_id], record.id)
+
     def counts(self) -> dict[str, int]:
         """Return how many machines there are in each state."""
         found: dict[str, int] = {}
@@ -256,6 +277,9 @@ class Platform:
             ids = [app.id for app in apps]
             gone = self._store.destroyed_after(ids, wanted.after, wanted.region, wanted.limit + 1)
         return orgs.page((*living, *gone), wanted)
+
+    def _records(self, app_id: str) -> list[MachineRecord]:
+        return [owner.record for owner in self._owners.of(app_id)]
 
     # what owners need
 

@@ -15,8 +15,11 @@ class AppRecord:
     id: str
     name: str
     org_slug: str
+    #: The private network of its machines; empty for one that no other app shares.
     network: str
     created_at: float
+    #: Whether the machines of its network may reach the world outside of it.
+    outside: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ apps = Table(
     Column("name", String(63), nullable=False),
     Column("org_slug", String(63), nullable=False),
     Column("network", String(255), nullable=False),
+    #: Whether machines may reach the world outside; the same for all apps of one network.
+    Column("outside", Boolean, nullable=False, default=True, server_default=text("1")),
     Column("created_at", Float, nullable=False),
     #: Null while the app lives; its name is free again once this is set.
     Column("deleted_at", Float),

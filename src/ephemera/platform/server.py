@@ -241,7 +241,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signum, self._stop)
-        await self.serve(sockets=[listener])
+        await self.serve(sockets=[listener, *self._platform.networks.listeners()])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -97,6 +97,12 @@ class Store:
         with self._engine.begin() as connection:
             connection.execute(query.values(deleted_at=deleted_at))
 
+    def set_outside(self, app_ids: Sequence[str], *, outside: bool) -> None:
+        """Write down whether the machines of some apps may reach the world outside."""
+        query = update(schema.apps).where(schema.apps.c.id.in_(app_ids))
+        with self._engine.begin() as connection:
+            connection.execute(query.values(outside=outside))
+
     # machines
 
     def live_machines(self) -> list[MachineRecord]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from ephemera.platform import configs
 from ephemera.platform.logs import timestamp
-from ephemera.platform.machines.boots import address
 from ephemera.platform.machines.happenings import EVENTS_DEFAULT
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
@@ -41,6 +40,7 @@ _image_ref = lru_cache(maxsize=1024)(configs.image_ref)
 
 def machine(
     owner: Owner,
+    private_ip: str,
     *,
     lease: LeaseRecord | None = None,
     nonce: str = "",
@@ -49,6 +49,7 @@ def machine(
     """Return a machine.
 
     Args:
+        private_ip: Where its programs listen.
         lease: Shown without its nonce.
         nonce: Shown to the one who has just acquired the lease.
         summary: Leave out config, events, checks and host status, for long lists.
@@ -61,7 +62,7 @@ def machine(
         "region": record.region,
         "instance_id": record.instance_id,
         "version": record.instance_id,
-        "private_ip": address(record),
+        "private_ip": private_ip,
         "image_ref": _image_ref(record.config["image"]),
         "created_at": timestamp(record.created_at),
         "updated_at": timestamp(record.updated_at),
@@ -83,11 +84,14 @@ def machine(
     return shown | ({"nonce": nonce} if nonce else {})
 
 
-def overview(record: MachineRecord, app: AppRecord, *, summary: bool) -> dict[str, Any]:
+def overview(
+    record: MachineRecord, app: AppRecord, private_ip: str, *, summary: bool
+) -> dict[str, Any]:
     """Return a machine as it is in the list of an organisation.
 
     Args:
         app: Whose it is.
+        private_ip: Where its programs listen.
         summary: Leave out the config.
     """
     shown: dict[str, Any] = {
@@ -97,7 +101,7 @@ def overview(record: MachineRecord, app: AppRecord, *, summary: bool) -> dict[st
         "state": record.state,
         "region": record.region,
         "version": record.instance_id,
-        "private_ip": address(record),
+        "private_ip": private_ip,
         "created_at": timestamp(record.created_at),
         "updated_at": timestamp(record.updated_at),
     }

@@ -1,12 +1,14 @@
 """The API inside a machine: a unix socket for each, through which no token is needed.
 
-On Fly.io it is at `/.fly/api`. A driver that gives a machine its own file system puts it there;
-other programs find its path in the environment. Who comes through it is the machine it belongs
-to, so only the machine may see it: the folder is its owner's alone.
+On Fly.io it is at `/.fly/api`. A driver that gives a machine its own file system shows it the
+folder that its socket is in, as `/.fly`; other programs find its path in the environment. Who
+comes through it is the machine it belongs to, so only the machine may see it: the folder of all
+is its owner's alone. The machine's own folder and the socket are for everybody who gets there,
+since a program in a machine is another user than the platform.
 
 A socket is there from before a boot until the machine rests or goes. Its file is put in place
 all at once, and stays when the server ends: a program that comes while there is none is refused,
-and tries again.
+and tries again. The next server puts another file into the same folder.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +33,8 @@ _log = logging.getLogger(__name__)
 _PATH_BYTES_MAX = 103
 #: How many requests of one machine may wait until they are accepted.
 _BACKLOG = 64
+#: What the socket is called in its folder.
+_NAME = "api"
 
 #: Makes the protocol that answers those who come through a machine's socket.
 Serve = Callable[[Principal], asyncio.BaseProtocol]
@@ -75,7 +80,7 @@ class Sockets:
 
     def path(self, machine_id: str) -> str:
         """Return where a machine's socket is; empty where no program could connect to it."""
-        path = str(self._folder / machine_id)
+        path = str(self._folder / machine_id / _NAME)
         return path if len(os.fsencode(path)) <= _PATH_BYTES_MAX else ""
 
     def open(self, records: Iterable[MachineRecord]) -> None:
@@ -85,8 +90,8 @@ class Sockets:
             _log.warning("machines have no API socket: the path %s is too long", self._folder)
         if self._folder.exists():
             for left in self._folder.iterdir():
-                if left.name not in up:
-                    left.unlink(missing_ok=True)
+                if left.name not in up or not left.is_dir():
+                    _remove(left)
         for record in up.values():
             self.moved(record)
 
@@ -113,7 +118,8 @@ class Sockets:
 
     def _listen(self, record: MachineRecord, path: str) -> None:
         try:
-            listener = _bound(self._folder, path)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            listener = _bound(Path(path))
         except OSError as error:  # the machine can do without it
             _log.error("machine %s has no API socket: %s", record.id, error)
             return
@@ -125,7 +131,7 @@ class Sockets:
         one = self._open.pop(machine_id, None)
         if one:
             one.close()
-            (self._folder / machine_id).unlink(missing_ok=True)
+            _remove(self._folder / machine_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -133,18 +139,28 @@ class Sockets:
         task.add_done_callback(self._tasks.discard)
 
 
-def _bound(folder: Path, path: str) -> socket.socket:
+def _bound(path: Path) -> socket.socket:
     """Return a listening socket at a path, in the place of any that was there."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    fresh = folder / "new"
+    path.parent.mkdir(exist_ok=True)
+    path.parent.chmod(0o755)
+    fresh = path.with_name("new")
     fresh.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
         listener.bind(str(fresh))
+        fresh.chmod(0o666)
         listener.listen(_BACKLOG)
         fresh.rename(path)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+def _remove(left: Path) -> None:
+    """Remove the folder of a machine, or what else is in its place."""
+    if left.is_dir():
+        shutil.rmtree(left)
+    else:
+        left.unlink(missing_ok=True)

@@ -10,9 +10,12 @@ still need it until the last of them is destroyed.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ephemera.platform import refusals
 from ephemera.platform.apps import names, rows
 from ephemera.platform.clock import Clock
+from ephemera.platform.edge import networks
 from ephemera.platform.records import AppRecord
 from ephemera.platform.store import NameTaken, Store
 from ephemera.wire.ids import new_app_id
@@ -34,6 +37,10 @@ class Apps:
         leaving = rows.leaving_apps(self._store.engine)
         self._by_id |= {app.id: app for app in leaving}
         return leaving
+
+    def all(self) -> list[AppRecord]:
+        """Return all apps, those that leave too."""
+        return list(self._by_id.values())
 
     def of_org(self, org_slug: str) -> list[AppRecord]:
         """Return the apps of an organisation that live, oldest first."""
@@ -73,12 +80,27 @@ class Apps:
         names.check_org_slug(org_slug)
         names.check_network(network)
         app = AppRecord(new_app_id(), name, org_slug, network, self._clock())
+        app = replace(app, outside=all(other.outside for other in self.sharing(app)))
         try:
             self._store.add_app(app)
         except NameTaken:
             raise refusals.app_name_taken() from None
         self._by_id[app.id] = self._by_name[app.name] = app
         return app
+
+    def sharing(self, app: AppRecord) -> list[AppRecord]:
+        """Return all apps in the private network of an app, those that leave too."""
+        network = networks.of_app(app)
+        return [other for other in self._by_id.values() if networks.of_app(other) == network]
+
+    def set_outside(self, app: AppRecord, *, outside: bool) -> None:
+        """Write down whether the machines of an app's private network may reach the world."""
+        changed = [replace(other, outside=outside) for other in self.sharing(app)]
+        self._store.set_outside([other.id for other in changed], outside=outside)
+        for other in changed:
+            if other.id in self:
+                self._by_name[other.name] = other
+            self._by_id[other.id] = other
 
     def leave(self, app: AppRecord) -> None:
         """Write down that an app is to go. From now on nobody finds it, and its name is free."""

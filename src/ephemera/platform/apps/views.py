@@ -27,7 +27,7 @@ def app(record: AppRecord, states: Sequence[State], volume_count: int) -> dict[s
         "machine_count": len(states),
         "volume_count": volume_count,
         "network": record.network or networks.DEFAULT_NETWORK,
-        "network_cidr": str(networks.cidr(record.org_slug, record.network)),
+        "network_cidr": str(networks.of_app(record)),
         "organization": {
             "name": record.org_slug,
             "slug": record.org_slug,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from ephemera.platform import refusals
 from ephemera.platform.apps import names
@@ -118,8 +118,7 @@ class Addresses:
             case "v6":
                 return V6
             case "private_v6":
-                network = wanted.network or app.network
-                return str(networks.private_address(app, wanted.org_slug or app.org_slug, network))
+                return str(networks.private_address(app, _network(app, wanted)))
             case "v4" if sys.platform == "linux":
                 return self._free_v4()
             case "v4":
@@ -132,6 +131,13 @@ class Addresses:
     def _free_v4(self) -> str:
         taken = {one.ip for one in self._store.addresses_of_type("v4")}
         return next(ip for ip in _loopback() if ip not in taken)
+
+
+def _network(app: AppRecord, wanted: AssignIp) -> IPv6Network:
+    """Return the network that an address is wanted in: that of the app, unless one is named."""
+    if wanted.network or wanted.org_slug:
+        return networks.cidr(wanted.org_slug or app.org_slug, wanted.network or app.network)
+    return networks.of_app(app)
 
 
 def _loopback() -> Iterator[str]:

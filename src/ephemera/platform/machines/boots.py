@@ -11,22 +11,21 @@ from dataclasses import dataclass
 from ephemera.errors import BootFailed
 from ephemera.platform import configs
 from ephemera.platform.drivers.base import BootSpec, GuestMount, Program
+from ephemera.platform.edge import networks
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.wire.config import MachineConfig
 from ephemera.wire.programs import Process
 
 #: Machines without a network of their own are reached at the host's loopback address.
 LOOPBACK = "127.0.0.1"
-
-
-def address(_machine: MachineRecord) -> str:
-    """Return where the programs of a machine listen, as seen from the platform."""
-    return LOOPBACK
+#: Where a program in a machine with a private network finds the API, as on Fly.io.
+PRIVATE_URL = "http://_api.internal:4280"
+PRIVATE_SOCKET = "/.fly/api"
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How a program in a machine calls this platform.
+    """How the platform and the programs in its machines reach each other.
 
     On Fly.io a program finds the API at `_api.internal:4280`; where a driver gives no private
     network there is no such name, so the address is in the environment.
@@ -34,13 +33,22 @@ class Reach:
 
     url: str
     home: str
-    #: Says where the API socket of a machine is; empty where it has none.
+    #: Says where the API socket of a machine is, on this computer; empty where it has none.
     socket: Callable[[str], str]
+    #: Says whether machines have private networks.
+    private: Callable[[], bool]
+
+    def address(self, app: AppRecord, machine_id: str) -> str:
+        """Return where the programs of a machine listen, as seen from the platform."""
+        return str(networks.machine_address(app, machine_id)) if self.private() else LOOPBACK
 
     def environment(self, machine_id: str) -> dict[str, str]:
         """Return the variables that tell a program where the platform is."""
-        found = {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
         socket = self.socket(machine_id)
+        if self.private():
+            found, socket = {"FLY_FLAPS_BASE_URL": PRIVATE_URL}, socket and PRIVATE_SOCKET
+        else:
+            found = {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
         return found | ({"EPHEMERA_API_SOCKET": socket} if socket else {})
 
 
@@ -58,8 +66,8 @@ def environment(
         "FLY_IMAGE_REF": config.image or "",
         "FLY_REGION": machine.region,
         "PRIMARY_REGION": machine.region,
-        "FLY_PRIVATE_IP": address(machine),
-        "FLY_PUBLIC_IP": address(machine),
+        "FLY_PRIVATE_IP": reach.address(app, machine.id),
+        "FLY_PUBLIC_IP": reach.address(app, machine.id),
         "FLY_PROCESS_GROUP": metadata.get("fly_process_group", "app"),
         "FLY_VM_MEMORY_MB": str(guest["memory_mb"]),
     }
@@ -125,8 +133,12 @@ def spec(
     guest = machine.config["guest"]
     main = config.processes[0] if config.processes else None
     environments = _Environments(
-        environment(app, machine, config, reach), secrets, config.env or {}, _fields(app, machine)
+        environment(app, machine, config, reach),
+        secrets,
+        config.env or {},
+        _fields(app, machine, reach),
     )
+    private = reach.private()
     return BootSpec(
         machine_id=machine.id,
         boot=machine.boot,
@@ -141,19 +153,32 @@ def spec(
         log_folder=log_folder,
         mounts=mounts,
         beside=[
-            Program(command, environments.of(f"config.processes[{number}]", process))
+            Program(
+                command,
+                environments.of(f"config.processes[{number}]", process),
+                process.user or "",
+            )
             for number, (process, command) in enumerate(configs.commands_beside(config), start=1)
         ],
+        after_entrypoint=configs.keeps_entrypoint(config),
+        user=(main and main.user) or "",
+        tty=bool(config.init and config.init.tty),
+        swap_mb=(config.init and config.init.swap_size_mb) or 0,
+        version=machine.instance_id,
+        network=str(networks.of_app(app)) if private else "",
+        address=reach.address(app, machine.id) if private else "",
+        outside=app.outside,
+        api_socket=reach.socket(machine.id),
     )
 
 
-def _fields(app: AppRecord, machine: MachineRecord) -> dict[str, str]:
+def _fields(app: AppRecord, machine: MachineRecord, reach: Reach) -> dict[str, str]:
     """Return what `env_from` can put into a variable, by the names of its `field_ref`."""
     return {
         "id": machine.id,
         "version": machine.instance_id,
         "app_name": app.name,
-        "private_ip": address(machine),
+        "private_ip": reach.address(app, machine.id),
         "region": machine.region,
         "image": machine.config["image"],
     }

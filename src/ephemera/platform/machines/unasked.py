@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from ephemera.platform.checks.watching import Checks
 from ephemera.platform.clock import Clock
 from ephemera.platform.logs import Logs
-from ephemera.platform.machines import boots
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.machines.schedules import Schedules, next_run
 from ephemera.platform.machines.standbys import Standbys
@@ -19,10 +18,17 @@ class Unasked:
 
     Args:
         owner: Returns who moves a machine that lives, by its id; None where there is none.
+        address: Returns where the programs of a machine listen.
     """
 
-    def __init__(self, clock: Clock, logs: Logs, owner: Callable[[str], Owner | None]) -> None:
-        self.checks = Checks(clock, logs, boots.address)
+    def __init__(
+        self,
+        clock: Clock,
+        logs: Logs,
+        owner: Callable[[str], Owner | None],
+        address: Callable[[MachineRecord], str],
+    ) -> None:
+        self.checks = Checks(clock, logs, address)
         self._clock = clock
         self._owner = owner
         self._schedules = Schedules(clock, self._run)

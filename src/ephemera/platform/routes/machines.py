@@ -35,7 +35,10 @@ async def list_machines(request: Request) -> Response:
     return JSONResponse(
         [
             views.machine(
-                owner, summary=summary, lease=leases.held(owner.record.id) if leases else None
+                owner,
+                platform.address(owner.record),
+                summary=summary,
+                lease=leases.held(owner.record.id) if leases else None,
             )
             for owner in platform.owners(app, include_deleted=include_deleted)
             if is_listed(owner.record)
@@ -77,17 +80,19 @@ async def create_machine(request: Request) -> Response:
         lease_owner=principal_of(request).lease_owner,
         secrets_version=_secrets_version(request, app, body),
     )
-    owner, lease = platform_of(request).creation.create(app, body.config, wish)
-    return JSONResponse(views.machine(owner, nonce=lease.nonce if lease else ""))
+    platform = platform_of(request)
+    owner, lease = platform.creation.create(app, body.config, wish)
+    nonce = lease.nonce if lease else ""
+    return JSONResponse(views.machine(owner, platform.address(owner.record), nonce=nonce))
 
 
 async def get_machine(request: Request) -> Response:
     """Show a machine, destroyed ones included."""
-    owner = machine_of(request)
+    platform, owner = platform_of(request), machine_of(request)
     lease = None
     if requests.flag(request, "include_leases"):
-        lease = platform_of(request).leases.held(owner.record.id)
-    return JSONResponse(views.machine(owner, lease=lease))
+        lease = platform.leases.held(owner.record.id)
+    return JSONResponse(views.machine(owner, platform.address(owner.record), lease=lease))
 
 
 async def update_machine(request: Request) -> Response:
@@ -113,7 +118,7 @@ async def update_machine(request: Request) -> Response:
             owner=principal_of(request).lease_owner,
             nonce=requests.nonce(request),
         ).nonce
-    return JSONResponse(views.machine(owner, nonce=nonce))
+    return JSONResponse(views.machine(owner, platform.address(owner.record), nonce=nonce))
 
 
 def _check_unchanged(owner: Owner, body: UpdateMachine) -> None:

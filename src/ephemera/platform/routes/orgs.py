@@ -29,11 +29,14 @@ async def list_machines(request: Request) -> Response:
     """List machines of all apps; those of apps that are not for the sender are left out."""
     summary = requests.flag(request, "summary")
     include_deleted = requests.flag(request, "include_deleted")
-    apps = _apps(request)
-    found = platform_of(request).machines_of(
+    platform, apps = platform_of(request), _apps(request)
+    found = platform.machines_of(
         list(apps.values()), _wanted(request), include_deleted=include_deleted
     )
-    shown = [overview(one, apps[one.app_id], summary=summary) for one in found.rows]
+    shown = [
+        overview(one, apps[one.app_id], platform.address(one), summary=summary)
+        for one in found.rows
+    ]
     body = {"machines": shown, **_end(found, "last_machine_id"), "error_regions": []}
     return JSONResponse(body)
 
@@ -45,8 +48,8 @@ async def list_volumes(request: Request) -> Response:
     apps, volumes = _apps(request), platform_of(request).volumes
     every = volumes.all(include_deleted=include_deleted)
     found = orgs.page((one for one in every if one.app_id in apps), _wanted(request))
-    used = {} if summary else await volumes.usage.last(one.id for one in found.rows)
-    shown = [views.listed(one, apps[one.app_id].name, used.get(one.id)) for one in found.rows]
+    rooms = {} if summary else await volumes.usage.last(one.id for one in found.rows)
+    shown = [views.listed(one, apps[one.app_id].name, rooms.get(one.id)) for one in found.rows]
     return JSONResponse({"volumes": shown, **_end(found, "last_volume_id")})
 
 

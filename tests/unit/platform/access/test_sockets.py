@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +19,10 @@ Play = Callable[[Callable[[World], Awaitable[None]]], None]
 def sockets(world: World) -> set[str]:
     folder = world.home / "sockets"
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def path_of(world: World, machine_id: str) -> Path:
+    return world.home / "sockets" / machine_id / "api"
 
 
 async def says(path: Path) -> bytes:
@@ -80,8 +86,38 @@ def test_a_destroyed_machine_leaves_no_socket(play: Play) -> None:
 
 def test_only_the_owner_of_the_platform_can_get_at_them(play: Play) -> None:
     async def scene(world: World) -> None:
-        await reach(world.create("run"), State.STARTED)
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
         assert stat.S_IMODE((world.home / "sockets").stat().st_mode) == 0o700
+
+    play(scene)
+
+
+def test_every_user_of_a_machine_may_use_its_socket(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        mask = os.umask(0o077)
+        try:
+            await reach(owner, State.STARTED)
+        finally:
+            os.umask(mask)
+        path = path_of(world, owner.record.id)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666
+
+    play(scene)
+
+
+def test_the_socket_of_an_older_platform_gives_way_to_a_folder(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        await world.close()
+        folder = path_of(world, owner.record.id).parent
+        shutil.rmtree(folder)
+        folder.touch()
+        await world.open()
+        assert path_of(world, owner.record.id).is_socket()
 
     play(scene)
 
@@ -91,7 +127,7 @@ def test_a_program_is_told_where_its_socket_is(play: Play) -> None:
         owner = world.create("run")
         await reach(owner, State.STARTED)
         (spec,) = world.driver.specs.values()
-        assert spec.env["EPHEMERA_API_SOCKET"] == str(world.home / "sockets" / owner.record.id)
+        assert spec.env["EPHEMERA_API_SOCKET"] == str(path_of(world, owner.record.id))
 
     play(scene)
 
@@ -100,13 +136,13 @@ def test_each_is_answered_for_its_own_machine(play: Play) -> None:
     async def scene(world: World) -> None:
         early = world.create("run")
         await reach(early, State.STARTED)
-        came_early = asyncio.create_task(says(world.home / "sockets" / early.record.id))
+        came_early = asyncio.create_task(says(path_of(world, early.record.id)))
         world.platform.sockets.serve(lambda machine: _Tells(machine.machine))
         late = world.create("run")
         await reach(late, State.STARTED)
         assert await came_early == early.record.id.encode()
         for owner in (early, late):
-            said = await says(world.home / "sockets" / owner.record.id)
+            said = await says(path_of(world, owner.record.id))
             assert said == owner.record.id.encode()
 
     play(scene)
@@ -121,14 +157,19 @@ def test_a_socket_outlives_the_server_and_is_answered_by_the_next(play: Play) ->
         await world.close()
         assert sockets(world) == {up.record.id}
         with pytest.raises(ConnectionRefusedError):
-            await says(world.home / "sockets" / up.record.id)
-        (world.home / "sockets" / down.record.id).touch()  # as a crash may leave it
+            await says(path_of(world, up.record.id))
+        folder = path_of(world, up.record.id).parent
+        inode = folder.stat().st_ino
+        (folder / "new").touch()
+        (world.home / "sockets" / down.record.id).mkdir()  # as a crash may leave it
+        (world.home / "sockets" / down.record.id / "api").touch()
         (world.home / "sockets" / "gone").touch()
         (world.home / "sockets" / "new").touch()
         await world.open()
         assert sockets(world) == {up.record.id}
         world.platform.sockets.serve(lambda machine: _Tells(machine.machine))
-        assert await says(world.home / "sockets" / up.record.id) == up.record.id.encode()
+        assert await says(path_of(world, up.record.id)) == up.record.id.encode()
+        assert folder.stat().st_ino == inode, "a machine sees the folder, whatever is in it"
 
     play(scene)
 

@@ -9,6 +9,7 @@ import pytest
 
 from ephemera.errors import BootFailed
 from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.edge import networks
 from ephemera.platform.machines import boots
 from ephemera.platform.machines.boots import Reach
 from ephemera.platform.records import AppRecord, MachineRecord
@@ -18,14 +19,16 @@ APP = AppRecord("app0", "demo", "personal", "", 0.0)
 SECRETS = {"TOKEN": "s3cret", "WHO": "a secret"}
 
 
-def _spec(secrets: dict[str, str] = SECRETS, **config: Any) -> BootSpec:
+def _spec(secrets: dict[str, str] = SECRETS, *, private: bool = False, **config: Any) -> BootSpec:
     whole = {"image": "host", "init": {}, "guest": {"cpus": 1, "memory_mb": 256}, **config}
     machine = MachineRecord(
         id="m0", app_id="app0", name="n", state=State.STARTING, generation=1, region="local",
         instance_id="01V", config=whole, launch=False, boot=3, handle="", stop_signal=None,
         stop_by=None, restarts=[], log_from="", created_at=0.0, updated_at=0.0,
     )  # fmt: skip
-    reach = Reach("http://here", "/home", lambda machine_id: f"/sockets/{machine_id}")
+    reach = Reach(
+        "http://here", "/home", lambda machine_id: f"/sockets/{machine_id}/api", lambda: private
+    )
     return boots.spec(APP, machine, reach, "/logs", secrets)
 
 
@@ -39,6 +42,29 @@ def test_a_program_is_told_who_it_is() -> None:
     assert env["FLY_VM_MEMORY_MB"] == "256"
     assert env["FLY_REGION"] == env["PRIMARY_REGION"] == "local"
     assert env["FLY_PRIVATE_IP"] == boots.LOOPBACK
+
+
+def test_a_program_without_a_private_network_finds_the_api_by_its_environment() -> None:
+    spec = _spec()
+    assert spec.env["FLY_FLAPS_BASE_URL"] == "http://here"
+    assert spec.env["EPHEMERA_HOME"] == "/home"
+    assert spec.env["EPHEMERA_API_SOCKET"] == spec.api_socket == "/sockets/m0/api"
+    assert (spec.network, spec.address) == ("", "")
+
+
+def test_a_program_with_a_private_network_finds_everything_as_on_fly() -> None:
+    spec = _spec(private=True)
+    address = str(networks.machine_address(APP, "m0"))
+    assert spec.env["FLY_PRIVATE_IP"] == spec.env["FLY_PUBLIC_IP"] == spec.address == address
+    assert spec.env["FLY_FLAPS_BASE_URL"] == "http://_api.internal:4280"
+    assert spec.env["EPHEMERA_API_SOCKET"] == "/.fly/api"
+    assert "EPHEMERA_HOME" not in spec.env
+    assert spec.network == str(networks.of_app(APP))
+    assert spec.api_socket == "/sockets/m0/api"
+
+
+def test_a_boot_may_reach_out_if_its_app_may() -> None:
+    assert _spec().outside
 
 
 def test_what_the_config_says_wins_over_secrets_and_these_over_the_platform() -> None:

@@ -1,0 +1,117 @@
+"""The private networks of apps, where the driver gives machines some.
+
+What the driver knows of a network is only what a machine needs. Which apps are in it, whether it
+is closed, and what its machines are called is said here.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ephemera.platform.apps.registry import Apps
+from ephemera.platform.drivers.base import Driver
+from ephemera.platform.edge import networks
+from ephemera.platform.machines.boots import LOOPBACK, Reach
+from ephemera.platform.network.names import Named
+from ephemera.platform.network.resolver import Resolver
+from ephemera.platform.network.router import Network
+from ephemera.platform.network.rules import API_PORT
+from ephemera.platform.records import AppRecord, MachineRecord
+from ephemera.platform.states import State
+
+
+class PrivateNetworks:
+    """The private networks of one platform; none where its driver has none.
+
+    Args:
+        machines: Returns the machines of an app that are not destroyed, by the app's id.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        apps: Apps,
+        machines: Callable[[str], Iterable[MachineRecord]],
+        reach: Reach,
+    ) -> None:
+        self._apps = apps
+        self._machines = machines
+        self._reach = reach
+        self._network: Network | None = getattr(driver, "network", None)
+        self._resolver = Resolver(self._network, self) if self._network else None
+
+    async def open(self) -> None:
+        """Say which networks are closed, and answer for names. Once the driver is open."""
+        for app in self._apps.all():
+            await self._tell(app)
+        if self._resolver:
+            await self._resolver.open()
+
+    async def close(self) -> None:
+        """Answer no more. Repeating is safe."""
+        if self._resolver:
+            await self._resolver.close()
+
+    async def set_outside(self, app: AppRecord, *, outside: bool) -> None:
+        """Let the machines of an app's network reach the world outside, or not: at once.
+
+        Raises:
+            DriverError: it is written down, but does not hold yet: asking again is safe.
+        """
+        self._apps.set_outside(app, outside=outside)
+        await self._tell(self._apps[app.id])
+
+    async def forget(self, app: AppRecord) -> None:
+        """Remove the network of an app that leaves, unless others have it. Repeating is safe."""
+        if self._network and len(self._apps.sharing(app)) == 1:
+            await self._network.drop(str(networks.of_app(app)))
+
+    def listeners(self) -> list[socket.socket]:
+        """Return sockets at which machines find the API.
+
+        Raises:
+            OSError: somebody else listens there.
+        """
+        if self._network is None:
+            return []
+        return [self._network.listen(address, API_PORT) for address in self._network.services]
+
+    @property
+    def host_address(self) -> str:
+        """The address at which machines reach this computer."""
+        return self._network.host_address if self._network else LOOPBACK
+
+    # what names mean
+
+    def apps(self, network: str) -> Sequence[str]:
+        """Return the names of the apps in a network that live."""
+        return [app.name for app in self._in(network)]
+
+    def machines(self, network: str, app_name: str) -> Sequence[Named]:
+        """Return the machines of an app in a network, oldest first."""
+        return [
+            self._named(app, record)
+            for app in self._in(network)
+            if app.name == app_name
+            for record in self._machines(app.id)
+        ]
+
+    def _in(self, network: str) -> Iterator[AppRecord]:
+        for app in self._apps.all():
+            if app.id in self._apps and str(networks.of_app(app)) == network:
+                yield app
+
+    def _named(self, app: AppRecord, record: MachineRecord) -> Named:
+        metadata = record.config.get("metadata") or {}
+        return Named(
+            id=record.id,
+            region=record.region,
+            address=self._reach.address(app, record.id),
+            started=record.state is State.STARTED,
+            metadata=metadata,
+        )
+
+    async def _tell(self, app: AppRecord) -> None:
+        if self._network:
+            await self._network.set_outside(str(networks.of_app(app)), outside=app.outside)
