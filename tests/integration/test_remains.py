@@ -80,3 +80,18 @@ def test_a_machine_says_what_can_be_had_of_it(app: AppUnderTest) -> None:
     app.ask("DELETE", f"/machines/{machine}")
     app.reaches(machine, "destroyed")
     assert had(machine) == ("destroyed", False, False, False)
+
+
+def test_a_machine_is_found_by_its_id_by_those_who_may_touch_it(
+    app: AppUnderTest, subject: Subject, http: httpx2.Client
+) -> None:
+    machine = app.ended()
+    path = f"/ephemera/machines/{machine}"
+    assert answered(http.get(path)).json() == {"app": app.name}
+    refused(http.get("/ephemera/machines/00000000000000"), 404)
+    with AppUnderTest.made(subject, http) as theirs:
+        token = theirs.post("/deploy_token", json={})["token"]
+        refused(http.get(path, headers={"authorization": token}), 404)
+    app.ask("DELETE", f"/machines/{machine}")
+    app.reaches(machine, "destroyed")
+    refused(http.get(path), 404)

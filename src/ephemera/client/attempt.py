@@ -66,7 +66,7 @@ def attempt(make: Callable[[], Call[T]], pace: Pace) -> Steps[T]:
             return _read(call, reply)
         pause = retry.pause(call, reply)
         if pause is None:
-            raise _error(call, reply, doubtful=retry.doubtful) from _cause(reply)
+            raise error_of(call, reply, doubtful=retry.doubtful) from _cause(reply)
         yield Pause(pause)
 
 
@@ -105,7 +105,12 @@ def _cause(reply: Answer | Lost) -> Exception | None:
     return reply.cause if isinstance(reply, Lost) else None
 
 
-def _error(call: Call[T], reply: Answer | Lost, *, doubtful: bool) -> EphemeraError:
+def error_of(call: Call[T], reply: Answer | Lost, *, doubtful: bool) -> EphemeraError:
+    """Return the error that it is when a call was refused or not answered.
+
+    Args:
+        doubtful: Whether it may have been applied.
+    """
     if isinstance(reply, Answer):
         said = refusal(call.doing, reply)
         if isinstance(said, ServerFault) and not call.repeatable:

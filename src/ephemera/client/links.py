@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from ephemera import __version__
-from ephemera.client.attempt import Pace, Steps
+from ephemera.client.attempt import Pace, Steps, error_of
 from ephemera.client.call import Call, Stream
 from ephemera.client.exchange import Following, exchange, follow, limited
 from ephemera.client.holding import Holding, held, held_async
@@ -99,6 +99,29 @@ class Link:
                     reply = None
                 else:
                     reply = self._do(step)
+
+    @contextmanager
+    def download(self, call: Call[Any]) -> Iterator[Iterator[bytes]]:
+        """Open an answer that is too long to be held in memory, to be read block by block.
+
+        It is asked for once.
+
+        Raises:
+            ApiError: the API said no.
+            Unreachable, NoAnswer: no answer came; the latter also where it broke off.
+        """
+        _check_open(self._http)
+        address, step = self.place.find(), call.send()
+        try:
+            response = self._http.send(_request(self._http, address, step), stream=True)
+            with closing(response):
+                if not response.is_success:
+                    response.read()
+                    raise error_of(call, _answer(response), doubtful=False)
+                yield response.iter_bytes()
+        except httpx2.RequestError as error:
+            lost = _lost(error, step, address)
+            raise error_of(call, lost, doubtful=lost.sent) from error
 
     def hold(self, holding: Holding) -> AbstractContextManager[Lease]:
         """Hold a lease for the length of a `with`."""

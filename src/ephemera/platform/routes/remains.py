@@ -1,4 +1,6 @@
-"""`/ephemera/apps/{app}/machines/{id}`: what can be had of a machine here, and its files. Ours."""
+"""`/ephemera/machines/{id}` and `/ephemera/apps/{app}/machines/{id}`: which app a machine is of,
+what can be had of it here, and its files. Ours.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ from starlette.routing import Route
 
 from ephemera.errors import BootFailed
 from ephemera.platform import refusals
-from ephemera.platform.routes.scope import machine_of, platform_of
+from ephemera.platform.routes.scope import machine_of, platform_of, principal_of
+
+
+async def locate(request: Request) -> Response:
+    """Say which app a machine is of, to whoever may touch it; no other machine is there."""
+    app, _ = platform_of(request).located(request.path_params["machine_id"])
+    if not principal_of(request).may_touch(app.id):
+        raise refusals.machine_not_found()
+    return JSONResponse({"app": app.name})
 
 
 async def what_can_be_had(request: Request) -> Response:
@@ -29,8 +39,9 @@ async def what_can_be_had(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """Answer with the file system of a machine as a tar archive, as it is read."""
-    blocks = machine_of(request).remains.export()
+    owner = machine_of(request)
     try:
+        blocks = owner.remains.export()
         first = await anext(blocks, b"")
     except BootFailed as error:
         raise refusals.invalid(error.message) from error
@@ -46,6 +57,7 @@ async def _all(first: bytes, blocks: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 _MACHINE = "/ephemera/apps/{app_name}/machines/{machine_id}"
 ROUTES = [
+    Route("/ephemera/machines/{machine_id}", locate, methods=["GET"]),
     Route(_MACHINE, what_can_be_had, methods=["GET"]),
     Route(_MACHINE + "/export", export, methods=["GET"]),
 ]

@@ -1,0 +1,141 @@
+"""Machines on the embedded platform: terminals in them, and what they left when they ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ephemera.client.call import Call, machine_path, nothing, reader, segment
+from ephemera.client.links import Link
+from ephemera.client.place import Place
+from ephemera.wire.own import Location, Remains
+
+if TYPE_CHECKING:
+    from ephemera.client.own.terminals import Terminal
+
+
+class OwnMachines:
+    """The platform's own endpoints for machines. Safe to use from any thread.
+
+    Args:
+        url: As for `Client`.
+        token: As for `Client`.
+
+    Raises:
+        ConfigError: an address or token is missing or malformed.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self._place = Place(url, token)
+        self._link = Link(self._place, None)
+
+    @property
+    def fly(self) -> bool:
+        """Whether requests go to Fly.io, where there is nothing of this."""
+        return self._place.fly
+
+    def locate(self, machine_id: str) -> str:
+        """Return the name of the app that a machine is of, if it is not destroyed.
+
+        Raises:
+            NotFound: there is no such machine, or it is destroyed; or this is no platform of ours.
+        """
+        path = "/ephemera/machines/" + segment("a machine's id", machine_id)
+        call = Call(
+            doing=f"looking for machine {machine_id!r}",
+            method="GET",
+            path=path,
+            read=reader(Location),
+            repeatable=True,
+        )
+        return self._link.run(call).app
+
+    def remains(self, app: str, machine_id: str) -> Remains:
+        """Return what can be had of a machine as it is now.
+
+        Raises:
+            NotFound: there is no such machine, or this is no platform of ours.
+        """
+        call = Call(
+            doing=f"asking what can be had of machine {machine_id!r} of app {app!r}",
+            method="GET",
+            path=_path(app, machine_id),
+            read=reader(Remains),
+            repeatable=True,
+        )
+        return self._link.run(call)
+
+    def export(self, app: str, machine_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a machine's file system as a tar archive, to be read block by block.
+
+        Raises:
+            WrongState: there is nothing left of it.
+            Invalid: this platform's driver keeps no files.
+            NoAnswer: it broke off in the middle; what was read is not a whole archive.
+        """
+        call = Call(
+            doing=f"exporting machine {machine_id!r} of app {app!r}",
+            method="GET",
+            path=_path(app, machine_id, "/export"),
+            read=nothing,
+            repeatable=True,
+        )
+        return self._link.download(call)
+
+    @asynccontextmanager
+    async def terminal(
+        self,
+        app: str,
+        machine_id: str,
+        command: Sequence[str],
+        *,
+        rows: int = 24,
+        columns: int = 80,
+        look: bool = False,
+    ) -> AsyncIterator[Terminal]:
+        """Run a command with a terminal in a machine; leaving the block hangs up.
+
+        Args:
+            rows: 1 to 9,999.
+            columns: The same.
+            look: In a copy of what a stopped or failed machine left, not beside its program.
+
+        Raises:
+            WrongState: the machine does not run; or with `look`, nothing is left of it.
+            Invalid: the command cannot be started, or this platform's driver has no terminals.
+            Unreachable: no connection could be made.
+        """
+        from ephemera.client.own.terminals import connect
+
+        what = "looking into" if look else "opening a terminal in"
+        words = [("command", word) for word in command]
+        call = Call(
+            doing=f"{what} machine {machine_id!r} of app {app!r}",
+            method="GET",
+            path=_path(app, machine_id, "/look" if look else "/terminal"),
+            query=(*words, ("rows", str(rows)), ("columns", str(columns))),
+            read=nothing,
+        )
+        terminal = await connect(self._place, call)
+        try:
+            yield terminal
+        finally:
+            await terminal.close()
+
+    def close(self) -> None:
+        """Close all connections. Repeating is safe."""
+        self._link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _path(app: str, machine_id: str, tail: str = "") -> str:
+    return machine_path(app, machine_id, tail).replace("/v1/", "/ephemera/", 1)
