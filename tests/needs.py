@@ -46,4 +46,8 @@ umoci = _program("umoci", "umoci")
 nft = _program("nft", "nftables")
 ip = _program("ip", "iproute2")
 ext4 = _program("mkfs.ext4", "e2fsprogs")
+loop = pytest.mark.skipif(
+    not Path("/dev/loop-control").exists(),
+    reason="there are no loop devices: modprobe loop, or give the container /dev/loop-control",
+)
 zstd = _program("zstd", "zstd")

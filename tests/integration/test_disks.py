@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.root,
     needs.root,
     needs.ext4,
-    pytest.mark.skipif(bool(disks.problems()), reason="; ".join(disks.problems())),
+    needs.loop,
 ]
 
 _MIB = 1024**2

@@ -75,5 +75,5 @@ class Sizing:
     def thaw(self, volume: VolumeRecord) -> None:
         """Let a machine write again whose disk was held by somebody who was killed."""
         data = self._folders.data(volume.id)
-        if self._has_disks() and disks.is_disk(data) and volume.attached_machine_id:
+        if disks.is_disk(data) and volume.attached_machine_id:
             disks.thaw(data)

@@ -17,9 +17,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import struct
-import sys
 import time
 from contextlib import suppress
 
@@ -35,24 +33,6 @@ _DAMAGED = (errno.EUCLEAN, errno.EINVAL, errno.EBADMSG, errno.EIO)
 _LOCK_WAIT_S, _LOCK_PAUSE_S = 30.0, 0.01
 #: What is ending takes milliseconds. After this long somebody may have left it frozen.
 _FROZEN_AFTER_S = 1.0
-
-
-def problems() -> list[str]:
-    """Return why volumes cannot be disks here, each with what to do about it; none if they can."""
-    if sys.platform != "linux":
-        return ["volumes have no enforced size: only Linux can mount a file as a disk"]
-    if os.geteuid() != 0:
-        return ["volumes have no enforced size: mounting a disk needs root"]
-    missing = [name for name in ext4.TOOLS if shutil.which(name, path=ext4.TOOL_PATH) is None]
-    if missing:
-        names = ", ".join(missing)
-        return [f"volumes have no enforced size: {names} not found; install e2fsprogs"]
-    try:
-        loops.check()
-    except OSError as error:
-        why = f"/dev/loop-control: {error.strerror}"
-        return [f"volumes have no enforced size: {why}; load the module `loop`"]
-    return []
 
 
 def attach(image: str, target: str) -> None:

@@ -43,15 +43,6 @@ def backing(image: str | int) -> Backing:
     return Backing(found.st_dev, found.st_ino)
 
 
-def check() -> None:
-    """Return if there are loop devices here.
-
-    Raises:
-        OSError: there are none for us.
-    """
-    os.close(_open("loop-control", stat.S_IFCHR, *_CONTROL))
-
-
 @contextmanager
 def attached(image: int, name: str) -> Iterator[str]:
     """Make a file a disk, and yield the path of the device; whoever mounts it keeps it.
