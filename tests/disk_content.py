@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 from tests.needs import which
@@ -10,10 +11,11 @@ from tests.needs import which
 
 def write(image: Path, name: str, text: str) -> None:
     """Have a file be in a disk."""
-    source = image.with_name("written")
-    source.write_text(text)
-    _run("debugfs", "-w", "-R", f"write {source} {name}", str(image))
-    source.unlink()
+    with tempfile.NamedTemporaryFile("w") as source:
+        source.write(text)
+        source.flush()
+        _run("debugfs", "-w", "-R", f"write {source.name} {name}", str(image))
+    assert read(image, name) == text
 
 
 def read(image: Path, name: str) -> str:
@@ -23,16 +25,12 @@ def read(image: Path, name: str) -> str:
 
 def is_whole(image: Path) -> bool:
     """Whether the file system has no fault, with its journal replayed as mounting does."""
-    copy = image.with_name("looked-at.img")
-    _run("cp", str(image), str(copy))
-    try:
-        _run("e2fsck", "-E", "journal_only", "-y", str(copy))
-        found = subprocess.run(
-            [_tool("e2fsck"), "-f", "-n", copy], capture_output=True, check=False
-        )
-        return found.returncode == 0
-    finally:
-        copy.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = f"{folder}/copy"
+        _run("cp", str(image), copy)
+        _run("e2fsck", "-E", "journal_only", "-y", copy)
+        look = [_tool("e2fsck"), "-f", "-n", copy]
+        return subprocess.run(look, capture_output=True, check=False).returncode == 0
 
 
 def _tool(name: str) -> str:

@@ -99,7 +99,7 @@ def _owned(shelf: Shelf) -> bool:
     mine = {f"{one.id}/data.img" for one in volumes if one.state is State.CREATED}
     for volume in volumes:
         mine |= {f"{volume.id}/snapshots/{one.id}.img" for one in shelf.snapshots(volume)}
-    return shelf.on_disk() - {one for one in shelf.on_disk() if one.endswith("written")} == mine
+    return shelf.on_disk() == mine
 
 
 def _until(is_so: Callable[[], bool]) -> None:
