@@ -66,7 +66,7 @@ class Directory(Protocol):
 class Meaning:
     """What a name stands for; nothing, for a name that only has others below it."""
 
-    addresses: Sequence[str] = ()
+    addresses: tuple[str, ...] = ()
     #: None where it has no text; it may have an empty one.
     text: str | None = None
 
@@ -80,7 +80,7 @@ class Names:
 
     def __init__(self, directory: Directory, services: Sequence[str]) -> None:
         self._directory = directory
-        self._services = services
+        self._services = tuple(services)
 
     def look_up(self, network: str, name: str) -> Meaning | None:
         """Return what a name means in a network; None where there is no such name.
@@ -102,7 +102,7 @@ class Names:
     def _of_network(self, network: str, labels: Sequence[str]) -> Meaning | None:
         match labels:
             case ["_api"]:
-                return Meaning(addresses=self._services)
+                return Meaning(self._services)
             case ["_apps"]:
                 return Meaning(text=",".join(self._directory.apps(network)))
             case ["_instances"]:
@@ -162,7 +162,7 @@ def _chosen(machines: Sequence[Named], before: tuple[str, ...]) -> Meaning | Non
 
 
 def _addresses(machines: Sequence[Named]) -> Meaning:
-    return Meaning(addresses=[one.address for one in machines])
+    return Meaning(tuple(one.address for one in machines))
 
 
 def _vms(machines: Sequence[Named]) -> Meaning:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, GETADDR = 20, 22
-NEWROUTE, GETROUTE = 24, 26
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 #: Make it, and fail where it is there already.
@@ -38,7 +38,7 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _ANSWER_BYTES = 64 * 1024
 
 # attributes of links
-_MAC, NAME, MTU, PEER_INDEX, MASTER, _KIND = 1, 3, 4, 5, 10, 18
+_MAC, NAME, MTU, PEER_INDEX, MASTER, _KIND, ALIAS = 1, 3, 4, 5, 10, 18, 20
 IN_NAMESPACE = 28
 _SENDING_QUEUES, _RECEIVING_QUEUES = 31, 32
 _KIND_NAME, _KIND_DATA, _VETH_PEER, _BRIDGE_SNOOPS = 1, 2, 1, 23
@@ -51,7 +51,7 @@ _IPV6_BYTES = 16
 _UP = 1
 #: Used at once: nobody else can have the address, so nobody is asked (IPv6).
 _NO_DAD = 0x02
-_MAIN_TABLE, _STATIC, _UNICAST, _LINK_SCOPE = 254, 4, 1, 253
+_MAIN_TABLE, _STATIC, _UNICAST = 254, 4, 1
 
 
 class Request(NamedTuple):
@@ -187,19 +187,15 @@ def assign(index: int, address: str) -> Request:
     return Request(NEWADDR, REPLACE, body, f"giving a link the address {address}")
 
 
-def lead(network: str, index: int, via: str = "", *, flags: int = REPLACE) -> Request:
-    """Lead what is for a network, such as `0.0.0.0/0`, through a link.
+def lead(network: str, index: int, via: str) -> Request:
+    """Lead what is for a network, such as `0.0.0.0/0`, through a link to a gateway."""
+    body = _route(network, index) + attribute(_VIA, _address(via))
+    return Request(NEWROUTE, REPLACE, body, f"leading to {network}")
 
-    Args:
-        via: The gateway; empty where the network is right behind the link.
-    """
-    value, _, length = network.partition("/")
-    packed = _address(value)
-    scope = 0 if via else _LINK_SCOPE
-    body = _ROUTE.pack(_family(packed), int(length), 0, 0, _MAIN_TABLE, _STATIC, scope, _UNICAST, 0)
-    body += attribute(TO, packed) if int(length) else b""
-    body += attribute(_VIA, _address(via)) if via else b""
-    return Request(NEWROUTE, flags, body + number(OUT_OF, index), f"leading to {network}")
+
+def lead_no_more(network: str, index: int) -> Request:
+    """Take such a route away."""
+    return Request(DELROUTE, 0, _route(network, index), f"leading to {network} no more")
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -248,6 +244,14 @@ def _refused(body: bytes, doing: str) -> OSError:
 
 def _address(value: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value)
+
+
+def _route(network: str, index: int) -> bytes:
+    value, _, length = network.partition("/")
+    packed = _address(value)
+    bits, everywhere = int(length), 0
+    body = _ROUTE.pack(_family(packed), bits, 0, 0, _MAIN_TABLE, _STATIC, everywhere, _UNICAST, 0)
+    return body + (attribute(TO, packed) if bits else b"") + number(OUT_OF, index)
 
 
 def _family(packed: bytes) -> int:

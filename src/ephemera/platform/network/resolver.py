@@ -19,7 +19,7 @@ import importlib
 import logging
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ephemera.platform.network import upstream
 from ephemera.platform.network.names import Directory, Names
@@ -222,8 +222,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note where answers go."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # asyncio's is not one
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Answer one."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
 from ephemera.platform.network import netlink, rules
@@ -42,6 +42,8 @@ class Uplink:
         self._home = int(home, 16)
         self._host: socket.socket | None = None
         self._index = 0
+        #: The links through which the host reaches private networks, by their prefixes.
+        self._led: dict[str, int] = {}
         self.host4 = self.router4 = IPv4Address(0)
         self.host6: IPv6Address | None = None
         self.router6: IPv6Address | None = None
@@ -49,7 +51,7 @@ class Uplink:
         self.mtu = _DEFAULT_MTU
         self.problems: list[str] = []
 
-    def open(self, namespace: int, router: socket.socket, *, ipv6: bool) -> bool:
+    def open(self, namespace: int, router: socket.socket, *, ipv6: bool) -> None:
         """Lay the cable where it is not laid. Repeating is safe.
 
         Args:
@@ -57,22 +59,18 @@ class Uplink:
             router: A netlink socket there.
             ipv6: Whether the router has IPv6.
 
-        Returns:
-            Whether it is new: then nothing leads through it yet.
-
         Raises:
             OSError: it cannot be made; the message says what was being done.
         """
         self.close()
         self._host = netlink.connect()
         self.problems.clear()
-        laid = self._laid(router)
-        if not laid:
+        if not self._laid(router):
             self._lay(namespace)
         self._index = netlink.find(self._host, self.name).index
         self._set_up(router, netlink.find(router, rules.UPLINK).index, ipv6=ipv6)
         self.mtu = _mtu_outside(self._host)
-        return not laid
+        self._led = _led(self._host)
 
     def close(self) -> None:
         """Let go of the host's network namespace. The cable stays. Repeating is safe."""
@@ -89,19 +87,28 @@ class Uplink:
     def lead(self, prefix: str) -> None:
         """Lead what this computer has for a private network into the router.
 
-        Another platform here may have a network of the same prefix, which then keeps the route.
+        Another platform here may have a network of the same prefix, which then keeps the route;
+        `problems` says so. Repeating is safe.
 
         Raises:
             OSError: it was refused.
         """
         if self._host is None or self.router6 is None:
             return
-        try:
-            route = netlink.lead(prefix, self._index, str(self.router6), flags=netlink.CREATE)
-            netlink.ask(self._host, route)
-        except OSError as error:
-            if not netlink.exists(error):
-                raise
+        index = self._led.setdefault(prefix, self._index)
+        if index == self._index:
+            netlink.ask(self._host, netlink.lead(prefix, self._index, str(self.router6)))
+        else:
+            self.problems.append(
+                f"programs of this computer reach the network {prefix} of another platform,"
+                " not ours: apps that share a network here need one with another name"
+            )
+
+    def lead_no_more(self, prefix: str) -> None:
+        """Take the route to a private network away. Unknown is fine."""
+        if self._host and self._led.get(prefix) == self._index:
+            del self._led[prefix]
+            netlink.ask(self._host, netlink.lead_no_more(prefix, self._index))
 
     def _laid(self, router: socket.socket) -> bool:
         """Whether the cable connects this host with this router. What is half of one is removed."""
@@ -173,8 +180,18 @@ def _routes(sock: socket.socket) -> Iterator[tuple[IPv4Network, Answer]]:
     """Yield all IPv4 routes of a host, in whatever table."""
     for one in netlink.tell(sock, netlink.GETROUTE):
         if one.fixed[0] == socket.AF_INET:
-            start = ip_address(one.attributes.get(netlink.TO, bytes(4)))
+            start = IPv4Address(one.attributes.get(netlink.TO, bytes(4)))
             yield IPv4Network((int(start), one.fixed[1])), one
+
+
+def _led(host: socket.socket) -> dict[str, int]:
+    """Return the links through which a host reaches networks of IPv6, by their prefixes."""
+    found: dict[str, int] = {}
+    for one in netlink.tell(host, netlink.GETROUTE):
+        if one.fixed[0] == socket.AF_INET6 and one.fixed[1] and netlink.TO in one.attributes:
+            start = IPv6Address(one.attributes[netlink.TO])
+            found[f"{start}/{one.fixed[1]}"] = one.number(netlink.OUT_OF)
+    return found
 
 
 def _free_link(host: socket.socket, start: int) -> IPv4Network:

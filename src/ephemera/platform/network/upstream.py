@@ -11,7 +11,7 @@ from pathlib import Path
 RESOLV_CONF = Path("/etc/resolv.conf")
 #: As many as programs of this computer would ask.
 _ASKED_MAX = 3
-_PORT = 53
+PORT = 53
 #: How long each of them may take. A program asks again after 5 s.
 _PATIENCE_S = 2.0
 _ID_BYTES = 2
@@ -21,10 +21,10 @@ class NoAnswer(Exception):
     """Nobody answered."""
 
 
-def servers(resolv_conf: Path = RESOLV_CONF) -> list[str]:
+def servers() -> list[str]:
     """Return the addresses of those to ask, in their order; [] where there are none."""
     try:
-        lines = resolv_conf.read_text(errors="replace").splitlines()
+        lines = RESOLV_CONF.read_text(errors="replace").splitlines()
     except OSError:
         return []
     named = (line.split() for line in lines)
@@ -32,7 +32,7 @@ def servers(resolv_conf: Path = RESOLV_CONF) -> list[str]:
     return found[:_ASKED_MAX]
 
 
-async def ask(question: bytes, *, tcp: bool = False, port: int = _PORT) -> bytes:
+async def ask(question: bytes, *, tcp: bool = False) -> bytes:
     """Return an answer to a question, from the first that has one.
 
     Raises:
@@ -43,7 +43,7 @@ async def ask(question: bytes, *, tcp: bool = False, port: int = _PORT) -> bytes
         sent = own_id + question[_ID_BYTES:]
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                answer = await (_over_tcp if tcp else _over_udp)(server, port, sent)
+                answer = await (_over_tcp if tcp else _over_udp)(server, PORT, sent)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             continue
         return question[:_ID_BYTES] + answer[_ID_BYTES:]

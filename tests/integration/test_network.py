@@ -1,0 +1,447 @@
+"""Machines in private networks: real namespaces, cables, bridges and rules.
+
+The network namespace of the test stands for this computer, see `tests/network_world.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ephemera.errors import BootFailed
+from ephemera.platform.network import namespaces, netlink
+from ephemera.platform.network.names import Named
+from ephemera.platform.network.resolver import Resolver
+from ephemera.platform.network.router import Network
+from tests import needs
+from tests.network_world import Machine, Place, computer, home_in, internet, links_here
+
+pytestmark = [pytest.mark.root, needs.linux, needs.root, needs.nft]
+
+ONE, OTHER = "fdaa:1:2::/48", "fdaa:1:3::/48"
+WORLD = "192.0.2.1"
+REFUSED = "refused:"
+
+
+class Scene:
+    """A computer with a platform's network, and machines in it."""
+
+    def __init__(self, folder: Path, host: int, stack: ExitStack) -> None:
+        self.folder = folder
+        self.stack = stack
+        self.host = Place(host, stack)
+        self.network = Network(home_in(folder, "home"))
+        self._count = 0
+
+    async def machine(self, network: str = ONE, *, outside: bool = True) -> Machine:
+        """Return a new machine in a network."""
+        self._count += 1
+        address = network.replace("::/48", f":a7b::{self._count:x}")
+        plug = await self.network.plug(network, address, f"id{self._count}", outside=outside)
+        return Machine(self.network, plug, f"m{self._count}", self.stack)
+
+    def router(self) -> Place:
+        """Return the router as a place to run programs in."""
+        held = os.dup(self.network.router_fd())
+        self.stack.callback(os.close, held)
+        return Place(held, self.stack)
+
+
+Act = Callable[[Scene], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Act], None]:
+    """Play a scene on a computer of its own; nothing may be left there afterwards."""
+
+    def run(act: Act) -> None:
+        async def whole(host: int, stack: ExitStack) -> None:
+            scene = Scene(tmp_path, host, stack)
+            await scene.network.open([])
+            try:
+                await act(scene)
+            finally:
+                stack.close()
+                await scene.network.close()
+
+        with computer() as host:
+            with ExitStack() as stack:
+                asyncio.run(whole(host, stack))
+            gone("eph")
+            assert "ephemera" not in Place(host, stack).run("nft", "list", "ruleset")
+
+    return run
+
+
+def gone(prefix: str) -> None:
+    """Wait until the computer has no link whose name begins so: a namespace dies slowly."""
+    until = time.monotonic() + 5
+    while left := [name for name in links_here() if name.startswith(prefix)]:
+        assert time.monotonic() < until, f"{left} is left behind"
+        time.sleep(0.01)
+
+
+def test_machines_of_one_network_reach_each_other_and_nobody_else_does(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        one, two = await scene.machine(), await scene.machine()
+        stranger = await scene.machine(OTHER)
+        two.serve(two.ipv6, 80)
+        two.serve(two.ipv4, 80)
+        assert one.ask(two.ipv6, 80) == one.ipv6
+        assert one.ask(two.ipv4, 80) == one.ipv4
+        for address in (two.ipv6, two.ipv4):
+            assert REFUSED in stranger.ask(address, 80)
+
+    play(act)
+
+
+def test_a_machine_has_what_the_plug_says(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        one = await scene.machine()
+        [lo, eth0] = json.loads(one.run("ip", "-j", "address"))
+        assert "UP" in lo["flags"]
+        assert "UP" in eth0["flags"]
+        assert (eth0["ifname"], eth0["address"]) == ("eth0", one.plug.mac)
+        found = {
+            f"{x['local']}/{x['prefixlen']}" for x in eth0["addr_info"] if x["scope"] != "link"
+        }
+        assert found == {one.plug.ipv4, one.plug.ipv6}
+        [default, _] = json.loads(one.run("ip", "-j", "route"))
+        assert (default["dst"], default["gateway"]) == ("default", one.plug.gateway4)
+        assert "default" not in one.run("ip", "-6", "route"), "there is no IPv6 to the world"
+
+    play(act)
+
+
+def test_a_machine_that_takes_an_address_of_another_network_is_not_heard(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        liar = await scene.machine()
+        listener = scene.network.listen("fdaa::3", 53, socket.SOCK_DGRAM)
+        listener.setblocking(True)
+        listener.settimeout(0.3)
+        talk = (
+            "import socket, sys; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM);"
+            " s.bind((sys.argv[1], 0)); s.sendto(b'hello', ('fdaa::3', 53))"
+        )
+        with listener:
+            for address, heard in ((liar.ipv6, True), ("fdaa:1:3:a7b::1", False)):
+                liar.run("ip", "address", "add", f"{address}/128", "dev", "eth0", "nodad")
+                said = liar.run("python3", "-c", talk, address)
+                assert said == ""
+                if heard:
+                    assert listener.recv(10) == b"hello"
+                else:
+                    with pytest.raises(TimeoutError):
+                        listener.recv(10)
+
+    play(act)
+
+
+def test_machines_reach_the_world_and_the_switch_closes_it_at_once(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        open_one, closed = await scene.machine(), await scene.machine(OTHER, outside=False)
+        assert open_one.ask(WORLD, 80) == "192.0.2.2", "it comes from this computer"
+        assert REFUSED in closed.ask(WORLD, 80)
+        await scene.network.set_outside(ONE, outside=False)
+        await scene.network.set_outside(OTHER, outside=True)
+        began = time.monotonic()
+        assert REFUSED in open_one.ask(WORLD, 80)
+        assert time.monotonic() - began < 1, "it is told so, and need not wait"
+        assert closed.ask(WORLD, 80) == "192.0.2.2"
+        assert scene.network.is_closed(ONE)
+        assert not scene.network.is_closed(OTHER)
+
+    play(act)
+
+
+def test_a_connection_that_is_open_ends_where_the_network_is_closed(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        world = internet(scene.host.namespace, scene.stack)
+        machine = await scene.machine()
+        listener = namespaces.inside(world.namespace, lambda: socket.create_server((WORLD, 80)))
+        ours = namespaces.inside(
+            machine.namespace, lambda: socket.create_connection((WORLD, 80), timeout=1)
+        )
+        theirs, _ = listener.accept()
+        theirs.settimeout(0.5)
+        with listener, ours, theirs:
+            ours.sendall(b"before")
+            assert theirs.recv(10) == b"before"
+            await scene.network.set_outside(ONE, outside=False)
+            ours.sendall(b"after")
+            with pytest.raises(TimeoutError):
+                theirs.recv(10)
+
+    play(act)
+
+
+def test_this_computer_reaches_machines_and_they_reach_it_also_where_they_are_closed(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        host = scene.network.host_address
+        low = int(scene.network._uplink.host.any_ports.split("-")[0])
+        scene.host.serve(host, low)
+        scene.host.serve(host, 81)
+        for network, outside in ((ONE, True), (OTHER, False)):
+            machine = await scene.machine(network, outside=outside)
+            machine.serve(machine.ipv6, 80)
+            assert REFUSED not in scene.host.ask(machine.ipv6, 80)
+            assert REFUSED not in machine.ask(host, low), "a supervisor may listen there"
+            assert (REFUSED in machine.ask(host, 81)) is not outside
+
+    play(act)
+
+
+def test_machines_reach_nothing_of_the_router_but_its_services(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        machine = await scene.machine(outside=False)
+        for address in ("fdaa::3", "100.64.0.3"):
+            for port, served in ((4280, True), (22, False)):
+                scene.router().serve(address, port)
+                assert (REFUSED not in machine.ask(address, port)) is served
+
+    play(act)
+
+
+def test_a_server_that_starts_takes_the_router_that_its_monitors_live_in(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        one, closed = await scene.machine(), await scene.machine(OTHER, outside=False)
+        monitor = scene.router().hold()
+        elsewhere = Place(namespaces.fresh(), scene.stack).hold()
+        before = os.fstat(scene.network.router_fd()).st_ino
+        await scene.network.close()
+        one.serve(one.ipv6, 80)
+        assert one.ask(WORLD, 80) == "192.0.2.2", "machines do not miss the server"
+        await scene.network.open([elsewhere.pid, os.getpid(), 2**22, monitor.pid])
+        assert os.fstat(scene.network.router_fd()).st_ino == before
+        two = await scene.machine()
+        assert two.plug.ipv4 not in {one.plug.ipv4, closed.plug.ipv4}
+        assert two.ask(one.ipv6, 80) == two.ipv6
+        assert scene.host.ask(one.ipv6, 80)
+        assert REFUSED in closed.ask(WORLD, 80)
+        await scene.network.open([monitor.pid])
+        assert two.ask(WORLD, 80) == "192.0.2.2"
+
+    play(act)
+
+
+def test_an_uplink_that_somebody_removed_is_laid_again(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        one = await scene.machine()
+        one.serve(one.ipv6, 80)
+        monitor = scene.router().hold()
+        await scene.network.close()
+        [uplink] = [name for name in links_here() if name.startswith("eph")]
+        scene.host.run("ip", "link", "delete", uplink)
+        assert REFUSED in one.ask(WORLD, 80)
+        await scene.network.open([monitor.pid])
+        assert one.ask(WORLD, 80) == "192.0.2.2"
+        assert REFUSED not in scene.host.ask(one.ipv6, 80)
+
+    play(act)
+
+
+def test_a_server_starts_while_the_router_of_the_last_one_is_still_going(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(5):
+            await scene.network.close()
+            await scene.network.open([])
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        assert (await scene.machine()).ask(WORLD, 80) == "192.0.2.2"
+
+    play(act)
+
+
+def test_two_platforms_on_one_computer_do_not_disturb_each_other(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        mine = await scene.machine()
+        mine.serve(mine.ipv6, 80)
+        mine.serve(mine.ipv4, 80)
+        other = Network(home_in(scene.folder, "other"))
+        await other.open([])
+        try:
+            plug = await other.plug(OTHER, "fdaa:1:3:a7b::1", "theirs", outside=True)
+            theirs = Machine(other, plug, "m1", scene.stack)
+            named = await other.plug(ONE, "fdaa:1:2:a7b::77", "same", outside=True)
+            same = Machine(other, named, "m2", scene.stack)
+            assert other.host_address != scene.network.host_address
+            assert theirs.ask(WORLD, 80) == mine.ask(WORLD, 80) == "192.0.2.2"
+            for address in (mine.ipv6, mine.ipv4):
+                assert REFUSED in theirs.ask(address, 80, 0.5)
+                assert REFUSED in same.ask(address, 80, 0.5)
+            assert any(ONE in problem for problem in other.problems())
+        finally:
+            await other.close()
+        assert mine.ask(WORLD, 80) == "192.0.2.2"
+        assert REFUSED not in scene.host.ask(mine.ipv6, 80)
+
+    play(act)
+
+
+def test_a_host_whose_firewall_forwards_nothing_lets_machines_out(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        internet(scene.host.namespace, scene.stack).serve(WORLD, 80)
+        scene.host.run("iptables", "-P", "FORWARD", "DROP")
+        assert (await scene.machine()).ask(WORLD, 80) == "192.0.2.2"
+        monitor = scene.router().hold()
+        await scene.network.close()
+        assert "eph" in scene.host.run("iptables", "-S", "FORWARD"), "a machine may still run"
+        await scene.network.open([monitor.pid])
+        monitor.kill()
+        monitor.wait()
+        scene.stack.close()
+        await scene.network.close()
+        assert scene.host.run("iptables", "-S", "FORWARD") == "-P FORWARD DROP"
+
+    if needs.which("iptables") is None:
+        pytest.skip("there is no iptables: apt-get install iptables")
+    play(act)
+
+
+def test_a_dropped_network_leaves_no_bridge_and_no_route(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.network.plug(ONE, "fdaa:1:2:a7b::1", "id1", outside=True)
+        await scene.network.drop(ONE)
+        assert "n00010002" in scene.router().run("ip", "link"), "it has a machine"
+        await scene.network.unplug("id1")
+        await scene.network.drop(ONE)
+        await scene.network.drop(ONE)
+        assert "n00010002" not in scene.router().run("ip", "link")
+        assert "fdaa:1:2::/48" not in scene.host.run("ip", "-6", "route")
+        again = await scene.machine()
+        again.serve(again.ipv6, 80)
+        assert REFUSED not in scene.host.ask(again.ipv6, 80)
+
+    play(act)
+
+
+def test_where_there_is_no_ipv6_machines_have_ipv4(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        scene.network._switchboard.ipv6 = False
+        await scene.network.close()
+        await scene.network.open([])
+        one, two = await scene.machine(), await scene.machine()
+        assert one.plug.ipv6 == ""
+        assert one.plug.resolver == "100.64.0.3"
+        assert scene.network.services == ["100.64.0.3"]
+        two.serve(two.ipv4, 80)
+        assert one.ask(two.ipv4, 80) == one.ipv4
+        assert scene.network.problems() == ["this kernel has no IPv6: machines have IPv4 only"]
+
+    play(act)
+
+
+def test_a_computer_that_may_not_forward_says_why_machines_cannot_get_out(
+    play: Callable[[Act], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise OSError("there is no nft")
+
+    async def act(scene: Scene) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("ephemera.platform.network.forwarding.rules.apply", refuse)
+            scene.network._forwarding.allow(scene.network._uplink.router4)
+        assert scene.network.problems() == [
+            "machines cannot reach the world outside: there is no nft"
+        ]
+
+    play(act)
+
+
+def test_what_the_kernel_refuses_is_said(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        router = namespaces.inside(scene.network.router_fd(), netlink.connect)
+        await scene.network.plug(ONE, "fdaa:1:2:a7b::1", "id1", outside=True)
+        with router:
+            with pytest.raises(OSError, match="making n00010002: File exists"):
+                netlink.ask(router, netlink.bridge("n00010002"))
+            with pytest.raises(OSError, match="finding link none"):
+                netlink.find(router, "none")
+            with pytest.raises(OSError, match="setting up 999"):
+                netlink.ask(router, netlink.change(999), netlink.change("lo"))
+            assert netlink.find(router, "lo").index == 1, "no answer is left unread"
+        scene.network._numbers.networks[ONE].taken.update(range(5000))
+        with pytest.raises(BootFailed, match="is full"):
+            await scene.network.plug(ONE, "fdaa:1:2:a7b::2", "id2", outside=True)
+
+    play(act)
+
+
+#: Prints the records of a name, or why there are none: `SERVER NAME TYPE [tcp]`.
+_LOOK_UP = """
+import dns.resolver, sys
+resolver = dns.resolver.Resolver(configure=False)
+resolver.nameservers, resolver.lifetime = [sys.argv[1]], 2
+try:
+    print(*(one.to_text() for one in resolver.resolve(*sys.argv[2:4], tcp=len(sys.argv) > 4)))
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+class _OneApp:
+    """A directory with the machines of one app."""
+
+    def __init__(self, *machines: Named) -> None:
+        self._machines = machines
+
+    def apps(self, network: str) -> Sequence[str]:
+        return ["web"] if network == ONE else []
+
+    def machines(self, network: str, app_name: str) -> Sequence[Named]:
+        return self._machines
+
+
+def test_names_are_answered_in_the_router_by_who_asks(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        one, stranger = await scene.machine(), await scene.machine(OTHER, outside=False)
+        named = Named("id1", "local", one.ipv6, started=True, metadata={})
+        resolver = Resolver(scene.network, _OneApp(named))
+        await resolver.open()
+
+        async def asks(who: Place, *arguments: str) -> str:
+            return await asyncio.to_thread(who.run, sys.executable, "-c", _LOOK_UP, *arguments)
+
+        try:
+            for server in scene.network.services:
+                assert await asks(one, server, "web.internal", "AAAA") == one.ipv6
+                assert await asks(one, server, "web.internal", "AAAA", "tcp") == one.ipv6
+            assert await asks(one, "fdaa::3", "_api.internal", "AAAA") == "fdaa::3"
+            assert await asks(stranger, "fdaa::3", "web.internal", "AAAA") == "NXDOMAIN"
+            assert await asks(stranger, "fdaa::3", "example.org", "A") == "NoNameservers"
+        finally:
+            await resolver.close()
+
+    play(act)
