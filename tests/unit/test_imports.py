@@ -105,6 +105,7 @@ def test_imports_only_point_one_way() -> None:
         "platform.logfile",
         "platform.drivers.monitoring.zygote",
         "platform.network.wiring",
+        "platform.drivers.container.holding",
     ],
 )
 def test_what_runs_beside_every_machine_needs_the_standard_library_only(module: str) -> None:

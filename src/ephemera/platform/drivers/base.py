@@ -73,7 +73,8 @@ class GuestMount:
     path: str
     volume_id: str
     #: Where its data is, in words that the platform's volumes and the driver share: a folder of
-    #: this computer for the drivers that run machines here.
+    #: this computer for the drivers that run machines here, or where `capabilities.disks` a file
+    #: with a file system in it, whose name ends with `.img`.
     source: str
 
 

@@ -1,1 +1,1 @@
-"""Volumes: folders that outlive the machines they are mounted in, and snapshots of them."""
+"""Volumes: folders and disks that outlive the machines they are mounted in, and their snapshots."""
