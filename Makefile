@@ -77,7 +77,7 @@ test: $(READY) $(CLIENTS) system ## All tests but the slow fault tests
 
 .PHONY: test-newest
 test-newest: ## The tests that need no platform, on the newest supported Python
-	@scripts/test_newest.sh 3.13 .venv-newest
+	@scripts/test_newest.sh 3.13 .venv-newest $(WORKERS)
 
 .PHONY: test-wheel
 test-wheel: $(READY) ## The demo, from the wheel installed by itself
@@ -112,9 +112,13 @@ format: $(READY) ## Lay out the code, and correct what the linter can
 	@$(RUN)/ruff check --quiet --fix .
 	@$(RUN)/ruff format --quiet .
 
-.PHONY: types
-types: $(READY)
+.PHONY: types mypy pyright
+types: mypy pyright
+
+mypy: $(READY)
 	@$(RUN)/mypy
+
+pyright: $(READY)
 	@$(RUN)/pyright
 
 # Every script that writes a file of the repository knows --check: exit 1 if it is stale.

@@ -55,6 +55,7 @@ def start_to_complete_in_containers(folder: Path, rounds: int) -> list[Result]:
         assert config.init
         assert config.init.exec
         config.init.exec += ["--host", "::"]
+        config.env = {**(config.env or {}), "FLY_API_TOKEN": client.tokens.create_deploy(_APP)}
         machine = client.machines.create(_APP, config=config)
         client.machines.wait(_APP, machine.id, "started")
         site = f"http://{machine.id}.vm.{_APP}.internal:{port}"

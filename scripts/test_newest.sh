@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs the tests that need no running platform on the newest Python that is supported.
 #
-#   scripts/test_newest.sh VERSION FOLDER
+#   scripts/test_newest.sh VERSION FOLDER WORKERS
 set -euo pipefail
 
 version=$1
 folder=$2
+workers=$3
 
 find_python() {
     local candidate
@@ -26,4 +27,5 @@ if [[ ! -e "$folder/ready" || requirements/dev.lock -nt "$folder/ready" ]]; then
     PYTHON=$python scripts/setup.sh "$folder" requirements/dev.lock
     touch "$folder/ready"
 fi
-"$folder/bin/python" -m pytest --quiet tests/unit tests/contract/test_drivers.py tests/contract/test_job_stores.py tests/integration/test_scripts.py
+"$folder/bin/python" -m pytest --quiet --numprocesses "$workers" \
+    tests/unit tests/contract/test_drivers.py tests/contract/test_job_stores.py tests/integration/test_scripts.py
