@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
+from ephemera.cli import consoles, inspecting, runs
+from ephemera.cli.locating import AppOfMachine, MachineId, app_of
 from ephemera.cli.options import NO_APP_NAMED, App, Json
-from ephemera.cli.screen import say, say_json, say_record, say_table
+from ephemera.cli.screen import duration, say, say_json, say_record, say_table
+from ephemera.errors import EphemeraError
 
-group = typer.Typer(no_args_is_help=True, help="Machines: look at them, stop and start them.")
+group = typer.Typer(no_args_is_help=True, help="Machines: run them, look at them, end them.")
 
-Id = Annotated[str, typer.Argument(metavar="MACHINE", help="The machine's id.")]
+# What follows the image is the command's own, also where it looks like an option of ours.
+group.command(context_settings={"allow_interspersed_args": False})(runs.run)
+group.command()(consoles.exec)
+group.command()(consoles.shell)
+group.command()(inspecting.inspect)
+group.command()(inspecting.export)
+
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0, max=300, metavar="SECONDS", help="Kill it if it takes longer."),
+]
 
 
 @group.command("list")
@@ -38,10 +50,11 @@ def list_(
 
 
 @group.command()
-def show(machine: Id, app: App = NO_APP_NAMED, as_json: Json = False) -> None:
+def show(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) -> None:
     """Show a machine, and what happened to it."""
     from ephemera.client import Client
 
+    app = app_of(machine, app)
     with Client() as client:
         found = client.machines.get(app, machine)
     if as_json:
@@ -64,10 +77,11 @@ def show(machine: Id, app: App = NO_APP_NAMED, as_json: Json = False) -> None:
 
 
 @group.command()
-def start(machine: Id, app: App = NO_APP_NAMED) -> None:
+def start(machine: MachineId, app: AppOfMachine = None) -> None:
     """Start a stopped machine."""
     from ephemera.client import Client
 
+    app = app_of(machine, app)
     with Client() as client:
         client.machines.start(app, machine)
         client.machines.wait(app, machine, ("started", "stopped", "failed"))
@@ -76,16 +90,14 @@ def start(machine: Id, app: App = NO_APP_NAMED) -> None:
 
 @group.command()
 def stop(
-    machine: Id,
-    app: App = NO_APP_NAMED,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0, max=300, metavar="SECONDS", help="Kill it if it takes longer."),
-    ] = None,
+    machine: MachineId,
+    app: AppOfMachine = None,
+    timeout: Timeout = None,
 ) -> None:
     """Stop a machine; returns when it has stopped."""
     from ephemera.client import Client
 
+    app = app_of(machine, app)
     with Client() as client:
         client.machines.stop(app, machine, timeout=timeout)
         client.machines.wait(app, machine, ("stopped", "destroyed"), timeout=330)
@@ -93,36 +105,86 @@ def stop(
 
 
 @group.command()
+def suspend(machine: MachineId, app: AppOfMachine = None) -> None:
+    """Freeze a machine where it is; `start` has it go on. Returns when it is suspended."""
+    from ephemera.client import Client
+
+    app = app_of(machine, app)
+    with Client() as client:
+        client.machines.suspend(app, machine)
+        state = client.machines.wait(app, machine, ("suspended", "stopped", "destroyed")).state
+    if state != "suspended":
+        raise EphemeraError(
+            f"machine {machine} could not be suspended, and is {state}",
+            hint=f"`ephemera machine inspect {machine}` says why",
+        )
+    say(f"{machine} is suspended")
+
+
+@group.command()
+def restart(machine: MachineId, app: AppOfMachine = None, timeout: Timeout = None) -> None:
+    """End a machine's program and start it again; returns when it runs."""
+    from ephemera.client import Client
+
+    app = app_of(machine, app)
+    with Client() as client:
+        client.machines.restart(app, machine, timeout=timeout)
+        client.machines.wait(app, machine, ("started", "stopped", "failed"))
+        say(f"{machine} is {client.machines.get(app, machine).state}")
+
+
+@group.command()
+def signal(
+    machine: MachineId,
+    name: Annotated[str, typer.Argument(metavar="SIGNAL", help="Such as `SIGUSR1` or `HUP`.")],
+    app: AppOfMachine = None,
+) -> None:
+    """Send a signal to a machine's program."""
+    from ephemera.client import Client
+
+    chosen = "SIG" + name.upper().removeprefix("SIG")
+    app = app_of(machine, app)
+    with Client() as client:
+        client.machines.signal(app, machine, chosen)
+    say(f"sent {chosen} to {machine}")
+
+
+@group.command()
+def ps(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) -> None:
+    """List the processes of a running machine."""
+    from ephemera.client import Client
+
+    app = app_of(machine, app)
+    with Client() as client:
+        processes = client.machines.ps(app, machine)
+    if as_json:
+        say_json([one.model_dump(mode="json") for one in processes])
+        return
+    say_table(
+        ("PID", "CPU", "MEMORY", "RUNNING", "COMMAND"),
+        [
+            (
+                str(one.pid),
+                f"{one.cpu}%",
+                f"{one.rss / 1024**2:.1f} MB",
+                duration(one.rtime),
+                one.command,
+            )
+            for one in processes
+        ],
+    )
+
+
+@group.command()
 def destroy(
-    machine: Id,
-    app: App = NO_APP_NAMED,
+    machine: MachineId,
+    app: AppOfMachine = None,
     force: Annotated[bool, typer.Option("--force", help="Also if it is running.")] = False,
 ) -> None:
     """Destroy a machine. Its log is kept."""
     from ephemera.client import Client
 
+    app = app_of(machine, app)
     with Client() as client:
         client.machines.destroy(app, machine, force=force)
     say(f"destroyed {machine}")
-
-
-@group.command()
-def exec(  # noqa: A001 - the API's verb, and the command's name
-    machine: Id,
-    command: Annotated[list[str], typer.Argument(help="The program and its arguments.")],
-    app: App = NO_APP_NAMED,
-    timeout: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="For how long.")] = 30,
-) -> None:
-    """Run a command in a running machine: `ephemera machine exec ID -- ls -l`.
-
-    The exit status is that of the command.
-    """
-    from ephemera.client import Client
-
-    with Client() as client:
-        result = client.machines.exec(app, machine, command, timeout=timeout)
-    sys.stdout.write(result.stdout)
-    sys.stdout.flush()
-    sys.stderr.write(result.stderr)
-    sys.stderr.flush()
-    raise typer.Exit(128 + result.exit_signal if result.exit_signal else result.exit_code)

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ephemera import __version__
-from ephemera.cli import apps, demo, doctor, jobs, logs, machines, platform
+from ephemera.cli import apps, consoles, demo, doctor, jobs, logs, machines, platform
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
 
@@ -34,6 +34,7 @@ app.command()(platform.down)
 app.command()(platform.status)
 app.command()(doctor.doctor)
 app.command()(logs.logs)
+app.command()(consoles.console)
 app.command()(demo.demo)
 app.command()(jobs.supervise)
 app.add_typer(platform.auth, name="auth")

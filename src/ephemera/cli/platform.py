@@ -20,6 +20,7 @@ from ephemera.cli.screen import (
 )
 from ephemera.errors import ConfigError
 from ephemera.home import DEFAULT_LISTEN, home, read_token
+from ephemera.platform.drivers import NAMES
 
 if TYPE_CHECKING:
     from ephemera.cli.running import Running
@@ -36,7 +37,9 @@ def up(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to serve; port 0 takes any free one.")
     ] = DEFAULT_LISTEN,
-    driver: Annotated[str, typer.Option(metavar="NAME", help="How machines are run.")] = "process",
+    driver: Annotated[
+        str, typer.Option(metavar="NAME", help=f"How machines are run: {', '.join(NAMES)}.")
+    ] = "process",
     region: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help="A region it is to have; repeat it for more."),

@@ -4,6 +4,7 @@
 |---------------------------|---------------------------------------------------------------------|
 | `["exit", "3"]`           | is started and ends at once with that exit code (0 where none)      |
 | `["run"]`                 | runs until a signal ends it, with 128 + its number                  |
+| `["sleep", "86400"]`      | the same                                                            |
 | `["ignore-term"]`         | the same, but only SIGKILL ends it                                  |
 | `["stay-awake"]`          | runs, and cannot be suspended                                       |
 | `["print", "a", "b"]`     | writes these lines to its log and ends with 0                       |
@@ -184,7 +185,7 @@ class Boot:
 
 
 _WORDS = frozenset(
-    {"exit", "run", "ignore-term", "stay-awake", "print", "write", "read", "oom", "lose"}
+    {"exit", "run", "sleep", "ignore-term", "stay-awake", "print", "write", "read", "oom", "lose"}
 )
 
 

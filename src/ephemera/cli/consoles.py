@@ -1,0 +1,167 @@
+"""`ephemera machine exec`, `machine shell` and `console`: being inside a machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ephemera.cli.locating import AppOfMachine, MachineId, app_of
+from ephemera.cli.options import NO_APP_NAMED
+from ephemera.cli.screen import note
+from ephemera.errors import ConfigError, NotFound, WrongState
+
+if TYPE_CHECKING:
+    from ephemera.cli.wishes import Wish
+    from ephemera.wire.models import Machine
+
+#: Where a machine has ended, and what it left may be there.
+_AT_REST = ("stopped", "failed")
+
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[COMMAND]...", help="What to run in the place of a shell."),
+]
+
+
+def exec(  # noqa: A001 - the API's verb, and the command's name
+    machine: MachineId,
+    command: Annotated[list[str], typer.Argument(help="The program and its arguments.")],
+    app: AppOfMachine = None,
+    tty: Annotated[
+        bool, typer.Option("--tty", "-t", help="With a terminal, at which you sit.")
+    ] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Have it read our standard input.")
+    ] = False,
+    timeout: Annotated[
+        int, typer.Option(min=1, metavar="SECONDS", help="For how long, without a terminal.")
+    ] = 30,
+) -> None:
+    """Run a command in a running machine: `ephemera machine exec ID -- ls -l`.
+
+    The exit status is that of the command.
+    """
+    from ephemera.cli.seat import check_taken
+    from ephemera.cli.sitting import sit_in
+
+    found = app_of(machine, app)
+    try:
+        if tty:
+            check_taken("leave out --tty")
+            raise typer.Exit(sit_in(found, machine, command))
+        _exec(found, machine, command, _input() if interactive else "", timeout)
+    except WrongState as error:
+        error.hint = f"`ephemera machine shell {machine}` looks into a machine that has ended"
+        raise
+
+
+def _exec(app: str, machine: str, command: Sequence[str], stdin: str, timeout: int) -> None:
+    from ephemera.client import Client
+
+    with Client() as client:
+        result = client.machines.exec(app, machine, command, stdin=stdin, timeout=timeout)
+    sys.stdout.write(result.stdout)
+    sys.stdout.flush()
+    sys.stderr.write(result.stderr)
+    sys.stderr.flush()
+    raise typer.Exit(128 + result.exit_signal if result.exit_signal else result.exit_code)
+
+
+def _input() -> str:
+    """Return all of the standard input, which travels as text."""
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the standard input is not text: {error}",
+            hint="bring binary data in as a file of the config, a volume or from a URL",
+        ) from error
+
+
+def shell(machine: MachineId, command: Command = None, app: AppOfMachine = None) -> None:
+    """Open a shell in a machine. If it has ended: in a copy of its file system.
+
+    The copy has the machine's environment, no network and no volumes, and is gone with the shell.
+    With a command instead of a shell no terminal is needed: `ephemera machine shell ID -- ls -l`.
+    """
+    from ephemera.cli.seat import check_taken
+    from ephemera.cli.sitting import sit_in
+
+    if not command:
+        check_taken(f"name a command: `ephemera machine shell {machine} -- ls -l`")
+    found = app_of(machine, app)
+    at_rest = _state(found, machine) in _AT_REST
+    if at_rest and not command:
+        note(f"machine {machine} has ended: this is a copy of its file system, gone when you leave")
+    raise typer.Exit(sit_in(found, machine, command, look=at_rest))
+
+
+def console(
+    command: Command = None,
+    app: AppOfMachine = None,
+    machine: Annotated[
+        str | None, typer.Option("--machine", "-m", metavar="ID", help="In this machine.")
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="In a new machine of this image, for this only."),
+    ] = None,
+) -> None:
+    """Open a shell in a running machine of an app; if none runs, in one made for this only.
+
+    A machine that is made for it has the image and the variables of the app's newest machine, and
+    is destroyed when you leave.
+    """
+    from ephemera.cli.seat import check_taken
+    from ephemera.cli.sitting import sit_in
+    from ephemera.cli.temporary import sit_in_temporary
+
+    if not command:
+        check_taken("run a command: `ephemera machine exec ID -- ls -l`")
+    if machine is not None and image is not None:
+        raise typer.BadParameter("--machine names a machine that is there, --image a new one")
+    if machine is not None:
+        raise typer.Exit(sit_in(app_of(machine, app), machine, command))
+    app = app or NO_APP_NAMED
+    running, wish = _chosen(app) if image is None else (None, _wish(image, {}))
+    if running is not None:
+        raise typer.Exit(sit_in(app, running, command))
+    raise typer.Exit(sit_in_temporary(app, wish, command))
+
+
+def _chosen(app: str) -> tuple[str | None, Wish]:
+    """Return the newest machine that runs; and what a new one would be like, if there is none."""
+    from ephemera.client import Client
+
+    with Client() as client:
+        try:
+            machines = client.machines.list(app)
+        except NotFound:
+            machines = []
+    newest_first = sorted(machines, key=lambda one: one.created_at, reverse=True)
+    running = [one for one in newest_first if one.state == "started"]
+    if running:
+        note(f"in machine {running[0].id}, {running[0].name}")
+        return running[0].id, _wish("", {})
+    return None, _like(newest_first[0]) if newest_first else _wish("host", {})
+
+
+def _like(machine: Machine) -> Wish:
+    config = machine.config
+    return _wish((config and config.image) or "host", (config and config.env) or {})
+
+
+def _wish(image: str, env: dict[str, str]) -> Wish:
+    from ephemera.cli.wishes import Wish
+
+    return Wish(image=image, env=env)
+
+
+def _state(app: str, machine: str) -> str:
+    from ephemera.client import Client
+
+    with Client() as client:
+        return client.machines.get(app, machine).state
