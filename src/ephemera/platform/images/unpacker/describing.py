@@ -1,0 +1,62 @@
+"""Owner, mode, attributes and time of what was made, in the order that keeps them all.
+
+A change of the owner takes setuid bits and capabilities away, and most changes change the time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ephemera.platform.images.unpacker import tar
+from ephemera.platform.images.unpacker.problems import BadLayer, shown
+from ephemera.platform.images.unpacker.tar import Entry
+
+#: 1970 to 2446, which is what ext4 can write down.
+_MTIME_MAX_NS = 15_032_385_535 * 1_000_000_000
+#: The id above it means "leave it as it is".
+_ID_MAX = 2**32 - 2
+#: Setuid, setgid, sticky.
+_SPECIAL_MODES = 0o7000
+_CAPABILITY = "security.capability"
+
+
+def describe(fd: int, entry: Entry, *, as_root: bool) -> None:
+    """Describe a file that has just been made with the entry's mode, or a folder."""
+    if as_root and (entry.uid or entry.gid):
+        os.chown(fd, *_owner(entry))
+    if entry.kind == tar.FOLDER or entry.mode & _SPECIAL_MODES:
+        os.chmod(fd, entry.mode)
+    for name, value in entry.xattrs.items():
+        _attribute(fd, name, value, as_root=as_root)
+    os.utime(fd, ns=_times(entry))
+
+
+def describe_at(path: str, entry: Entry, *, as_root: bool) -> None:
+    """Describe what cannot be opened: a symlink or a fifo, made with the entry's mode."""
+    if as_root and (entry.uid or entry.gid):
+        os.chown(path, *_owner(entry), follow_symlinks=False)
+    os.utime(path, ns=_times(entry), follow_symlinks=False)
+
+
+def _attribute(fd: int, name: str, value: bytes, *, as_root: bool) -> None:
+    """Set what images use of extended attributes. What overlayfs says in them is not for layers."""
+    is_user = name.startswith("user.") and not name.startswith("user.overlay.")
+    if not is_user and not (name == _CAPABILITY and as_root):
+        return
+    try:
+        os.setxattr(fd, name, value)
+    except OSError as error:
+        if not (is_user and error.errno == errno.EOPNOTSUPP):
+            raise
+
+
+def _owner(entry: Entry) -> tuple[int, int]:
+    if entry.uid > _ID_MAX or entry.gid > _ID_MAX:
+        raise BadLayer(f"{shown(entry.name)} has an owner that cannot be, {entry.uid}:{entry.gid}")
+    return entry.uid, entry.gid
+
+
+def _times(entry: Entry) -> tuple[int, int]:
+    moment = min(max(entry.mtime_ns, 0), _MTIME_MAX_NS)
+    return moment, moment
