@@ -45,9 +45,10 @@ def start_to_complete_in_containers(folder: Path, rounds: int) -> list[Result]:
     """Do the same where application and job are containers, in one private network.
 
     Nobody outside of that network reaches the application, so it is asked from inside its machine.
+    Its data is beside the state folder, which machines do not see.
     """
     with (
-        serving(folder, driver="container") as server,
+        serving(folder / "home", driver="container") as server,
         Client(server.endpoint.url, server.token) as client,
     ):
         client.apps.create(_APP)
