@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "jobs": {"client", "wire", "runner"},
     "platform.drivers": {"wire", "platform.logfile", "platform.images", "platform.network"},
     "platform.images": set(),
+    "platform.unpacker": set(),
     "platform.network": set(),
     "platform": {
         "wire",
@@ -111,7 +112,7 @@ def test_imports_only_point_one_way() -> None:
         "runner.runner",
         "platform.logfile",
         "platform.drivers.monitoring.zygote",
-        "platform.images.unpacker.main",
+        "platform.unpacker.main",
         "platform.network.wiring",
         "platform.drivers.container.holding",
     ],

@@ -7,7 +7,7 @@
    ├─ pull          index ─► manifest ─► config ─► layers
    │    ├─ registries ─► registry ─► entrance      HTTP: challenges, tokens, retries
    │    ├─ manifests, reference, architectures     what documents and names mean; no I/O
-   │    └─ unpacking ══ a process ══ unpacker/     contained in the layer's own folder
+   │    └─ unpacking ══ a process ══ unpacker   beside this package: it needs nothing of it
    └─ records       what is on the disk
 ```
 """

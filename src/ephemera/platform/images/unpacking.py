@@ -19,8 +19,7 @@ from ephemera.errors import ImageUnavailable
 #: The folder that holds the `ephemera` package, which the process has to find without `site`.
 _PACKAGES = Path(__file__).parents[3]
 _PROGRAM = (
-    "import sys; sys.path += {paths!r};"
-    " from ephemera.platform.images.unpacker.main import main; main()"
+    "import sys; sys.path += {paths!r}; from ephemera.platform.unpacker.main import main; main()"
 )
 
 

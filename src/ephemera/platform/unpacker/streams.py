@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ephemera.platform.images.unpacker.problems import BadLayer
+from ephemera.platform.unpacker.problems import BadLayer
 
 #: How much is read, and how much is unpacked, at a time.
 _READ_BYTES = 64 * 1024

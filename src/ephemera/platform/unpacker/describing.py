@@ -8,9 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
-from ephemera.platform.images.unpacker import tar
-from ephemera.platform.images.unpacker.problems import BadLayer, shown
-from ephemera.platform.images.unpacker.tar import Entry
+from ephemera.platform.unpacker import tar
+from ephemera.platform.unpacker.problems import BadLayer, shown
+from ephemera.platform.unpacker.tar import Entry
 
 #: 1970 to 2446, which is what ext4 can write down.
 _MTIME_MAX_NS = 15_032_385_535 * 1_000_000_000

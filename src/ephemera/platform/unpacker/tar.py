@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ephemera.platform.images.unpacker import sparse
-from ephemera.platform.images.unpacker.figures import decimal, number
-from ephemera.platform.images.unpacker.problems import BadLayer
-from ephemera.platform.images.unpacker.source import Source
+from ephemera.platform.unpacker import sparse
+from ephemera.platform.unpacker.figures import decimal, number
+from ephemera.platform.unpacker.problems import BadLayer
+from ephemera.platform.unpacker.source import Source
 
 BLOCK = 512
 FILE, HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, FOLDER, FIFO = b"0123456"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ephemera.platform.images.unpacker.figures import decimal, number
-from ephemera.platform.images.unpacker.problems import BadLayer
-from ephemera.platform.images.unpacker.source import Source
+from ephemera.platform.unpacker.figures import decimal, number
+from ephemera.platform.unpacker.problems import BadLayer
+from ephemera.platform.unpacker.source import Source
 
 _BLOCK = 512
 _SIZES = (b"GNU.sparse.realsize", b"GNU.sparse.size")

@@ -18,10 +18,10 @@ from __future__ import annotations
 import os
 import stat
 
-from ephemera.platform.images.unpacker import describing, tar
-from ephemera.platform.images.unpacker.problems import BadLayer, failed, shown
-from ephemera.platform.images.unpacker.source import Source
-from ephemera.platform.images.unpacker.tar import Entry
+from ephemera.platform.unpacker import describing, tar
+from ephemera.platform.unpacker.problems import BadLayer, failed, shown
+from ephemera.platform.unpacker.source import Source
+from ephemera.platform.unpacker.tar import Entry
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 #: What aufs kept for itself; Docker leaves it out too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ephemera.platform.images.unpacker.problems import BadLayer
+from ephemera.platform.unpacker.problems import BadLayer
 
 
 class Source:

@@ -8,10 +8,10 @@ import os
 import sys
 from typing import Any
 
-from ephemera.platform.images.unpacker.extract import Extraction
-from ephemera.platform.images.unpacker.problems import BadLayer, NoRoom
-from ephemera.platform.images.unpacker.source import Source
-from ephemera.platform.images.unpacker.streams import Stream, opener
+from ephemera.platform.unpacker.extract import Extraction
+from ephemera.platform.unpacker.problems import BadLayer, NoRoom
+from ephemera.platform.unpacker.source import Source
+from ephemera.platform.unpacker.streams import Stream, opener
 
 _CLONE_NEWUSER = 0x10000000
 #: As many bytes as tell how the layer is packed.

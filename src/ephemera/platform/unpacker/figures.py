@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ephemera.platform.images.unpacker.problems import BadLayer, shown
+from ephemera.platform.unpacker.problems import BadLayer, shown
 
 #: More digits than the largest number that anything can be.
 _DIGITS_MAX = 20
