@@ -44,11 +44,10 @@ class Reach:
 
     def environment(self, machine_id: str) -> dict[str, str]:
         """Return the variables that tell a program where the platform is."""
-        socket = self.socket(machine_id)
         if self.private():
-            found, socket = {"FLY_FLAPS_BASE_URL": PRIVATE_URL}, socket and PRIVATE_SOCKET
-        else:
-            found = {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
+            return {"FLY_FLAPS_BASE_URL": PRIVATE_URL, "EPHEMERA_API_SOCKET": PRIVATE_SOCKET}
+        found = {"FLY_FLAPS_BASE_URL": self.url, "EPHEMERA_HOME": self.home}
+        socket = self.socket(machine_id)
         return found | ({"EPHEMERA_API_SOCKET": socket} if socket else {})
 
 

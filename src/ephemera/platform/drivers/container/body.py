@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import disks, furnishing, remains
+from ephemera.platform.drivers.container import furnishing, remains
 from ephemera.platform.drivers.container.bundle import Filter, process
-from ephemera.platform.drivers.container.cgroups import Cgroup, Limits, Tree
+from ephemera.platform.drivers.container.cgroups import Limits, Tree
 from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.furnishing import Furnished
-from ephemera.platform.drivers.container.prepared import Prepared, prepare
+from ephemera.platform.drivers.container.prepared import Prepared, cgroup_name, prepare
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import kernel, usage
 from ephemera.platform.drivers.monitoring.beside import Command
@@ -38,11 +38,6 @@ from ephemera.platform.drivers.monitoring.program import NotStarted
 _MB = 1 << 20
 
 
-def cgroup_name(folder: BootFolder) -> str:
-    """Return what the cgroup of a boot is called, below that of the platform."""
-    return f"{os.path.basename(folder.machine)}-{folder.boot}"
-
-
 class ContainerKind:
     """Bodies that are containers.
 
@@ -50,7 +45,9 @@ class ContainerKind:
         tree: Where their cgroups are.
     """
 
-    questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal", "volume")
+    #: What is made ahead takes several times as long as what is left to be done then.
+    spares = 4
+    questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal")
 
     def __init__(self, setup: Setup, tree: Tree) -> None:
         self.setup = setup
@@ -62,29 +59,32 @@ class ContainerKind:
         """1 or 2; 0 where there are none."""
         return self._tree.version
 
-    def visitors_cgroup(self, folder: BootFolder) -> Cgroup:
-        """Return the cgroup of this process, for one that looks into what a boot left."""
-        return self._tree.of(f"{cgroup_name(folder)}-look{os.getpid()}")
-
     def prepare(self) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
-        return prepare(self.setup)
+        return prepare(self.setup, self._tree)
+
+    def discard(self, prepared: Prepared) -> None:
+        """Undo that, where no boot came for it."""
+        prepared.end(lambda *_: None)
+        prepared.remove()
+        self._tree.remove()
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
         """Return the body of a boot that is about to be started."""
-        cgroup = self._tree.of(cgroup_name(folder))
-        return ContainerBody(folder, prepared, cgroup, self)
+        return ContainerBody(folder, prepared, self)
 
     def visit(self, request: Message, link: socket.socket, ready: Ready) -> None:
         """Look into what a boot left, or send it as an archive."""
         remains.visit(request, link, ready, self)
 
-    def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:
+    def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:  # noqa: ARG002
         """Kill all that is left of a boot whose monitor was killed."""
-        cgroup = self._tree.of(cgroup_name(folder))
-        found = kernel.process(record["pid"]) if record["pid"] else None
-        if record["host"] == kernel.HOST_BOOT and found and found.start == record["start"]:
+        if record["host"] != kernel.HOST_BOOT:
+            return  # the computer was started anew since
+        found = kernel.process(record["pid"])
+        if found and found.start == record["start"]:
             kill_and_see_dead([found])
+        cgroup = self._tree.of(cgroup_name(record["pid"], record["start"]))
         cgroup.end()
         cgroup.remove()
 
@@ -92,18 +92,14 @@ class ContainerKind:
 class ContainerBody:
     """One container."""
 
-    def __init__(
-        self, folder: BootFolder, prepared: Prepared, cgroup: Cgroup, kind: ContainerKind
-    ) -> None:
+    def __init__(self, folder: BootFolder, prepared: Prepared, kind: ContainerKind) -> None:
         self._folder = folder
         self._prepared = prepared
-        self._cgroup = cgroup
+        self._cgroup = prepared.cgroup
         self._kind = kind
         self._crun = Crun(kind.setup.crun, kind.setup.places.run)
         self._furnished: Furnished | None = None
         self._swap_mb = 0
-        #: Of each volume that is frozen: what it is thawed by.
-        self._held: dict[str, int] = {}
         self._main = 0
         #: The terminal of the main program, where it has one.
         self.terminal: int | None = None
@@ -119,14 +115,14 @@ class ContainerBody:
         try:
             return self._start(request, streams)
         except (NotStarted, OSError):
-            self.end(lambda *_: None)
-            self.facts(0)
+            self._prepared.end(lambda *_: None)
+            self._prepared.remove()
             raise
 
     def _start(self, request: Message, streams: Streams) -> list[int]:
         prepared, self._swap_mb = self._prepared, request["swap_mb"]
         limits = Limits(request["cpus"], request["memory_mb"], self._swap_mb)
-        self._cgroup.make(limits)
+        self._cgroup.limit(limits)
         self._furnished = furnished = furnishing.furnish(
             request, self._folder, self._kind.setup, prepared
         )
@@ -137,10 +133,10 @@ class ContainerBody:
         config = furnished.config(self._kind.filter, self._kind.cgroup_version)
         if request["tty"]:
             with Listener("console") as listener:
-                self._main = self._crun.start(config, streams, self._cgroup, "console")
+                self._main = self._crun.start(config, streams, prepared.starter, "console")
                 self.terminal = listener.terminal()
         else:
-            self._main = self._crun.start(config, streams, self._cgroup)
+            self._main = self._crun.start(config, streams, prepared.starter)
         pids = [self._main]
         for other in furnished.others:
             try:
@@ -221,11 +217,8 @@ class ContainerBody:
         return [{**one, "pid": kernel.inner_pid(one["pid"])} for one in found]
 
     def answer(self, request: Message) -> Message:
-        """Tell of the memory or limit it, or deal with a volume that is mounted."""
+        """Tell of the memory, limit it, or take some of it back."""
         try:
-            if request["do"] == "volume":
-                self._deal_with_volume(request["volume"], request["what"])
-                return {}
             if request["do"] == "limit":
                 self._cgroup.limit_memory(request["limit_mb"], self._swap_mb)
             if request["do"] == "reclaim":
@@ -235,37 +228,12 @@ class ContainerBody:
         except OSError as error:
             return {"error": str(error)}
 
-    def _deal_with_volume(self, volume_id: str, what: str) -> None:
-        assert self._furnished is not None
-        mounted = self._furnished.volumes.get(volume_id)
-        if mounted is None:
-            raise OSError(f"volume {volume_id} is not mounted as a disk")
-        image, target = mounted
-        if what == "grow":
-            disks.grow(image, target)
-        elif what == "freeze":
-            self._held[volume_id] = disks.freeze(target)
-        elif volume_id in self._held:
-            disks.thaw(self._held.pop(volume_id))
-
     def end(self, reaped: Reaped) -> None:
-        """Kill whatever is left, and return when all of it is dead.
-
-        Nothing of a container survives its first process: the kernel kills the rest, and lets it
-        be reaped when the rest is dead.
-        """
-        with suppress(ProcessLookupError):
-            os.kill(self._prepared.init.pid, signal.SIGKILL)
-        self._cgroup.thaw()
-        while True:
-            try:
-                reaped(*os.waitpid(-1, 0))
-            except ChildProcessError:
-                return
+        """Kill whatever is left, and return when all of it is dead."""
+        self._prepared.end(reaped)
 
     def facts(self, exit_code: int) -> dict[str, Any]:
         """Say whether it ended for want of memory, and have its cgroup gone."""
         killed = self._cgroup.oom_kills()
-        self._cgroup.end()
-        self._cgroup.remove()
+        self._prepared.remove()
         return {"oom_killed": True} if killed and exit_code else {}

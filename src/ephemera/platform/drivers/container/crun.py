@@ -10,22 +10,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-from collections.abc import Sequence
 from contextlib import suppress
 
+from ephemera.platform.drivers.container import starter
 from ephemera.platform.drivers.container.cgroups import Cgroup
+from ephemera.platform.drivers.container.starter import Starter, Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
-_TO_DEFAULT = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD,
-)  # fmt: skip
 _NAME = "machine"
 #: What crun says of a program that it cannot execute.
 _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH)?")
 _NOT_EXECUTED = re.compile(r"(?:open executable|exec): (?P<why>[^:]+)$")
-
-Streams = tuple[int, int, int]
 
 
 class Crun:
@@ -33,24 +28,26 @@ class Crun:
 
     Args:
         program: Its path.
-        run: A folder that is nobody else's, where this process is at.
+        run: A folder that is nobody else's.
     """
 
     def __init__(self, program: str, run: str) -> None:
         self._program = program
         self._run = run
 
-    def start(self, config: object, streams: Streams, cgroup: Cgroup, console: str = "") -> int:
+    def start(self, config: object, streams: Streams, by: Starter, console: str = "") -> int:
         """Start the container, and return the pid of its program.
 
         Args:
+            by: Is in the cgroup of the container, and becomes crun.
             console: The socket that is told of the terminal, where it has one.
 
         Raises:
             NotStarted: it was not executed, and nothing of it is left.
         """
         self._write("config.json", config)
-        return self._ask("run", ["--bundle", self._run], streams, cgroup, console)
+        by.execute(self._command("run", "--bundle", self._run, console=console), self._run, streams)
+        return self._started(by.pid)
 
     def exec(self, process: object, streams: Streams, cgroup: Cgroup, console: str = "") -> int:
         """Start another process in the container, and return its pid.
@@ -59,11 +56,10 @@ class Crun:
             NotStarted: it was not executed, and nothing of it is left.
         """
         self._write("process.json", process)
-        return self._ask("exec", ["--process", "process.json"], streams, cgroup, console)
+        command = self._command("exec", "--process", "process.json", console=console)
+        return self._started(cgroup.fork(lambda: starter.execute(command, self._run, streams)))
 
-    def _ask(
-        self, verb: str, words: Sequence[str], streams: Streams, cgroup: Cgroup, console: str
-    ) -> int:
+    def _command(self, verb: str, *words: str, console: str) -> list[str]:
         for name in ("pid", "log"):
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._run}/{name}")
@@ -71,29 +67,15 @@ class Crun:
         command += ["--log", f"file:{self._run}/log", verb, "--detach", "--pid-file", "pid", *words]
         if console:
             command += ["--console-socket", console]
-        pid = self._spawn([*command, _NAME], streams, cgroup)
+        return [*command, _NAME]
+
+    def _started(self, pid: int) -> int:
+        """Wait for crun, which leaves, and return the pid of what it started."""
         _, status = os.waitpid(pid, 0)
         if status:
             raise NotStarted(self._why(os.waitstatus_to_exitcode(status)))
         with open(f"{self._run}/pid") as file:
             return int(file.read())
-
-    def _spawn(self, command: list[str], streams: Streams, cgroup: Cgroup) -> int:
-        """Fork, enter the cgroup, and execute: only a fork can be put there before it runs."""
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            cgroup.enter()
-            os.setsid()  # what signals its own group must not reach us
-            os.chdir(self._run)
-            for number, ours in enumerate(streams):
-                os.dup2(ours, number)
-            for signum in _TO_DEFAULT:
-                signal.signal(signum, signal.SIG_DFL)
-            os.execv(command[0], command)
-        finally:
-            os._exit(127)
 
     def _write(self, name: str, content: object) -> None:
         with open(f"{self._run}/{name}", "w") as file:

@@ -110,7 +110,11 @@ class ContainerDriver(MonitoredDriver):
             balloons="memory" in found.controllers,
             disks=found.disks,
         )
-        await self._nursery.open()
+        try:
+            await self._nursery.open()
+        except DriverError:
+            await self.close()
+            raise
         self._monitors.open(printed)
 
     async def close(self) -> None:
@@ -221,14 +225,6 @@ class ContainerDriver(MonitoredDriver):
         nothing = {"files": [], "mounts": [], "beside": [], "api_folder": ""}
         return {**request, **nothing, "do": "visit", "what": what}
 
-    async def volume(self, handle: str, volume_id: str, what: str) -> None:
-        """Grow, freeze or thaw a volume that is mounted as a disk.
-
-        Raises:
-            BootFailed: it cannot be done, or the boot has ended.
-        """
-        await self._ask(handle, {"do": "volume", "volume": volume_id, "what": what})
-
     async def memory(self, handle: str) -> Memory:
         """Return how much memory the boot may use, and how much of that it does not."""
         found = await self._ask(handle, {"do": "memory"})
@@ -294,14 +290,14 @@ class ContainerDriver(MonitoredDriver):
         return found
 
     def _sweep(self) -> None:
-        """Remove cgroups that nobody is in and no boot is of: who made them was killed."""
-        tree = self._tree = cgroup_tree(self._places.name)
-        for name in tree.left():
-            machine_id, _, number = name.rpartition("-")
-            lock = self._machines / machine_id / f"{number}.lock"
-            group = tree.of(name)
-            if not lock.exists() and not group.pids():
-                group.remove()
+        """Remove cgroups that nobody lives in: who made them was killed."""
+        self._tree = cgroup_tree(self._places.name)
+        for name in self._tree.left():
+            pid, _, start = name.partition("-")
+            first = kernel.process(int(pid))
+            if first is None or first.start != int(start):
+                self._tree.of(name).end()
+                self._tree.of(name).remove()
 
 
 def _homes() -> Iterator[str]:

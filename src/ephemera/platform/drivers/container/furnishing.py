@@ -51,8 +51,6 @@ class Furnished:
     command: Sequence[str] = ()
     tty: bool = False
     binds: list[Bind] = field(default_factory=list)
-    #: Of each volume that is a disk: its image, and where that is mounted for us.
-    volumes: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def config(self, filter_: Filter, cgroup_version: int) -> dict[str, Any]:
         """Return what `crun run` is told."""
@@ -168,7 +166,6 @@ def _attach(found: Furnished, mount: Mapping[str, str], place: str, setup: Setup
             disks.attach(source, place)
         except OSError as error:
             raise NotStarted(f"the volume for '{path}' cannot be mounted: {error}") from error
-        found.volumes[mount["volume"]] = source, place
         source = place
     if setup.own_ids:
         shown = f"{place}.shown"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import init, syscalls
+from ephemera.platform.drivers.container import init, starter, syscalls
+from ephemera.platform.drivers.container.cgroups import Cgroup, Tree
 from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.setup import Setup
+from ephemera.platform.drivers.container.starter import Starter
+from ephemera.platform.drivers.monitoring import kernel
+from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.network import namespaces, netlink, wiring
 
 #: For what crun is told and says: a few pages of a machine.
@@ -18,10 +24,14 @@ _RUN_OPTIONS = "mode=711,size=16m"
 
 
 class Prepared:
-    """Namespaces and a cable that are nobody's yet."""
+    """Namespaces, a cgroup with a process in it, and a cable, that are nobody's yet."""
 
-    def __init__(self, init_: Init, router: socket.socket | None) -> None:
+    def __init__(
+        self, init_: Init, cgroup: Cgroup, starter_: Starter, router: socket.socket | None
+    ) -> None:
         self.init = init_
+        self.cgroup = cgroup
+        self.starter = starter_
         self._router = router
         self._inside = self._open_inside()
         self._pair: wiring.Pair | None = None
@@ -64,8 +74,32 @@ class Prepared:
             os.close(home)
             os.close(network)
 
+    def end(self, reaped: Reaped) -> None:
+        """Kill whatever is left, and return when all of it is dead.
 
-def prepare(setup: Setup) -> Prepared:
+        Nothing of a container survives its first process: the kernel kills the rest, and lets it
+        be reaped when the rest is dead.
+        """
+        for pid in (self.init.pid, self.starter.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.cgroup.thaw()  # what is frozen does not die
+        with suppress(ChildProcessError):
+            while True:
+                reaped(*os.waitpid(-1, 0))
+
+    def remove(self) -> None:
+        """Have the cgroup proved to be empty, and gone."""
+        self.cgroup.end()
+        self.cgroup.remove()
+
+
+def cgroup_name(pid: int, start: int) -> str:
+    """Return what the cgroup of a machine is called whose first process is this."""
+    return f"{pid}-{start}"
+
+
+def prepare(setup: Setup, tree: Tree) -> Prepared:
     """Leave the mounts of the zygote, and make what a machine needs.
 
     Raises:
@@ -73,5 +107,8 @@ def prepare(setup: Setup) -> Prepared:
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
+    first = init.make(setup.ids_from)
+    cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
+    cgroup.make()
     router = netlink.connect() if setup.router >= 0 else None
-    return Prepared(init.make(setup.ids_from), router)
+    return Prepared(first, cgroup, starter.make(cgroup), router)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import selectors
-import signal
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -60,7 +59,6 @@ class _Look:
         self, request: Message, folder: BootFolder, ready: Ready, kind: ContainerKind
     ) -> None:
         setup, self._prepared, self._wake = kind.setup, ready.prepared, ready.wake
-        self._cgroup = kind.visitors_cgroup(folder)
         owner = Owner(setup.ids_from or 0, setup.ids_from or 0)
         copy = f"{setup.places.run}/copy"
         os.mkdir(copy, 0o700)
@@ -70,7 +68,7 @@ class _Look:
         self._furnished = furnishing.furnish_mounted(request, setup, self._prepared, owner)
         self._prepared.plug(None)
         limits = Limits(request["cpus"], request["memory_mb"], request["swap_mb"])
-        self._cgroup.make(limits)
+        self._prepared.cgroup.limit(limits)
         try:
             self._console = self._start(request, kind)
         except (NotStarted, OSError):
@@ -85,7 +83,8 @@ class _Look:
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         os.chdir(kind.setup.places.run)
         with Listener("console") as listener:
-            pid = crun.start(config, (nothing, nothing, nothing), self._cgroup, "console")
+            streams = (nothing, nothing, nothing)
+            pid = crun.start(config, streams, self._prepared.starter, "console")
             return Console(pid, listener.terminal(), {**request, "id": 0})
 
     def serve(self, link: socket.socket) -> None:
@@ -123,13 +122,8 @@ class _Look:
         self._is_over = self._is_over or not len(consoles)
 
     def _end(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._prepared.init.pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
-        self._cgroup.end()
-        self._cgroup.remove()
+        self._prepared.end(lambda *_: None)
+        self._prepared.remove()
 
     def _on(self, fd: int, call: Any, events: int = selectors.EVENT_READ) -> None:
         self._selector.register(fd, events, call)
@@ -160,13 +154,14 @@ def _export(
         os.close(archive)
         _pack(where, userns, sink)
     os.close(sink)
-    frames.send(link, frames.started())
-    with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
+    frames.send_last(link, frames.started())
+    with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked may have gone
         for block in _blocks(archive):
             data = base64.b64encode(block).decode()
             frames.send(link, {"say": "data", "id": 0, "data": data})
         _, status = os.waitpid(pid, 0)
         frames.send(link, {"say": "done", "id": 0, "exit_code": os.waitstatus_to_exitcode(status)})
+    kind.discard(ready.prepared)
 
 
 def _blocks(pipe: int) -> Iterator[bytes]:

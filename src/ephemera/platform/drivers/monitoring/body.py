@@ -118,11 +118,17 @@ class Body(Protocol):
 class Kind(Protocol):
     """A kind of body: what is known before the boot is."""
 
+    #: How many monitors are kept ready.
+    spares: int
     #: What its bodies answer beside what every monitor can be asked.
     questions: Sequence[str]
 
     def prepare(self) -> Any:
         """Do ahead of need what a body will want. Called once, in the process that has it."""
+        ...
+
+    def discard(self, prepared: Any) -> None:
+        """Undo that, where no boot came for it."""
         ...
 
     def body(self, folder: BootFolder, prepared: Any) -> Body:

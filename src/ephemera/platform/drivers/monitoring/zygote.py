@@ -1,4 +1,4 @@
-"""The zygote: a small process that does nothing but fork monitors, one ahead of need.
+"""The zygote: a small process that does nothing but fork monitors, some ahead of need.
 
 ```
 server ──a byte and a link──► spare ──becomes──► monitor
@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 import ephemera.platform.drivers.monitoring.monitor as monitor
 from ephemera.platform.drivers.monitoring.body import Kind
@@ -38,15 +40,31 @@ def main(kind: Kind) -> None:
     _prepare()
     control.sendall(READY)
     _leave_standard_error()
-    said = b""
-    while said != _OVER:
-        hear, say = os.pipe()
-        if os.fork() == 0:
+    heard: list[int] = []
+    while True:
+        while len(heard) < kind.spares:
+            heard.append(_fork_spare(control, kind, heard))
+        for hear in select.select(heard, [], [])[0]:
+            said = os.read(hear, 1)  # nothing, where the spare was killed
             os.close(hear)
-            _be_spare(control, say, kind)
-        os.close(say)
-        said = os.read(hear, 1)  # nothing, where the spare was killed
-        os.close(hear)
+            heard.remove(hear)
+            if said == _OVER:
+                return
+
+
+def _fork_spare(control: socket.socket, kind: Kind, others: Sequence[int]) -> int:
+    """Fork a spare, and return what it is heard through.
+
+    Args:
+        others: What other spares are heard through.
+    """
+    hear, say = os.pipe()
+    if os.fork() == 0:
+        for one in (hear, *others):
+            os.close(one)
+        _be_spare(control, say, kind)
+    os.close(say)
+    return hear
 
 
 def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
@@ -55,6 +73,7 @@ def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
     data, links, _, _ = socket.recv_fds(control, 1, 1)
     if not data:
         os.write(say, _OVER)
+        kind.discard(ready.prepared)
         os._exit(0)
     control.close()
     os.write(say, _TAKEN)

@@ -26,10 +26,14 @@ from ephemera.platform.drivers.process.freezing import Freezer
 class ProcessKind:
     """Bodies that need nothing ahead, and leave processes with a marked environment."""
 
+    spares = 1
     questions: Sequence[str] = ()
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
+
+    def discard(self, prepared: Any) -> None:
+        """There is nothing to undo."""
 
     def body(self, folder: BootFolder, prepared: Any) -> ProcessBody:  # noqa: ARG002
         """Return the body of a boot that is about to be started."""
