@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 from tests.acceptance.shop import PAUSE, Shop
@@ -58,3 +59,14 @@ def test_an_unknown_machine_is_an_error(shop: Shop) -> None:
     for verb in ("show", "start", "stop", "destroy"):
         said = shop("machine", verb, "00000000000000", code=1).stderr
         assert said.startswith("error: ")
+
+
+def test_a_command_in_a_machine_reads_what_we_read(shop: Shop) -> None:
+    machine = shop.run(PAUSE).id
+    words = ("machine", "exec", "-i", machine, "--", "tr", "a-z", "A-Z")
+    command = [sys.executable, "-m", "ephemera", *words]
+    for given, code, out in ((b"h\xc3\xa4llo", 0, b"H\xc3\xa4LLO"), (b"\xff", 1, b"")):
+        done = subprocess.run(
+            command, input=given, env=shop.ephemera.environment, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (code, out), done.stderr

@@ -15,7 +15,8 @@ import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from ephemera.errors import ConfigError
 
@@ -83,7 +84,8 @@ async def _joined(remote: AbstractAsyncContextManager[Remote]) -> int:
             with _raw(sys.stdin.fileno()):
                 async with _typing(terminal), _resizing(terminal):
                     return await _printed(terminal, _write)
-        return await _printed(terminal, _Lines().write)
+        with _Lines() as lines:
+            return await _printed(terminal, lines.write)
 
 
 @contextmanager
@@ -164,6 +166,14 @@ class _Lines:
 
     def __init__(self) -> None:
         self._held = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        _write(self._held)
 
     def write(self, data: bytes) -> None:
         """Write some; a carriage return at its end waits for what follows it."""
