@@ -165,6 +165,11 @@ class {client}:
         """Whether the API is on this computer. Known without asking it."""
         return self._link.place.local
 
+    @property
+    def link(self) -> {link}:
+        """What carries its calls out, for what only the embedded platform has."""
+        return self._link
+
     {define} locate(self) -> str:
         """Return the base URL, starting the embedded platform if that is where this client goes.
 

@@ -109,6 +109,11 @@ class AsyncClient:
         """Whether the API is on this computer. Known without asking it."""
         return self._link.place.local
 
+    @property
+    def link(self) -> AsyncLink:
+        """What carries its calls out, for what only the embedded platform has."""
+        return self._link
+
     async def locate(self) -> str:
         """Return the base URL, starting the embedded platform if that is where this client goes.
 

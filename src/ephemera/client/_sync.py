@@ -109,6 +109,11 @@ class Client:
         """Whether the API is on this computer. Known without asking it."""
         return self._link.place.local
 
+    @property
+    def link(self) -> Link:
+        """What carries its calls out, for what only the embedded platform has."""
+        return self._link
+
     def locate(self) -> str:
         """Return the base URL, starting the embedded platform if that is where this client goes.
 

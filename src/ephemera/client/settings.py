@@ -53,6 +53,9 @@ class Address:
     authorization: str = field(repr=False)
     #: The Unix socket through which `url` is reached; None for the network.
     socket: str | None = None
+    #: Whether we are in a machine of a platform of ours, where `_api.internal` and `/.fly/api`
+    #: are that platform's.
+    in_ours: bool = False
 
     @property
     def shown(self) -> str:
@@ -62,6 +65,8 @@ class Address:
     @property
     def fly(self) -> bool:
         """Whether it is Fly.io's own API."""
+        if self.in_ours and _is_within(self.url, self.socket):
+            return False
         return self.socket == FLY_SOCKET or urlsplit(self.url).hostname in _FLY_HOSTS
 
 
@@ -86,14 +91,15 @@ def choose(
         kept = read_token(folder)
         given = ("the token file", kept) if kept else None
     socket = _socket(environ) if given is None and url is None else None
+    in_ours = bool(environ.get("EPHEMERA_API_SOCKET"))
     if socket:
-        logs_url = FLY_LOGS_URL if socket == FLY_SOCKET else _SOCKET_URL
-        return Address(_SOCKET_URL, logs_url, authorization="", socket=socket)
+        logs_url = _SOCKET_URL if in_ours or socket != FLY_SOCKET else FLY_LOGS_URL
+        return Address(_SOCKET_URL, logs_url, authorization="", socket=socket, in_ours=in_ours)
     if base is None:
         return None
     if given is None:
         raise ConfigError(f"there is no API token for {base}", hint=_token_hint(base, folder))
-    return Address(base, _logs_url(base, environ), authorization(*given))
+    return Address(base, _logs_url(base, environ), authorization(*given), in_ours=in_ours)
 
 
 def embedded(url: str, folder: Path, environ: Mapping[str, str]) -> Address:
@@ -199,7 +205,14 @@ def _logs_url(base: str, environ: Mapping[str, str]) -> str:
     override = environ.get("FLY_API_BASE_URL")
     if override:
         return check_url("FLY_API_BASE_URL", override)
+    if environ.get("EPHEMERA_API_SOCKET") and _is_within(base, None):
+        return base
     return FLY_LOGS_URL if urlsplit(base).hostname in _FLY_HOSTS else base
+
+
+def _is_within(url: str, socket: str | None) -> bool:
+    """Whether this is what a machine finds the API at, on Fly.io and on a platform of ours."""
+    return socket == FLY_SOCKET or urlsplit(url).hostname == urlsplit(FLY_PRIVATE_URL).hostname
 
 
 def _split(value: str) -> SplitResult | None:

@@ -36,7 +36,8 @@ _log = logging.getLogger("ephemera.jobs")
 
 #: A result may have 1 MB; the rest is room for an error with its traceback.
 REPORT_MAX_BYTES = 2 * 1024 * 1024
-_HOST = "127.0.0.1"
+#: Where only this computer reaches us.
+LOOPBACK = "127.0.0.1"
 #: What a runner says while its task goes on.
 _LIFE_SIGNS = frozenset({"started", "heartbeat"})
 _LAST_WORDS = frozenset({"result", "error", "exit"})
@@ -134,13 +135,16 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(app: Starlette, *, port: int = 0) -> AsyncIterator[str]:
-    """Serve `app` on this computer's loopback address, and yield its URL.
+async def listening(app: Starlette, *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[str]:
+    """Serve `app` on an address of this computer, and yield its URL.
 
     Args:
         port: The port to have if it is free; machines may still report to it.
+
+    Raises:
+        OSError: the address is not of this computer.
     """
-    with _bind(port) as listener:
+    with _bind(host, port) as listener:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )
@@ -149,19 +153,24 @@ async def listening(app: Starlette, *, port: int = 0) -> AsyncIterator[str]:
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener])
         try:
-            yield f"http://{_HOST}:{listener.getsockname()[1]}"
+            shown = f"[{host}]" if ":" in host else host
+            yield f"http://{shown}:{listener.getsockname()[1]}"
         finally:
             await server.shutdown(sockets=[listener])
 
 
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((_HOST, port))
+        try:
+            listener.bind((host, port))
+        except OSError:
+            if port == 0:
+                raise
+            listener.bind((host, 0))
     except OSError:
-        if port == 0:
-            listener.close()
-            raise
-        listener.bind((_HOST, 0))
+        listener.close()
+        raise
     return listener

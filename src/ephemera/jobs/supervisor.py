@@ -32,19 +32,17 @@ from ephemera.jobs.attempts import attend
 from ephemera.jobs.clock import Clock, SystemClock
 from ephemera.jobs.context import Context
 from ephemera.jobs.hindrance import Hindrance
-from ephemera.jobs.holders import is_dead, new_holder
+from ephemera.jobs.reaching import Listeners, may_push
 from ephemera.jobs.records import JobRecord, new_attempt
-from ephemera.jobs.reports import listening, report_app
+from ephemera.jobs.reports import report_app
 from ephemera.jobs.retention import trim
 from ephemera.jobs.settings import Settings
 from ephemera.jobs.states import Stage
 from ephemera.jobs.store import Store
+from ephemera.jobs.tenure import Tenure
 
 _log = logging.getLogger("ephemera.jobs")
 
-#: A supervisor that was killed is followed by another one after this at the latest.
-LEASE_TTL_S = 5.0
-LEASE_RENEW_S = 1.5
 #: How long the end of a supervisor waits for machines to be destroyed whose program has ended.
 FINISH_S = 2.0
 #: How often the store is looked at where nobody nudges us.
@@ -83,11 +81,11 @@ class Supervisor:
         ended: Callable[[str], None] = lambda _: None,
         patient: bool = True,
     ) -> None:
-        self.holder = new_holder()
         self._store = store
         self._settings = settings
         self._open_client = open_client
         self._clock: Clock = clock or SystemClock()
+        self._tenure = Tenure(store, self._clock)
         self._ended = ended
         self._patient = patient
         #: What keeps it from its work.
@@ -95,9 +93,14 @@ class Supervisor:
         self._nudged = asyncio.Event()
         self._attending: dict[str, _Attendance] = {}
         self._context: Context | None = None
-        self._renew_at = 0.0
+        self._listeners: Listeners | None = None
         self._trim_at = 0.0
         self._trimming: asyncio.Task[None] | None = None
+
+    @property
+    def holder(self) -> str:
+        """What it is called in the lease."""
+        return self._tenure.holder
 
     def nudge(self) -> None:
         """Look into the store at once. To be called on the supervisor's loop."""
@@ -110,7 +113,7 @@ class Supervisor:
             ConfigError: the settings lead to no API, and it is not patient.
         """
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(self._store.release_lease, self.holder)
+            stack.callback(self._tenure.release)
             try:
                 while not stop.is_set():
                     self._nudged.clear()
@@ -130,20 +133,20 @@ class Supervisor:
                 _log.exception("The supervisor met an error and goes on")
 
     async def _turn(self, stack: contextlib.AsyncExitStack) -> None:
-        if not self._hold_lease():
+        if not self._is_active():
             await self._leave_all()
             return
         if self._context is None:
             self._context = await self._open(stack)
-            self._renew_at = 0.0
-            self._hold_lease()
+        self._context = await self._reached(self._context)
+        self._is_active()  # others are told where we listen
         self._survey(self._context)
 
     async def _turn_or_step_back(self, stack: contextlib.AsyncExitStack) -> None:
         try:
             await self._turn(stack)
         except ConfigError as error:
-            self._step_back()
+            self._tenure.release()  # another supervisor may have better settings
             if not self._patient:
                 raise
             self.hindrance.met(error, self._clock.now())
@@ -151,30 +154,8 @@ class Supervisor:
         else:
             self.hindrance.over()
 
-    def _step_back(self) -> None:
-        """Let another supervisor try, which may have better settings."""
-        self._store.release_lease(self.holder)
-        self._renew_at = 0.0
-
-    def _hold_lease(self) -> bool:
-        now = self._clock.now()
-        if now < self._renew_at:
-            return True
-        url = self._context.listener_url if self._context else self._last_url()
-        self._release_dead()
-        held = self._store.hold_lease(self.holder, url, now=now, ttl=LEASE_TTL_S)
-        self._renew_at = now + LEASE_RENEW_S if held else 0.0
-        return held
-
-    def _release_dead(self) -> None:
-        """Do not wait for the end of a lease whose holder was killed on this computer."""
-        lease = self._store.lease()
-        if lease is not None and lease.expires_at > self._clock.now() and is_dead(lease.holder):
-            self._store.release_lease(lease.holder)
-
-    def _last_url(self) -> str:
-        lease = self._store.lease()
-        return lease.url if lease else ""
+    def _is_active(self) -> bool:
+        return self._tenure.hold(self._context.listener_url if self._context else "")
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> Context:
         """Make what an active supervisor needs. It stays until the end, active or not."""
@@ -182,21 +163,30 @@ class Supervisor:
             client = await opening.enter_async_context(self._open_client())
             app = report_app(self._store, self._clock, self.nudge)
             # machines of an earlier supervisor still report to its port
-            port = urlsplit(self._last_url()).port or 0
-            url = await opening.enter_async_context(listening(app, port=port))
+            port = urlsplit(self._tenure.last_url()).port or 0
+            listeners = Listeners(app, self._clock, stack)
+            url = await listeners.open(port)
             stack.push_async_callback(opening.pop_all().aclose)
-        mode = self._settings.report
+        self._listeners = listeners
         return Context(
             store=self._store,
             client=client,
             clock=self._clock,
             settings=self._settings,
             listener_url=url,
-            pushes=mode == "push" or (mode == "auto" and client.local),
+            pushes=may_push(client, self._settings),
             makes_apps=client.local,
             ended=self._ended,
             making=asyncio.Semaphore(_MAKING_MAX),
         )
+
+    async def _reached(self, context: Context) -> Context:
+        """Return the context with where the machines of jobs that are due find us."""
+        busy = self._store.queued(limit=1) or self._store.under_way()
+        if not busy or not self._listeners or not may_push(context.client, self._settings):
+            return context
+        url = await self._listeners.for_machines(context.client)
+        return replace(context, listener_url=url or context.listener_url, pushes=url is not None)
 
     def _survey(self, context: Context) -> None:
         for job in self._store.queued(limit=_CLAIMS_MAX):

@@ -1,4 +1,4 @@
-"""What the platform's own endpoints for machines answer."""
+"""What the platform's own endpoints take and answer."""
 
 from __future__ import annotations
 
@@ -22,3 +22,26 @@ class Remains(Wire):
     look: bool
     #: Whether its file system can be exported.
     export: bool
+
+
+class AppNetwork(Wire):
+    """The private network of an app."""
+
+    network: str
+    #: Its addresses, such as `fdaa:1:2::/48`.
+    prefix: str
+    #: Whether its machines may reach the world outside of it.
+    outside: bool
+
+
+class NetworkChange(Wire):
+    """What is to be different in the private network of an app."""
+
+    outside: bool
+
+
+class Reach(Wire):
+    """How machines reach the computer that they are on."""
+
+    #: Its address in their network.
+    host: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from ephemera.client.call import Call
 from ephemera.errors import Conflict, NotFound, WaitTimeout
 from ephemera.testing.clock import FakeClock
 from ephemera.wire.models import (
@@ -18,6 +19,7 @@ from ephemera.wire.models import (
     MachineConfig,
     MachineEvent,
 )
+from ephemera.wire.own import Reach
 
 
 def exit_event(**fields: Any) -> MachineEvent:
@@ -49,6 +51,9 @@ class FakeApi:
     began: dict[str, float] = field(default_factory=dict[str, float])
     calls: list[str] = field(default_factory=list[str])
     log: list[LogEntry] = field(default_factory=list[LogEntry])
+    #: Where machines reach this computer; before that, raised one after the other.
+    reached_at: str = "127.0.0.1"
+    reach_errors: list[Exception] = field(default_factory=list[Exception])
     #: Called when somebody waits: for what happens outside in the meantime.
     meanwhile: Callable[[], object] = lambda: None
 
@@ -66,7 +71,15 @@ class FakeApi:
             ),
             apps=SimpleNamespace(create=self._create_app, get=self._get_app),
             logs=SimpleNamespace(page=self._page),
+            link=SimpleNamespace(run=self._run, place=SimpleNamespace(fly=False)),
         )
+
+    async def _run(self, call: Call[Any]) -> Reach:
+        assert call.path == "/ephemera/reach"
+        self.calls.append("reach")
+        if self.reach_errors:
+            raise self.reach_errors.pop(0)
+        return Reach(host=self.reached_at)
 
     async def _create(
         self, app: str, *, config: MachineConfig, name: str, region: str | None

@@ -205,7 +205,7 @@ def test_a_client_is_closed_where_the_listener_cannot_be_had(
             raise failures.pop()
         return listening(*args, **kwargs)
 
-    monkeypatch.setattr("ephemera.jobs.supervisor.listening", fails_first)
+    monkeypatch.setattr("ephemera.jobs.reaching.listening", fails_first)
     opened: list[int] = []
     supervise(world.supervisor(), *[lambda: opened.append(Client.opened)] * 3)
     assert opened == [0, 0, 1]

@@ -15,7 +15,8 @@ from ephemera.jobs.records import AttemptRecord, JobRecord, TaskRef, Work
 from ephemera.jobs.settings import Settings
 from ephemera.jobs.states import JobState, Stage
 from ephemera.jobs.stores.memory import MemoryStore
-from ephemera.jobs.supervisor import LEASE_TTL_S, Supervisor
+from ephemera.jobs.supervisor import Supervisor
+from ephemera.jobs.tenure import LEASE_TTL_S
 from ephemera.testing.clock import FakeClock
 from ephemera.wire.ids import new_ulid
 from tests.unit.jobs.fake_api import FakeApi
@@ -133,7 +134,7 @@ def test_the_lease_of_a_process_that_lives_is_respected() -> None:
     holder = f"{socket.gethostname()}:{os.getpid()}:x"
     world.store.hold_lease(holder, "", now=world.clock.now(), ttl=1e6)
     supervisor = world.supervisor()
-    assert not supervisor._hold_lease()
+    assert not supervisor._is_active()
 
 
 def test_a_trouble_with_the_store_does_not_end_the_supervisor() -> None:
@@ -227,3 +228,30 @@ def test_whoever_waits_for_a_job_is_told_once_and_nobody_else() -> None:
     ended.clear()
     endings.ended("a")
     assert not ended.is_set()
+
+
+def test_no_platform_is_asked_before_there_is_work() -> None:
+    world = World()
+
+    async def main() -> None:
+        supervisor = world.supervisor()
+        stop = asyncio.Event()
+        running = asyncio.create_task(supervisor.run(stop))
+        await asyncio.sleep(0.05)
+        assert "reach" not in world.api.calls
+        world.enqueue()
+        supervisor.nudge()
+        await world.ended.wait()
+        stop.set()
+        await running
+        assert world.api.calls.count("reach") == 1
+
+    asyncio.run(main())
+
+
+def test_a_job_whose_machine_cannot_call_back_is_told_no_address() -> None:
+    world = World()
+    world.api.reached_at = "192.0.2.77"
+    job = world.enqueue()
+    asyncio.run(world.run_until_ended(world.supervisor()))
+    assert [one.report_url for one in world.store.attempts(job.id)] == [""]
