@@ -11,6 +11,9 @@ import pytest
 from ephemera.platform.drivers import open_driver
 from ephemera.platform.drivers.mock import MockDriver
 from ephemera.testing.drivers import CHECKS, Check, Programs, Subject, run_check
+from tests import needs
+from tests.images import busybox
+from tests.registry import Registry
 
 
 def _mock(tmp_path: Path) -> Subject:
@@ -26,7 +29,7 @@ def _mock(tmp_path: Path) -> Subject:
     return Subject(lambda: driver, programs, tmp_path / "logs")
 
 
-def _process(tmp_path: Path) -> Subject:
+def _real(tmp_path: Path, driver: str, image: str = "host") -> Subject:
     programs = Programs(
         exits=lambda code: ["sh", "-c", f"exit {code}"],
         runs=["sleep", "1000"],
@@ -35,10 +38,33 @@ def _process(tmp_path: Path) -> Subject:
         copies=["cat"],
         writes=lambda path, text: ["sh", "-c", 'echo "$1" > "$0"', path, text],
     )
-    return Subject(lambda: open_driver("process", tmp_path), programs, tmp_path / "logs")
+    return Subject(lambda: open_driver(driver, tmp_path), programs, tmp_path / "logs", image)
+
+
+def _process(tmp_path: Path) -> Subject:
+    return _real(tmp_path, "process")
+
+
+_every_check = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
 
 
 @pytest.mark.parametrize("make_subject", [_mock, _process], ids=["mock", "process"])
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
+@_every_check
 def test_the_driver(check: Check, make_subject: Callable[[Path], Subject], tmp_path: Path) -> None:
     asyncio.run(run_check(check, make_subject(tmp_path)))
+
+
+@pytest.mark.root
+@pytest.mark.crun
+@needs.root
+@needs.crun
+class TestTheContainerDriver:
+    @_every_check
+    def test_with_this_computers_files(self, check: Check, tmp_path: Path) -> None:
+        asyncio.run(run_check(check, _real(tmp_path, "container")))
+
+    @_every_check
+    def test_with_an_image(self, check: Check, registry: Registry, tmp_path: Path) -> None:
+        # without a command of its own: that there is none must be found out
+        reference = registry.push("contract", busybox(cmd=[]))
+        asyncio.run(run_check(check, _real(tmp_path, "container", reference)))

@@ -54,14 +54,19 @@ from ephemera.testing.machines_api import (
     WaitContract,
 )
 from ephemera.testing.serving import serving
+from tests import needs
+
+_CONTAINER = pytest.param(
+    "container", marks=[pytest.mark.root, pytest.mark.crun, needs.root, needs.crun]
+)
 
 
-@pytest.fixture(scope="module", params=["process", "mock"])
+@pytest.fixture(scope="module", params=["process", "mock", _CONTAINER])
 def machines_api(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Subject]:
     driver: str = request.param
-    programs = {"process": SHELL, "mock": MOCK}[driver]
+    programs = MOCK if driver == "mock" else SHELL
     with serving(tmp_path_factory.mktemp(driver), driver=driver) as server:
         yield Subject(server.endpoint.url, server.token, programs=programs)
 
