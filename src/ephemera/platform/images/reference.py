@@ -15,7 +15,8 @@ from ephemera.errors import ImageUnavailable
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -23,6 +24,8 @@ _DOCKER_HUB = "docker.io"
 #: Names under which Docker Hub was known; they mean the same images.
 _DOCKER_HUB_NAMES = ("index.docker.io", "registry-1.docker.io")
 _REPOSITORY_MAX = 255
+#: A host has at most 253, and a tag 128.
+_TEXT_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def parse(text: str) -> Reference:
     Raises:
         ImageUnavailable: it is not one.
     """
+    if len(text) > _TEXT_MAX:
+        raise _wrong(text, f"it has more than {_TEXT_MAX} characters")
     named, _, digest = text.partition("@")
     host, rest = _split_host(named)
     repository, colon, tag = rest.partition(":")

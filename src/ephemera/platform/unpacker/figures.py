@@ -38,4 +38,6 @@ def decimal(digits: bytes) -> int:
 
 def _not_a_number(digits: bytes) -> BadLayer:
     text = shown(digits.decode("utf-8", "surrogateescape"))
-    return BadLayer(f"it has a header with {text} where a number should be")
+    return BadLayer(
+        f"it is not a tar archive, or a broken one: a header has {text} where a number should be"
+    )
