@@ -18,6 +18,31 @@ def test_apps_are_created_and_destroyed(shop: Shop) -> None:
     assert "depot" not in shop.ephemera("apps", "list").stdout
 
 
+def test_the_network_of_an_app_is_shown_and_not_closed_where_there_are_none(shop: Shop) -> None:
+    facts = json.loads(shop.ephemera("apps", "network", shop.app, "--json").stdout)
+    assert (facts["network"], facts["outside"]) == ("default", True)
+    said = shop.ephemera("apps", "network", shop.app).stdout
+    assert f"prefix   {facts['prefix']}\n" in said
+    assert shop.ephemera("apps", "network", shop.app, "--outside").stdout == said
+    refused = shop.ephemera("apps", "network", shop.app, "--no-outside", code=1).stderr
+    assert "use 'container'" in refused
+    assert refused == shop.ephemera(
+        "apps", "create", "shut", "--no-outside", code=1
+    ).stderr.replace("'shut'", repr(shop.app))
+    assert "shut" not in shop.ephemera("apps", "list").stdout, "it was not to be open"
+
+
+def test_apps_can_share_a_network(shop: Shop) -> None:
+    prefixes = set()
+    for name in ("front", "back"):
+        shop.ephemera("apps", "create", name, "--network", "inner")
+        facts = json.loads(shop.ephemera("apps", "network", name, "--json").stdout)
+        assert facts["network"] == "inner"
+        prefixes.add(facts["prefix"])
+        shop.ephemera("apps", "destroy", name)
+    assert len(prefixes) == 1
+
+
 def test_an_app_with_running_machines_is_destroyed_by_force_only(shop: Shop) -> None:
     shop.run(PAUSE)
     shop.ephemera("apps", "destroy", shop.app, code=1)

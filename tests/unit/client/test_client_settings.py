@@ -305,3 +305,21 @@ def test_the_embedded_platforms_token_is_read_from_its_folder(tmp_path: Path) ->
 def test_an_embedded_platform_without_a_token_is_said_to_be_odd(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no token file"):
         embedded("http://127.0.0.1:7", tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "fly"),
+    [
+        ({"FLY_FLAPS_BASE_URL": "http://_api.internal:4280", "FLY_API_TOKEN": "t"}, False),
+        ({}, False),
+        ({"url": "https://api.machines.dev", "token": "t"}, True),
+    ],
+)
+def test_in_a_machine_of_ours_the_api_has_fly_s_names_and_is_not_fly(
+    tmp_path: Path, environ: dict[str, str], fly: bool
+) -> None:
+    inside = {"FLY_MACHINE_ID": "m", "EPHEMERA_API_SOCKET": "/.fly/api"}
+    address = _choose(tmp_path, **inside, **environ)
+    assert address is not None
+    assert address.fly is fly
+    assert (address.logs_url == settings.FLY_LOGS_URL) is fly
