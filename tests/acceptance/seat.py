@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.acceptance.command_line import CommandLine
 
@@ -28,11 +29,14 @@ class Seat:
         shown: What the screen has shown until now.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], keyboard: int, line: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], keyboard: int, line: int, before: list[Any]
+    ) -> None:
         self.shown = b""
         self._process = process
         self._keyboard = keyboard
         self._line = line
+        self._before = before
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -66,6 +70,14 @@ class Seat:
             assert time.monotonic() < deadline, f"it is as it was, and shows {self.shown!r}"
             time.sleep(0.01)
 
+    def is_restored(self) -> bool:
+        """Whether the terminal is as it was before."""
+        return termios.tcgetattr(self._line) == self._before
+
+    def restore(self) -> None:
+        """Make the terminal as it was before, as a shell does after a command that was killed."""
+        termios.tcsetattr(self._line, termios.TCSANOW, self._before)
+
     def end(self) -> int:
         """Return the exit status of the command, once it has ended."""
         deadline = time.monotonic() + _DONE_WITHIN_S
@@ -97,13 +109,14 @@ def seated(ephemera: CommandLine, *arguments: str) -> Iterator[Seat]:
         stderr=line,
         start_new_session=True,
     )
+    seat = Seat(process, keyboard, line, before)
     try:
         with process:
             try:
-                yield Seat(process, keyboard, line)
+                yield seat
             finally:
                 process.kill()
-        assert termios.tcgetattr(line) == before, "the terminal is not as it was"
+        assert seat.is_restored(), "the terminal is not as it was"
     finally:
         os.close(keyboard)
         os.close(line)

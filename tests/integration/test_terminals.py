@@ -207,6 +207,13 @@ class TestAccess:
         with httpx2.Client(transport=transport, base_url="http://anything") as inside:
             assert refused(inside.get(path, headers=upgrade), 403) == "unauthorized"
 
+    def test_the_servers_log_does_not_say_what_is_run(
+        self, server: Server, app: AppUnderTest
+    ) -> None:
+        with opened(app, app.running(), "sh", "hunter2") as socket:
+            until(socket, b"$ ")
+        assert "hunter2" not in (server.home / "platform.log").read_text()
+
     def test_an_endpoint_that_is_not_there_is_not_found(self, app: AppUnderTest) -> None:
         assert "not found" in denied(404, app, "x", what="nothing-of-the-kind")
 

@@ -239,5 +239,4 @@ def _say_last(end: End, *, removed: bool, as_json: bool) -> None:
             }
         )
     elif end.status and not removed:
-        note(f"hint: `ephemera machine inspect {machine.id}` has more, and it is kept until you")
-        note(f"`ephemera machine destroy {machine.id}`")
+        note(f"hint: `ephemera machine inspect {machine.id}` says more, `destroy` removes it")

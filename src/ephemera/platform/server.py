@@ -43,6 +43,8 @@ from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
 
 _log = logging.getLogger(__name__)
+_socket_log = logging.getLogger(f"{__name__}.sockets")
+_socket_log.setLevel(logging.WARNING)
 
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
@@ -211,7 +213,10 @@ def _web_socket(config: uvicorn.Config, **others: Any) -> asyncio.Protocol:
     """Return what speaks to the client of a WebSocket. Imported late: few servers need it."""
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-    return WebSocketsSansIOProtocol(config, **others)
+    protocol = WebSocketsSansIOProtocol(config, **others)
+    # It would say what is run in a terminal, and there may be a secret in that.
+    protocol.logger = protocol.conn.logger = _socket_log
+    return protocol
 
 
 class _Server(uvicorn.Server):
