@@ -67,6 +67,7 @@ def process(
 def config(
     main: Mapping[str, Any],
     root: str,
+    hostname: str,
     namespaces: Mapping[str, str],
     binds: Sequence[Bind],
     filter_: Filter,
@@ -101,6 +102,7 @@ def config(
         "ociVersion": "1.0.2",
         "process": dict(main),
         "root": {"path": root},
+        "hostname": hostname,
         "mounts": mounts,
         "linux": {
             "namespaces": [*joined, {"type": "mount"}, {"type": "cgroup"}],

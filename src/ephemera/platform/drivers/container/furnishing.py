@@ -40,6 +40,7 @@ class Furnished:
     """A machine that is ready to be started, and what runs in it."""
 
     places_root: str
+    hostname: str
     owner: Owner
     prepared: Prepared
     user: User
@@ -58,6 +59,7 @@ class Furnished:
         return bundle.config(
             main,
             self.places_root,
+            self.hostname,
             self.prepared.namespaces(),
             self.binds,
             filter_,
@@ -98,7 +100,7 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
         others = [_beside(root, one, workdir) for one in request["beside"]]
     finally:
         root.close()
-    found = Furnished(places.root, owner, prepared, user, workdir, env, others)
+    found = Furnished(places.root, request["instance"], owner, prepared, user, workdir, env, others)
     found.command, found.tty = _checked(request["command"]), request["tty"]
     if request["api_folder"]:
         api = f"{places.run}/api"

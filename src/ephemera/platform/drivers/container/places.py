@@ -6,6 +6,7 @@
   host/     this computer's own file system, likewise
   root/     the file system of the one machine that a monitor has
   run/      what a monitor and crun tell each other
+  nowhere/  nothing, which is what the first process of a machine sees
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -47,6 +48,11 @@ class Places(NamedTuple):
     def run(self) -> str:
         """What a monitor and crun tell each other."""
         return f"{self.base}/run"
+
+    @property
+    def nowhere(self) -> str:
+        """Nothing: what the first process of a machine sees."""
+        return f"{self.base}/nowhere"
 
     @property
     def stored_layers(self) -> str:

@@ -107,7 +107,7 @@ def prepare(setup: Setup, tree: Tree) -> Prepared:
     """
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
-    first = init.make(setup.ids_from)
+    first = init.make(setup.ids_from, setup.places.nowhere)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     cgroup.make()
     router = netlink.connect() if setup.router >= 0 else None

@@ -31,7 +31,9 @@ _MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOUNT_ATTR_IDMAP = 0x100000
 _CLONE_INTO_CGROUP = 0x200000000
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+#: In `/proc/self/stat`, counted from the one behind the name; see `man 5 proc`.
+_ARG_START = 45
 
 
 def _failed(what: str) -> OSError:
@@ -70,9 +72,15 @@ def die_with_parent() -> None:
         raise _failed("prctl")
 
 
-def name_process(name: str) -> None:
-    """Give this process a name that `ps` shows, of at most 15 bytes."""
+def call_process(name: str) -> None:
+    """Have this process shown under a name, of at most 15 bytes, in the place of its arguments."""
     _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    begin, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
+    if end - begin > len(name):  # both are 0 where we may not know
+        ctypes.memset(begin, 0, end - begin)
+        ctypes.memmove(begin, name.encode(), len(name))
 
 
 def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) -> None:

@@ -37,7 +37,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
     # what is unmounted outside is to be unmounted here, and not the other way round
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
     syscalls.mount("tmpfs", places.base, "tmpfs", syscalls.MS_NODEV, "mode=755,size=1m")
-    for folder in (places.layers, places.host, places.root, places.run):
+    for folder in (places.layers, places.host, places.root, places.run, places.nowhere):
         os.mkdir(folder)
     if tree.hybrid:
         syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
@@ -52,7 +52,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
 def _mount_mapped(setup: Setup) -> None:
     """Show layers and this computer's files with the owners that they have for machines."""
     places = setup.places
-    someone = init.make(setup.ids_from)
+    someone = init.make(setup.ids_from, places.nowhere)
     userns = os.open(f"/proc/{someone.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.idmapped(places.stored_layers, userns, places.layers)

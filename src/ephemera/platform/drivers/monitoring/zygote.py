@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import ephemera.platform.drivers.monitoring.monitor as monitor
 from ephemera.platform.drivers.monitoring.body import Kind
@@ -72,7 +73,8 @@ def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
     ready = monitor.prepare(kind)
     data, links, _, _ = socket.recv_fds(control, 1, 1)
     if not data:
-        os.write(say, _OVER)
+        with suppress(BrokenPipeError):  # another has said so
+            os.write(say, _OVER)
         kind.discard(ready.prepared)
         os._exit(0)
     control.close()
