@@ -212,7 +212,10 @@ class TestAccess:
     ) -> None:
         with opened(app, app.running(), "sh", "hunter2") as socket:
             until(socket, b"$ ")
-        assert "hunter2" not in (server.home / "platform.log").read_text()
+        denied(400, app, app.running(), "no-such-word")
+        said = (server.home / "platform.log").read_text()
+        assert "hunter2" not in said
+        assert "handshake" not in said
 
     def test_an_endpoint_that_is_not_there_is_not_found(self, app: AppUnderTest) -> None:
         assert "not found" in denied(404, app, "x", what="nothing-of-the-kind")

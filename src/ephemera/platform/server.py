@@ -45,6 +45,8 @@ from ephemera.platform.store import Store
 _log = logging.getLogger(__name__)
 _socket_log = logging.getLogger(f"{__name__}.sockets")
 _socket_log.setLevel(logging.WARNING)
+# Said of every refusal, which is an answer and completes the handshake.
+_socket_log.addFilter(lambda record: "without completing handshake" not in str(record.msg))
 
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3

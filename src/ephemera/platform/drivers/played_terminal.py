@@ -4,6 +4,7 @@
 |---------------------------|---------------------------------------------------------------|
 | `sh`, `/bin/sh`           | asks for lines, whatever its arguments; does what each says   |
 | `echo a b`                | prints its words; `echo a > /file` writes them to that file   |
+| `print a b`               | prints its words, a line for each                             |
 | `cat /file`               | prints that file                                              |
 | `cat`                     | prints what is typed, byte for byte (not in `sh`)             |
 | `printenv NAME`           | prints that variable of the machine                           |
@@ -33,7 +34,7 @@ _CHUNK_BYTES = 64 * 1024
 _PATTERN = bytes(range(256))
 
 #: The commands that a terminal can be asked for.
-WORDS = frozenset({"sh", "echo", "cat", "printenv", "stty", "flood", "run", "exit"})
+WORDS = frozenset({"sh", "echo", "print", "cat", "printenv", "stty", "flood", "run", "exit"})
 
 
 class PlayedTerminal:
@@ -154,6 +155,8 @@ class PlayedTerminal:
                 self._files[path] = (" ".join(said) + "\n").encode()
             case ["echo", *said]:
                 self._say(" ".join(said))
+            case ["print", *lines]:
+                self._say("\n".join(lines))
             case ["cat", path] if path in self._files:
                 self._say(self._files[path].decode(errors="replace").removesuffix("\n"))
             case ["printenv", name] if name in self._env:

@@ -41,6 +41,7 @@ CHECKS: dict[str, Check] = {
         abilities.a_volume_keeps_what_a_machine_writes,
         abilities.memory_is_limited_and_taken_back,
         terminals.a_terminal_shows_what_is_typed_and_printed,
+        terminals.a_terminal_may_be_over_at_once,
         terminals.hanging_up_kills_what_runs_in_a_terminal,
         terminals.a_terminal_ends_with_its_machine,
         terminals.a_terminal_needs_a_command_that_is_there,

@@ -22,6 +22,8 @@ from ephemera.testing.drivers.subject import (
     waiting_for,
 )
 
+#: How often something is done that may go wrong once in a while.
+_OFTEN = 30
 _SIZE = {"rows": 24, "columns": 80}
 
 
@@ -44,6 +46,21 @@ async def a_terminal_shows_what_is_typed_and_printed(subject: Subject) -> None:
         terminal.resize(1, 1)
         await terminal.close()
         assert await terminal.wait() == 3
+
+
+async def a_terminal_may_be_over_at_once(subject: Subject) -> None:
+    """What a quick command printed is read, also when it has ended before anybody looked."""
+    async with opened(subject) as driver:
+        if not driver.capabilities.consoles:
+            return
+        handle = await driver.start(subject.spec(subject.programs.runs), quiet)
+        for _ in range(_OFTEN):
+            terminal = await driver.terminal(handle, subject.programs.prints("hi"), **_SIZE)
+            printed = b""
+            while piece := await terminal.read():
+                printed += piece
+            assert (printed, await terminal.wait()) == (b"hi\r\n", 0)
+            await terminal.close()
 
 
 async def hanging_up_kills_what_runs_in_a_terminal(subject: Subject) -> None:

@@ -128,8 +128,8 @@ async def opened(link: StreamLink) -> MonitorTerminal:
     """
     # the first that comes is empty data, or an end that says why
     await link.heard.wait()
-    if link.done.done():
-        done = link.done.result()
+    done = link.done.result() if link.done.done() else {}
+    if done is None or "error" in done:  # else it has ended already, which a quick one may have
         link.close()
-        raise BootFailed(done["error"] if done and "error" in done else "the machine has ended")
+        raise BootFailed(done["error"] if done else "the machine has ended")
     return MonitorTerminal(link)
