@@ -238,7 +238,9 @@ def _config(root: Path, lane: int) -> dict[str, Any]:
     main = bundle.process([_TRUE], {name: value}, User(0, 0, (), "/root"), "/", tty=False)
     joined = {"network": sandbox.network_of(lane)}
     filtered = bundle.Filter(seccomp.compiled(), seccomp.section())
-    config = bundle.config(main, str(root), joined, (), filtered, shm_mb=64, cgroup_version=1)
+    config = bundle.config(
+        main, str(root), "bench", joined, (), filtered, shm_mb=64, cgroup_version=1
+    )
     linux = config["linux"]
     linux["namespaces"] += [{"type": kind} for kind in ("pid", "ipc", "uts", "user")]
     mapped = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
