@@ -97,7 +97,7 @@ class ContainerBody:
         self._prepared = prepared
         self._cgroup = prepared.cgroup
         self._kind = kind
-        self._crun = Crun(kind.setup.crun, kind.setup.places.run)
+        self._crun = Crun(kind.setup.places)
         self._furnished: Furnished | None = None
         self._swap_mb = 0
         self._main = 0

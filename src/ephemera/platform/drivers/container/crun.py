@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from ephemera.platform.drivers.container import starter
 from ephemera.platform.drivers.container.cgroups import Cgroup
+from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.container.starter import Starter, Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
@@ -27,13 +28,12 @@ class Crun:
     """`crun`, for the one container of this process.
 
     Args:
-        program: Its path.
-        run: A folder that is nobody else's.
+        places: Where it is, and where it and this process tell each other things.
     """
 
-    def __init__(self, program: str, run: str) -> None:
-        self._program = program
-        self._run = run
+    def __init__(self, places: Places) -> None:
+        self._program = places.crun
+        self._run = places.run
 
     def start(self, config: object, streams: Streams, by: Starter, console: str = "") -> int:
         """Start the container, and return the pid of its program.

@@ -7,6 +7,7 @@
   root/     the file system of the one machine that a monitor has
   run/      what a monitor and crun tell each other
   nowhere/  nothing, which is what the first process of a machine sees
+  crun      the program, read-only
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -53,6 +54,11 @@ class Places(NamedTuple):
     def nowhere(self) -> str:
         """Nothing: what the first process of a machine sees."""
         return f"{self.base}/nowhere"
+
+    @property
+    def crun(self) -> str:
+        """The program, where nobody can change it."""
+        return f"{self.base}/crun"
 
     @property
     def stored_layers(self) -> str:

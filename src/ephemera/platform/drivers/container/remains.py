@@ -78,7 +78,7 @@ class _Look:
         self._is_over = False
 
     def _start(self, request: Message, kind: ContainerKind) -> Console:
-        crun = Crun(kind.setup.crun, kind.setup.places.run)
+        crun = Crun(kind.setup.places)
         config = self._furnished.config(kind.filter, kind.cgroup_version)
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         os.chdir(kind.setup.places.run)

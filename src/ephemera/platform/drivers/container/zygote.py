@@ -39,6 +39,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
     syscalls.mount("tmpfs", places.base, "tmpfs", syscalls.MS_NODEV, "mode=755,size=1m")
     for folder in (places.layers, places.host, places.root, places.run, places.nowhere):
         os.mkdir(folder)
+    _mount_crun(setup.crun, places.crun)
     if tree.hybrid:
         syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
     if setup.own_ids:
@@ -47,6 +48,14 @@ def _mount(setup: Setup, tree: Tree) -> None:
     syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
     for place in ("/", *setup.beside):
         syscalls.mount(place, (places.host + place).rstrip("/"), "", syscalls.MS_BIND)
+
+
+def _mount_crun(program: str, place: str) -> None:
+    """Have crun where no machine can write to it, so that it need not copy itself each time."""
+    os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    syscalls.mount(program, place, "", syscalls.MS_BIND)
+    read_only = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY
+    syscalls.mount("", place, "", read_only)
 
 
 def _mount_mapped(setup: Setup) -> None:
