@@ -60,7 +60,7 @@ def _argument(argument: Any) -> str:
 
 def _row(option: Any) -> str:
     value = "" if option.is_flag else f" {(option.metavar or option.name).upper()}"
-    names = ", ".join(f"`{name}{value}`" for name in option.opts)
+    names = ", ".join(f"`{name}{value}`" for name in (*option.opts, *option.secondary_opts))
     means = [option.help or ""]
     if option.envvar:
         variables = [option.envvar] if isinstance(option.envvar, str) else option.envvar

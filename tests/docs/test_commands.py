@@ -48,7 +48,11 @@ def _unknown(named: str) -> str:
 
 
 def _options(command: Any) -> set[str]:
-    own = {option for parameter in command.params for option in parameter.opts}
+    own = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     return own | {"-h", "--help"}
 
 

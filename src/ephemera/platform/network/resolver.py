@@ -104,7 +104,7 @@ class Resolver:
             OSError: somebody else answers there.
         """
         self._answers = await asyncio.to_thread(_imported)
-        self._names = Names(self._directory, self._router.services)
+        self._names = Names(self._directory, self._router.services[:1])
         loop = asyncio.get_running_loop()
         for address in self._router.services:
             datagrams = self._router.listen(address, DNS_PORT, socket.SOCK_DGRAM)
