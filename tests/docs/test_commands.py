@@ -34,26 +34,34 @@ def _named(page: Page) -> list[str]:
 def _unknown(named: str) -> str:
     """Return what of a command does not exist; empty where all of it does."""
     command: Any = typer.main.get_command(app)
-    for word in shlex.split(named.replace("'", "").replace('"', "")):
+    words = iter(shlex.split(named.replace("'", "").replace('"', "")))
+    for word in words:
         if word == _NOT_OURS:
             return ""
         if word.startswith("-"):
-            if word.partition("=")[0] not in _options(command):
+            options, (given, has_value, _) = _options(command), word.partition("=")
+            if given not in options and not {f"-{letter}" for letter in given[1:]} <= set(options):
                 return word
+            if options.get(given) and not has_value:
+                next(words, "")
         elif hasattr(command, "commands"):
             if word not in command.commands:
                 return word
             command = command.commands[word]
+        elif not command.context_settings.get("allow_interspersed_args", True):
+            return ""  # what follows is another program's, without a mark
     return ""
 
 
-def _options(command: Any) -> set[str]:
-    own = {
-        option
+def _options(command: Any) -> dict[str, bool]:
+    """Return the options of a command, and whether a value follows them."""
+    taken = {
+        option: not parameter.is_flag
         for parameter in command.params
+        if parameter.param_type_name == "option"
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
-    return own | {"-h", "--help"}
+    return taken | {"-h": False, "--help": False}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -71,3 +79,6 @@ def test_what_does_not_exist_is_noticed() -> None:
     assert _unknown("jobs frobnicate") == "frobnicate"
     assert _unknown("jobs show JOB --frobnicate") == "--frobnicate"
     assert _unknown("machine exec ID -- ls --color") == ""
+    assert _unknown("machine run --frobnicate IMAGE") == "--frobnicate"
+    assert _unknown("machine run -it -e KEY=VALUE IMAGE sh -c --frobnicate") == ""
+    assert _unknown("machine run -iz IMAGE") == "-iz"

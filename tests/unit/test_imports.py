@@ -140,6 +140,13 @@ def test_what_everybody_imports_stays_light(statement: str) -> None:
     assert not heavy & loaded_by(statement)
 
 
+@pytest.mark.parametrize(
+    "statement", ["import ephemera.platform.server", "import ephemera.client.own.machines"]
+)
+def test_web_sockets_are_for_those_who_open_terminals(statement: str) -> None:
+    assert "websockets" not in loaded_by(statement)
+
+
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level modules that a statement loads, beside what Python starts with."""
     program = (
