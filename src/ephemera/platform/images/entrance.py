@@ -14,7 +14,7 @@ from ephemera.errors import ImageUnavailable
 from ephemera.platform.images import challenges
 from ephemera.platform.images.challenges import Challenge
 from ephemera.platform.images.credentials import Credentials
-from ephemera.platform.images.trust import is_loopback
+from ephemera.platform.images.trust import can_be_called, is_loopback
 
 _CLIENT_ID = "ephemera"
 #: An answer that holds a token; more than that is none.
@@ -96,7 +96,7 @@ class Entrance:
         except httpx2.InvalidURL as error:
             raise self._no_way_in(realm) from error
         safe = url.scheme == "https" or (is_loopback(self._host) and is_loopback(url.host))
-        if not safe or not url.host:
+        if not safe or not can_be_called(url.host, url.port):
             raise self._no_way_in(realm)
         return url
 

@@ -36,11 +36,12 @@ class Images:
     """Images by reference. Belongs to one event loop.
 
     Args:
-        folder: Its own; made where it does not exist.
+        folder: Its own; made where it does not exist. The layers are below `layers/` in it.
         patience: With registries that drop what they were sending.
     """
 
     def __init__(self, folder: Path, patience: Patience = Patience()) -> None:  # noqa: B008 - a value
+        self.folder = folder
         self._records = Records(folder)
         self._registries = Registries(patience)
         self._locks = LayerLocks()
@@ -181,7 +182,7 @@ class Images:
         except RegistryAway as error:
             raise ImageUnavailable(
                 f"image {wanted} cannot be pulled: {error}",
-                hint="look at the network and at the registry, then try again",
+                hint=error.hint,
             ) from error
         except OSError as error:
             why = (error.strerror or str(error)).lower()
@@ -217,7 +218,7 @@ class Images:
     # keeping
 
     async def _make_safe(self, digest: str) -> None:
-        if await flush(self._records.folder):
+        if await flush(self.folder):
             self._records.safe(digest)
 
     def _put_aside(self, layer: Layer) -> Path:

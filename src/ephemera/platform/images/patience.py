@@ -9,8 +9,16 @@ from dataclasses import dataclass
 class RegistryAway(Exception):
     """The registry does not answer now, or has no time: asking later may help.
 
-    The message says what was tried, with the names in it.
+    Args:
+        message: What was tried, with the names in it.
+        hint: What to try next.
     """
+
+    def __init__(
+        self, message: str, hint: str = "look at the network and at the registry, then try again"
+    ) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)

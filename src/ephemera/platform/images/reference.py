@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ephemera.errors import ImageUnavailable
+from ephemera.platform.images.trust import can_be_called, split_host
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
@@ -69,6 +70,8 @@ def parse(text: str) -> Reference:
     if host == _DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
     _check(text, "host", _HOST, host)
+    if not can_be_called(*split_host(host)):
+        raise _wrong(text, f"'{host[:80]}' is not a host")
     _check(text, "repository", _REPOSITORY, repository)
     if len(repository) > _REPOSITORY_MAX:
         raise _wrong(text, f"its repository has more than {_REPOSITORY_MAX} characters")

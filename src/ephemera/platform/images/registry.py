@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 import httpx2
 
 from ephemera.errors import ImageUnavailable
+from ephemera.platform.images import trust
 from ephemera.platform.images.entrance import Entrance
 from ephemera.platform.images.manifests import ACCEPTED, DOCUMENT_MAX_BYTES, Descriptor
-from ephemera.platform.images.patience import Patience, Tries
+from ephemera.platform.images.patience import Patience, RegistryAway, Tries
 from ephemera.platform.images.reference import Reference
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -154,6 +155,9 @@ class Repository:
             try:
                 response = await self._sent(method, path, headers)
             except httpx2.TransportError as error:
+                if trust.is_untrusted(error):
+                    host = self._reference.host
+                    raise RegistryAway(self._away(_why(error)), trust.how_to_trust(host)) from error
                 await tries.failed(self._away(_why(error)))
                 continue
             try:
@@ -196,6 +200,8 @@ class Repository:
             onward = url.join(location)
         except httpx2.InvalidURL as error:
             raise self._unusable("it sends us to nowhere") from error
+        if not trust.can_be_called(onward.host, onward.port):
+            raise self._unusable("it sends us to nowhere")
         if onward.scheme not in (url.scheme, "https"):
             raise self._unusable(f"it sends us from {url.scheme} to {onward.scheme}")
         return onward

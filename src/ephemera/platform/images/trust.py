@@ -18,6 +18,8 @@ from ephemera.errors import ImageUnavailable
 _CERTIFICATES = Path("/etc/docker/certs.d")
 #: A registry that does not speak TLS says so, or waits for more than it was sent.
 _HANDSHAKE_TIMEOUT_S = 2.0
+#: Of the parts of a name, of a name, and of ports.
+_LABEL_MAX, _HOST_MAX, _PORT_MAX = 63, 253, 65535
 #: For plain connections, since loading the certificates takes 60 ms.
 TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -45,6 +47,28 @@ def may_be_plain(host: str, environ: Mapping[str, str]) -> bool:
     """Return whether a registry may be spoken to without TLS."""
     named = environ.get("EPHEMERA_INSECURE_REGISTRIES", "").split(",")
     return is_loopback(host) or host in (one.strip() for one in named)
+
+
+def can_be_called(host: str, port: int | None) -> bool:
+    """Return whether an address is one at all; connecting to another one fails in odd ways."""
+    labels = host.rstrip(".").split(".")
+    return (
+        all(0 < len(label) <= _LABEL_MAX for label in labels)
+        and len(host) <= _HOST_MAX
+        and (port is None or 0 < port <= _PORT_MAX)
+    )
+
+
+def is_untrusted(error: BaseException | None) -> bool:
+    """Return whether a connection failed because nobody we trust vouches for its other end."""
+    while error and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def how_to_trust(host: str) -> str:
+    """Return what to do about a registry for which nobody vouches."""
+    return f"put its authority's certificate into {_CERTIFICATES / host / 'ca.crt'}"
 
 
 async def speaks_tls(host: str) -> bool:

@@ -40,6 +40,7 @@ def test_a_reference_is_written_out_as_docker_does_it(text: str, written_out: st
         "", ":", "@", "/", "a:", "a@", "Upper", "host.io/Upper", "a//b", "a/", "-a", "a-", "a:b:c",
         "a b", "a\n", "a:-b", f"a:{'b' * 129}", "a@sha256:0", f"a@{DIGEST.upper()}", "a@md5:00",
         f"a@{DIGEST}@{DIGEST}", "ho_st:5000/a", "http://host.io/a", "../a", "a/../b", "host.io:x/a",
+        "host.io:0/a", "host.io:65536/a", f"{'h' * 64}.io/a", "h..io/a", "a" * 2000,
         "a" * 256, "host.io/" + "a/" * 200 + "a", "ünïcode",
     ],
 )  # fmt: skip
