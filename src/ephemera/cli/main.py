@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ephemera import __version__
-from ephemera.cli import apps, consoles, demo, doctor, jobs, logs, machines, platform
+from ephemera.cli import apps, consoles, demo, doctor, images, jobs, logs, machines, platform
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
 
@@ -40,6 +40,7 @@ app.command()(jobs.supervise)
 app.add_typer(platform.auth, name="auth")
 app.add_typer(apps.group, name="apps")
 app.add_typer(machines.group, name="machine")
+app.add_typer(images.group, name="images")
 app.add_typer(jobs.group, name="jobs")
 
 

@@ -45,3 +45,47 @@ class Reach(Wire):
 
     #: Its address in their network.
     host: str
+
+
+class StoredImage(Wire):
+    """A container image that is on the platform's computer."""
+
+    reference: str
+    #: Of its manifest for that computer.
+    digest: str
+    layers: int
+    #: Of its layers, also those that other images share; bytes.
+    size_bytes: int
+    #: When it came, and when its registry last said that the reference means it; RFC 3339, UTC.
+    pulled_at: str
+    checked_at: str
+
+
+class ImageList(Wire):
+    """The container images of a platform."""
+
+    images: list[StoredImage]
+
+
+class PullImage(Wire):
+    """Which image is to be pulled."""
+
+    reference: str
+
+
+class PullNews(Wire):
+    """How far a pull is, or how it ended: with an image, or with an error and what to do."""
+
+    level: str = ""
+    message: str = ""
+    image: StoredImage | None = None
+    error: str = ""
+    hint: str = ""
+
+
+class PrunedImages(Wire):
+    """What was removed because no machine needs it."""
+
+    images: list[str]
+    layers: int
+    freed_bytes: int
