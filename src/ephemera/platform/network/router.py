@@ -73,6 +73,7 @@ class Network:
         self._bridges: dict[str, int] = {}
         #: The bridges that the rules let nothing out of.
         self._closed: set[str] = set()
+        self._crowded = ""
         self._changing = asyncio.Lock()
 
     # the router
@@ -111,8 +112,8 @@ class Network:
         missing = (
             [] if self._switchboard.ipv6 else ["this kernel has no IPv6: machines have IPv4 only"]
         )
-        outside = [self._forwarding.problem] if self._forwarding.problem else []
-        return missing + self._uplink.problems + outside
+        others = [one for one in (self._crowded, self._forwarding.problem) if one]
+        return missing + self._uplink.problems + others
 
     @property
     def host_address(self) -> str:
@@ -230,8 +231,7 @@ class Network:
         self._forwarding.again()
         if not all(self.is_closed(network) for network in self._bridges):
             self._forwarding.allow(self._uplink.router4)
-        for family in ("ipv4", "ipv6"):
-            _raise(Path(f"/proc/sys/net/{family}/neigh/default/gc_thresh3"), _NEIGHBOURS)
+        self._crowded = _make_room_for_neighbours()
 
     def _close(self) -> None:
         inhabited = has_others(self._switchboard.namespace)
@@ -268,7 +268,16 @@ class Network:
             self._forwarding.allow(self._uplink.router4)
 
 
-def _raise(limit: Path, value: int) -> None:
-    """Raise a limit of the computer. Only its first network namespace has these."""
-    if limit.exists() and int(limit.read_text()) < value:
-        limit.write_text(str(value))
+def _make_room_for_neighbours() -> str:
+    """Have the kernel remember enough neighbours; return why it does not, else nothing.
+
+    Only the computer's first network namespace has these limits.
+    """
+    try:
+        for family in ("ipv4", "ipv6"):
+            limit = Path(f"/proc/sys/net/{family}/neigh/default/gc_thresh3")
+            if limit.exists() and int(limit.read_text()) < _NEIGHBOURS:
+                limit.write_text(str(_NEIGHBOURS))
+    except OSError as error:
+        return f"hundreds of machines at a time may not all reach each other: {error}"
+    return ""
