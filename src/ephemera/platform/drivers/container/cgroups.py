@@ -6,6 +6,7 @@ Version 2 has one tree, version 1 one for each controller; both are found where 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -74,20 +75,27 @@ class Tree(NamedTuple):
         """Make the cgroup `name` that those of all boots are below, and return the tree of it.
 
         Raises:
-            OSError: they cannot be made or limited here.
+            OSError: they cannot be made here.
         """
         if self.version == 2:
-            root = self.roots[""]
-            for folder in (root, f"{root}/{name}"):
-                os.makedirs(folder, exist_ok=True)
-                _write(f"{folder}/cgroup.subtree_control", "+memory +cpu +pids")
-        else:
-            for root in set(self.roots.values()):
-                os.makedirs(f"{root}/{name}", exist_ok=True)
-        return self._replace(roots={one: f"{root}/{name}" for one, root in self.roots.items()})
+            _pass_on(self.roots[""])
+        tree = self._replace(roots={one: f"{root}/{name}" for one, root in self.roots.items()})
+        tree.make()
+        return tree
+
+    def make(self) -> None:
+        """Make the cgroup that those of all boots are below. Repeating is safe.
+
+        Raises:
+            OSError: it cannot be made here.
+        """
+        for root in set(self.roots.values()):
+            os.makedirs(root, exist_ok=True)
+            if self.version == 2:
+                _pass_on(root)
 
     def remove(self) -> None:
-        """Remove what `prepare` made, if no cgroup is below it."""
+        """Remove it again, if none is below it. Repeating is safe."""
         for root in set(self.roots.values()):
             with suppress(OSError):
                 os.rmdir(root)
@@ -109,6 +117,7 @@ class Cgroup:
     """The cgroup of one boot."""
 
     def __init__(self, tree: Tree, name: str) -> None:
+        self._tree = tree
         self._version = tree.version
         self._folders = {one: f"{root}/{name}" for one, root in tree.roots.items()}
 
@@ -119,23 +128,33 @@ class Cgroup:
             OSError: it cannot be made, or is there.
         """
         for folder in set(self._folders.values()):
-            os.mkdir(folder)
+            while True:
+                try:
+                    os.mkdir(folder)
+                except FileNotFoundError:  # the last that was there has removed the one above
+                    self._tree.make()
+                else:
+                    break
 
     def limit(self, limits: Limits) -> None:
-        """Limit what its processes may use.
+        """Limit what its processes may use, as far as this computer has controllers for it.
 
         Raises:
             OSError: this kernel does not take such a limit.
         """
         quota = limits.cpus * _PERIOD_US
+        wanted = [("pids", "pids.max", str(PIDS_MAX))]
         if self._version == 2:
-            self._set("cpu", "cpu.max", f"{quota} {_PERIOD_US}")
-            self._set("cpu", "cpu.weight", str(_WEIGHT * limits.cpus))
-        elif self._version == 1:
-            self._set("cpu", "cpu.cfs_quota_us", str(quota))
-            self._set("cpu", "cpu.shares", str(_SHARES * limits.cpus))
-        self._set("pids", "pids.max", str(PIDS_MAX))
-        self.limit_memory(limits.memory_mb, limits.swap_mb)
+            wanted.append(("cpu", "cpu.max", f"{quota} {_PERIOD_US}"))
+            wanted.append(("cpu", "cpu.weight", str(_WEIGHT * limits.cpus)))
+        else:
+            wanted.append(("cpu", "cpu.cfs_quota_us", str(quota)))
+            wanted.append(("cpu", "cpu.shares", str(_SHARES * limits.cpus)))
+        for limit in wanted:
+            with suppress(FileNotFoundError):  # what is not limited here is said when we start
+                self._set(*limit)
+        with suppress(FileNotFoundError):
+            self.limit_memory(limits.memory_mb, limits.swap_mb)
 
     def limit_memory(self, memory_mb: int, swap_mb: int) -> None:
         """Limit its memory, which what it has more of is written back or swapped out for.
@@ -145,6 +164,9 @@ class Cgroup:
         """
         memory, swap = memory_mb << 20, swap_mb << 20
         if self._version == 2:
+            used = self.memory()[1]
+            if used > memory:  # which version 2 would kill it for
+                raise OSError(errno.EBUSY, f"{-(-used >> 20)} MB are in use")
             self._set("memory", "memory.max", str(memory))
             with suppress(FileNotFoundError):  # a kernel without swap
                 self._set("memory", "memory.swap.max", str(swap))
@@ -294,6 +316,19 @@ class Cgroup:
         except FileNotFoundError:
             return default
         return 1 << 62 if text == "max" else int(text)
+
+
+def _pass_on(folder: str) -> None:
+    """Have the controllers that a cgroup of version 2 has be there for those below it.
+
+    One that it may not pass on, because processes are in it, is as good as not there.
+    """
+    with open(f"{folder}/cgroup.controllers") as file:
+        there = file.read().split()
+    for one in _CONTROLLERS:
+        if one in there:
+            with suppress(OSError):
+                _write(f"{folder}/cgroup.subtree_control", f"+{one}")
 
 
 def _write(path: str, value: str) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
+import signal
 from contextlib import suppress
 
 from ephemera.platform.drivers.container import starter
@@ -19,6 +21,8 @@ from ephemera.platform.drivers.container.starter import Starter, Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
 _NAME = "machine"
+#: It takes milliseconds. While it is waited for, its monitor does nothing else.
+_DONE_WITHIN_S = 60
 #: What crun says of a program that it cannot execute.
 _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH)?")
 _NOT_EXECUTED = re.compile(r"(?:open executable|exec): (?P<why>[^:]+)$")
@@ -71,11 +75,19 @@ class Crun:
 
     def _started(self, pid: int) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""
+        is_late = not _ends_in_time(pid)
+        if is_late:
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
+        if is_late:
+            raise NotStarted(f"crun was not done after {_DONE_WITHIN_S} seconds, and was killed")
         if status:
             raise NotStarted(self._why(os.waitstatus_to_exitcode(status)))
-        with open(f"{self._run}/pid") as file:
-            return int(file.read())
+        try:
+            with open(f"{self._run}/pid") as file:
+                return int(file.read())
+        except (FileNotFoundError, ValueError) as error:
+            raise NotStarted("crun ended well, and did not say what it started") from error
 
     def _write(self, name: str, content: object) -> None:
         with open(f"{self._run}/{name}", "w") as file:
@@ -95,3 +107,13 @@ class Crun:
             where = "does not exist" if "/" in missing["file"] else "not found in PATH"
             return f"command '{missing['file']}' {where}"
         return re.sub(r"^\S+ ", "", said) if said[:4].isdigit() else said
+
+
+def _ends_in_time(child: int) -> bool:
+    pidfd = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(_DONE_WITHIN_S * 1000))
+    finally:
+        os.close(pidfd)

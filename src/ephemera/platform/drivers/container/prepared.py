@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Mapping
@@ -40,7 +39,7 @@ class Prepared:
             return
         network = os.open(self.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            name = f"m{secrets.token_hex(6)}"
+            name = f"m{os.urandom(6).hex()}"
             self._pair = wiring.make_pair(router, self._inside, name, network)
         finally:
             os.close(network)
@@ -78,11 +77,10 @@ class Prepared:
         """Kill whatever is left, and return when all of it is dead.
 
         Nothing of a container survives its first process: the kernel kills the rest, and lets it
-        be reaped when the rest is dead.
+        be reaped when the rest is dead. Repeating is safe.
         """
         for pid in (self.init.pid, self.starter.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _kill_child(pid)
         self.cgroup.thaw()  # what is frozen does not die
         with suppress(ChildProcessError):
             while True:
@@ -109,6 +107,19 @@ def prepare(setup: Setup, tree: Tree) -> Prepared:
     syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
     first = init.make(setup.ids_from, setup.places.nowhere)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
-    cgroup.make()
-    router = netlink.connect() if setup.router >= 0 else None
-    return Prepared(first, cgroup, starter.make(cgroup), router)
+    try:
+        cgroup.make()
+        router = netlink.connect() if setup.router >= 0 else None
+        return Prepared(first, cgroup, starter.make(cgroup), router)
+    except OSError:
+        _kill_child(first.pid)
+        cgroup.end()
+        cgroup.remove()
+        raise
+
+
+def _kill_child(pid: int) -> None:
+    """Kill a child unless it was reaped: its number may be somebody else's by now."""
+    with suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        os.kill(pid, signal.SIGKILL)

@@ -10,7 +10,6 @@ import base64
 import os
 import selectors
 import socket
-import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ from ephemera.platform.drivers.monitoring.program import NotStarted
 from ephemera.platform.drivers.monitoring.sitting import Consoles
 
 if TYPE_CHECKING:
+    import tarfile
+
     from ephemera.platform.drivers.container.body import ContainerKind
 
 #: What may be written to a copy, in memory.
@@ -161,7 +162,6 @@ def _export(
             frames.send(link, {"say": "data", "id": 0, "data": data})
         _, status = os.waitpid(pid, 0)
         frames.send(link, {"say": "done", "id": 0, "exit_code": os.waitstatus_to_exitcode(status)})
-    kind.discard(ready.prepared)
 
 
 def _blocks(pipe: int) -> Iterator[bytes]:
@@ -171,6 +171,8 @@ def _blocks(pipe: int) -> Iterator[bytes]:
 
 def _pack(where: str, userns: int, sink: int) -> None:
     """Write an archive of a file system, as its own root sees it. Does not return."""
+    import tarfile  # monitors are small because the zygote has loaded no more than all of them need
+
     code = 1
     try:
         os.chdir(where)

@@ -41,8 +41,10 @@ class Ready(NamedTuple):
     printed: int
     #: What the program reads: nothing.
     nothing: int
-    #: What the body of this kind wants.
+    #: What the body of this kind wants; None where it could not be had.
     prepared: Any
+    #: Why it could not be had; else empty.
+    lacking: str = ""
 
 
 class Body(Protocol):
@@ -128,7 +130,7 @@ class Kind(Protocol):
         ...
 
     def discard(self, prepared: Any) -> None:
-        """Undo that, where no boot came for it."""
+        """Undo that, whatever a boot has left of it. The last that its process does."""
         ...
 
     def body(self, folder: BootFolder, prepared: Any) -> Body:

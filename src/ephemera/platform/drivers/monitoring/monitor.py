@@ -61,19 +61,34 @@ def prepare(kind: Kind) -> Ready:
     pipe, printed = os.pipe()
     os.set_blocking(pipe, False)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    return Ready(_wake_on_child(), pipe, printed, nothing, kind.prepare())
+    prepared, lacking = None, ""
+    try:
+        prepared = kind.prepare()
+    except OSError as error:  # for whoever asks for a machine, and not for the zygote to try again
+        lacking = f"no machine can be made: {error}"
+    return Ready(_wake_on_child(), pipe, printed, nothing, prepared, lacking)
 
 
 def main(link: socket.socket, ready: Ready, kind: Kind) -> None:
     """Be the monitor that this link asks for. Does not return, except by an exception."""
     request = frames.receive(link)
-    if request is not None and request["do"] == "visit":
-        kind.visit(request, link, ready)
-    elif request is not None:
-        folder = BootFolder(request["machine"], request["boot"])
-        sys.excepthook = partial(_write_last_words, folder)
-        _attend(folder, request, link, ready, kind)
+    try:
+        if request is not None and request["do"] == "visit":
+            _visit(request, link, ready, kind)
+        elif request is not None:
+            folder = BootFolder(request["machine"], request["boot"])
+            sys.excepthook = partial(_write_last_words, folder)
+            _attend(folder, request, link, ready, kind)
+    finally:
+        kind.discard(ready.prepared)
     os._exit(0)
+
+
+def _visit(request: Message, link: socket.socket, ready: Ready, kind: Kind) -> None:
+    if ready.lacking:
+        frames.send_last(link, {"say": "failed", "error": ready.lacking})
+    else:
+        kind.visit(request, link, ready)
 
 
 def _write_last_words(
@@ -179,6 +194,10 @@ def _resolve(taken: _Taken, record: bytes) -> dict[str, Any]:
 
 def _run(taken: _Taken, request: Message) -> None:
     ready, peer = taken.ready, Peer(taken.link)
+    if ready.lacking:
+        peer.say({"say": "failed", "error": ready.lacking})
+        peer.part()
+        return
     body = taken.kind.body(taken.folder, ready.prepared)
 
     def record(pid: int) -> None:
