@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -105,6 +104,8 @@ def connect_in(namespace: int, home: int) -> socket.socket:
 
 
 def _in_a_thread(first: Callable[[], None], work: Callable[[], T]) -> T:
+    import threading  # monitors, which never come here, would be the larger for it
+
     done: list[T] = []
     failed: list[BaseException] = []
 

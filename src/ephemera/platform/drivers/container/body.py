@@ -52,21 +52,22 @@ class ContainerKind:
     def __init__(self, setup: Setup, tree: Tree) -> None:
         self.setup = setup
         self._tree = tree
-        self.filter = Filter(setup.filter, furnishing.filter_section(setup.filter))
+        self.filter = Filter(setup.filter, setup.filter_section)
 
     @property
     def cgroup_version(self) -> int:
         """1 or 2; 0 where there are none."""
         return self._tree.version
 
-    def prepare(self) -> Prepared:
+    def prepare(self, streams: Streams) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
-        return prepare(self.setup, self._tree)
+        return prepare(self.setup, self._tree, streams)
 
-    def discard(self, prepared: Prepared) -> None:
-        """Undo that, where no boot came for it."""
-        prepared.end(lambda *_: None)
-        prepared.remove()
+    def discard(self, prepared: Prepared | None) -> None:
+        """Undo that, whatever a boot has left of it; the last also removes what all were below."""
+        if prepared is not None:
+            prepared.end(lambda *_: None)
+            prepared.remove()
         self._tree.remove()
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
@@ -81,10 +82,11 @@ class ContainerKind:
         """Kill all that is left of a boot whose monitor was killed."""
         if record["host"] != kernel.HOST_BOOT:
             return  # the computer was started anew since
+        cgroup = self._tree.of(cgroup_name(record["pid"], record["start"]))
+        cgroup.thaw()  # what is frozen does not die, and its first process not before it
         found = kernel.process(record["pid"])
         if found and found.start == record["start"]:
             kill_and_see_dead([found])
-        cgroup = self._tree.of(cgroup_name(record["pid"], record["start"]))
         cgroup.end()
         cgroup.remove()
 
@@ -97,7 +99,7 @@ class ContainerBody:
         self._prepared = prepared
         self._cgroup = prepared.cgroup
         self._kind = kind
-        self._crun = Crun(kind.setup.places)
+        self._crun = Crun(kind.setup.places, prepared.cgroup)
         self._furnished: Furnished | None = None
         self._swap_mb = 0
         self._main = 0
@@ -133,14 +135,14 @@ class ContainerBody:
         config = furnished.config(self._kind.filter, self._kind.cgroup_version)
         if request["tty"]:
             with Listener("console") as listener:
-                self._main = self._crun.start(config, streams, prepared.starter, "console")
+                self._main = self._crun.start(config, prepared.starter, "console")
                 self.terminal = listener.terminal()
         else:
-            self._main = self._crun.start(config, streams, prepared.starter)
+            self._main = self._crun.start(config, prepared.starter)
         pids = [self._main]
         for other in furnished.others:
             try:
-                pids.append(self._crun.exec(other, streams, self._cgroup))
+                pids.append(self._crun.exec(other, streams))
             except NotStarted:
                 if kernel.process(self._main):
                     raise
@@ -154,7 +156,7 @@ class ContainerBody:
             NotStarted: it cannot be; nothing is left.
         """
         wanted = self._process(request, tty=False)
-        return Command(request, lambda theirs: self._crun.exec(wanted, theirs, self._cgroup))
+        return Command(request, lambda theirs: self._crun.exec(wanted, theirs))
 
     def console(self, request: Message) -> Console:
         """Start a command in the container that has a terminal.
@@ -167,7 +169,7 @@ class ContainerBody:
         try:
             with Listener("console") as listener:
                 streams = (nothing, nothing, nothing)
-                pid = self._crun.exec(wanted, streams, self._cgroup, "console")
+                pid = self._crun.exec(wanted, streams, "console")
                 return Console(pid, listener.terminal(), request)
         finally:
             os.close(nothing)

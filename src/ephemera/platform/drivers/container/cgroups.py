@@ -10,11 +10,10 @@ import errno
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from ephemera.platform.drivers.container import syscalls
 from ephemera.platform.drivers.monitoring import ending, kernel
 
 #: Processes and threads of one machine: above what programs have, and below what a computer does.
@@ -179,23 +178,10 @@ class Cgroup:
             with suppress(FileNotFoundError):  # a kernel that does not count swap
                 self._set("memory", file, str(limit))
 
-    def fork(self, child: Callable[[], None]) -> int:
-        """Fork a process into it, which calls `child` and ends; return its pid.
-
-        Only for a process with a single thread. Version 1 may need 10 ms for it, see `starter`.
-        """
-        if self._version == 2:
-            folder = os.open(self._folders[""], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                return syscalls.clone(0, child, cgroup=folder)
-            finally:
-                os.close(folder)
-        return syscalls.clone(0, lambda: self._enter(child))
-
-    def _enter(self, child: Callable[[], None]) -> None:
-        for folder in set(self._folders.values()):
-            _write(f"{folder}/cgroup.procs", "0")
-        child()
+    @property
+    def folders(self) -> list[str]:
+        """What a process has to enter to be in it."""
+        return sorted(set(self._folders.values()))
 
     def pids(self) -> list[int]:
         """Return its processes."""

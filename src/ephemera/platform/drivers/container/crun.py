@@ -28,50 +28,60 @@ _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH
 _NOT_EXECUTED = re.compile(r"(?:open executable|exec): (?P<why>[^:]+)$")
 
 
+def command(places: Places, verb: str, *words: str) -> list[str]:
+    """Return how crun is called for the one container of this process, but for its name.
+
+    Paths are relative to `places.run`.
+    """
+    given = [places.crun, "--root", "crun", "--cgroup-manager=disabled", "--log", "file:log"]
+    return [*given, verb, "--detach", "--pid-file", "pid", *words]
+
+
+def run_command(places: Places) -> list[str]:
+    """Return how the container is started."""
+    return command(places, "run", "--bundle", places.run)
+
+
 class Crun:
     """`crun`, for the one container of this process.
 
     Args:
         places: Where it is, and where it and this process tell each other things.
+        cgroup: Of the container.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._program = places.crun
+    def __init__(self, places: Places, cgroup: Cgroup) -> None:
+        self._places = places
+        self._cgroup = cgroup
         self._run = places.run
 
-    def start(self, config: object, streams: Streams, by: Starter, console: str = "") -> int:
+    def start(self, config: object, by: Starter, console: str = "") -> int:
         """Start the container, and return the pid of its program.
 
         Args:
-            by: Is in the cgroup of the container, and becomes crun.
+            by: Waits to be crun.
             console: The socket that is told of the terminal, where it has one.
 
         Raises:
             NotStarted: it was not executed, and nothing of it is left.
         """
         self._write("config.json", config)
-        by.execute(self._command("run", "--bundle", self._run, console=console), self._run, streams)
+        by.go(f"--console-socket {console}" if console else "")
         return self._started(by.pid)
 
-    def exec(self, process: object, streams: Streams, cgroup: Cgroup, console: str = "") -> int:
+    def exec(self, process: object, streams: Streams, console: str = "") -> int:
         """Start another process in the container, and return its pid.
 
         Raises:
-            NotStarted: it was not executed, and nothing of it is left.
+            NotStarted, OSError: it was not executed, and nothing of it is left.
         """
         self._write("process.json", process)
-        command = self._command("exec", "--process", "process.json", console=console)
-        return self._started(cgroup.fork(lambda: starter.execute(command, self._run, streams)))
-
-    def _command(self, verb: str, *words: str, console: str) -> list[str]:
         for name in ("pid", "log"):
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._run}/{name}")
-        command = [self._program, "--root", f"{self._run}/crun", "--cgroup-manager=disabled"]
-        command += ["--log", f"file:{self._run}/log", verb, "--detach", "--pid-file", "pid", *words]
-        if console:
-            command += ["--console-socket", console]
-        return [*command, _NAME]
+        more = ("--console-socket", console) if console else ()
+        words = command(self._places, "exec", "--process", "process.json", *more, _NAME)
+        return self._started(starter.execute(self._cgroup, self._places, words, streams))
 
     def _started(self, pid: int) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""

@@ -12,6 +12,7 @@ import pwd
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class ContainerDriver(MonitoredDriver):
     def __init__(self, home: Path) -> None:
         super().__init__(home, "ephemera.platform.drivers.container.zygote")
         self._places = Places(str(home.absolute()))
+        self._name = "ephemera-" + sha256(os.fsencode(home.absolute())).hexdigest()[:10]
         self.images = Images(home.absolute() / "images")
         self.network = Network(home.absolute())
         self._pins = Pins(self._machines)
@@ -266,13 +268,16 @@ class ContainerDriver(MonitoredDriver):
 
     def _setup(self, found: host.Host) -> Setup:
         home = self._places.home
+        compiled = seccomp.compiled() if found.seccomp else ""
         with open("/proc/self/mountinfo") as file:
             mounts = file.read().splitlines()
         return Setup(
             home=home,
+            name=self._name,
             crun=found.crun,
             own_ids=found.idmap,
-            filter=seccomp.compiled() if found.seccomp else "",
+            filter=compiled,
+            filter_section=seccomp.section() if found.seccomp and not compiled else {},
             beside=mounted_beside(home, mounts),
             hidden=hidden_from_machines(home, list(_homes()), os.environ),
             router=self.network.router_fd(),
@@ -291,7 +296,7 @@ class ContainerDriver(MonitoredDriver):
 
     def _sweep(self) -> None:
         """Remove cgroups that nobody lives in: who made them was killed."""
-        self._tree = cgroup_tree(self._places.name)
+        self._tree = cgroup_tree(self._name)
         for name in self._tree.left():
             pid, _, start = name.partition("-")
             first = kernel.process(int(pid))

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ephemera.platform.drivers.container import bundle, disks, rootfs, seccomp, syscalls, users
+from ephemera.platform.drivers.container import bundle, disks, rootfs, syscalls, users
 from ephemera.platform.drivers.container.bundle import Bind, Filter
 from ephemera.platform.drivers.container.inroot import Owner, Root
 from ephemera.platform.drivers.container.prepared import Prepared
@@ -30,35 +29,29 @@ _MODE_MASK = 0o777
 _SHM_MB = 64
 
 
-def filter_section(compiled: str) -> Mapping[str, Any]:
-    """Return the filter of system calls as text, where it is not compiled."""
-    return {} if compiled else seccomp.section()
-
-
-@dataclass
-class Furnished:
+class Furnished(NamedTuple):
     """A machine that is ready to be started, and what runs in it."""
 
-    places_root: str
+    root: str
     hostname: str
     owner: Owner
     prepared: Prepared
+    binds: Sequence[Bind]
     user: User
     workdir: str
     #: Of the main program, and of commands beside it.
-    env: dict[str, str] = field(repr=False)
+    env: Mapping[str, str]
+    command: Sequence[str]
+    tty: bool
     #: The programs beside the main one, as `crun` is told of them.
-    others: list[dict[str, Any]] = field(repr=False)
-    command: Sequence[str] = ()
-    tty: bool = False
-    binds: list[Bind] = field(default_factory=list)
+    others: Sequence[dict[str, Any]]
 
     def config(self, filter_: Filter, cgroup_version: int) -> dict[str, Any]:
         """Return what `crun run` is told."""
         main = bundle.process(self.command, self.env, self.user, self.workdir, tty=self.tty)
         return bundle.config(
             main,
-            self.places_root,
+            self.root,
             self.hostname,
             self.prepared.namespaces(),
             self.binds,
@@ -100,16 +93,19 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
         others = [_beside(root, one, workdir) for one in request["beside"]]
     finally:
         root.close()
-    found = Furnished(places.root, request["instance"], owner, prepared, user, workdir, env, others)
-    found.command, found.tty = _checked(request["command"]), request["tty"]
-    if request["api_folder"]:
-        api = f"{places.run}/api"
-        os.mkdir(api)
-        syscalls.mount(request["api_folder"], api, "", syscalls.MS_BIND)
-        found.binds.append(Bind(api, "/.fly", ("ro", *_SAFE)))
-    for number, one in enumerate(request["mounts"]):
-        _attach(found, one, f"{places.run}/volume{number}", setup)
-    return found
+    return Furnished(
+        root=places.root,
+        hostname=request["instance"],
+        owner=owner,
+        prepared=prepared,
+        binds=list(_binds(request, setup, prepared)),
+        user=user,
+        workdir=workdir,
+        env=env,
+        command=_checked(request["command"]),
+        tty=request["tty"],
+        others=others,
+    )
 
 
 _SAFE = ("nosuid", "nodev")
@@ -157,25 +153,42 @@ def _checked(command: Sequence[str]) -> Sequence[str]:
     return command
 
 
-def _attach(found: Furnished, mount: Mapping[str, str], place: str, setup: Setup) -> None:
-    """Have a volume where the machine sees it."""
+def _binds(request: Message, setup: Setup, prepared: Prepared) -> Iterator[Bind]:
+    """Yield what of this computer the machine sees, which is put where crun gets at it."""
+    run = setup.places.run
+    if request["api_folder"]:
+        api = f"{run}/api"
+        os.mkdir(api)
+        syscalls.mount(request["api_folder"], api, "", syscalls.MS_BIND)
+        yield Bind(api, "/.fly", ("ro", *_SAFE))
+    for number, one in enumerate(request["mounts"]):
+        source = _attached(one, f"{run}/volume{number}")
+        if setup.own_ids:
+            source = _shown(source, f"{run}/shown{number}", prepared)
+        yield Bind(source, one["path"], _SAFE)
+
+
+def _attached(mount: Mapping[str, str], place: str) -> str:
+    """Return the folder of a volume's data, which is mounted at `place` if it is a disk."""
     source, path = mount["source"], mount["path"]
     if not os.path.exists(source):
         raise NotStarted(f"the volume for '{path}' is not there")
-    if os.path.isfile(source):
-        os.mkdir(place, 0o700)
-        try:
-            disks.attach(source, place)
-        except OSError as error:
-            raise NotStarted(f"the volume for '{path}' cannot be mounted: {error}") from error
-        source = place
-    if setup.own_ids:
-        shown = f"{place}.shown"
-        os.mkdir(shown, 0o700)
-        userns = os.open(found.prepared.namespace("user"), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            syscalls.idmapped(source, userns, shown)
-        finally:
-            os.close(userns)
-        source = shown
-    found.binds.append(Bind(source, path, _SAFE))
+    if os.path.isdir(source):
+        return source
+    os.mkdir(place, 0o700)
+    try:
+        disks.attach(source, place)
+    except OSError as error:
+        raise NotStarted(f"the volume for '{path}' cannot be mounted: {error}") from error
+    return place
+
+
+def _shown(source: str, place: str, prepared: Prepared) -> str:
+    """Return where a folder is shown with the owners that it has for the machine."""
+    os.mkdir(place, 0o700)
+    userns = os.open(prepared.namespace("user"), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.idmapped(source, userns, place)
+    finally:
+        os.close(userns)
+    return place

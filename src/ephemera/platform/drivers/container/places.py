@@ -15,7 +15,6 @@ root of a machine, when it comes to these.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import NamedTuple
 
@@ -64,11 +63,6 @@ class Places(NamedTuple):
     def stored_layers(self) -> str:
         """The layers of images, as they are on the disk."""
         return f"{self.home}/images/layers"
-
-    @property
-    def name(self) -> str:
-        """What names this platform among all of this computer."""
-        return "ephemera-" + hashlib.sha256(os.fsencode(self.home)).hexdigest()[:10]
 
     def make(self) -> None:
         """Make what has to be there outside of our own mounts. Repeating is safe.

@@ -11,10 +11,12 @@ from typing import Any
 
 from ephemera.platform.drivers.container import init, starter, syscalls
 from ephemera.platform.drivers.container.cgroups import Cgroup, Tree
+from ephemera.platform.drivers.container.crun import run_command
 from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.container.starter import Starter
 from ephemera.platform.drivers.monitoring import kernel
+from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.network import namespaces, netlink, wiring
 
@@ -97,20 +99,26 @@ def cgroup_name(pid: int, start: int) -> str:
     return f"{pid}-{start}"
 
 
-def prepare(setup: Setup, tree: Tree) -> Prepared:
+def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
     """Leave the mounts of the zygote, and make what a machine needs.
+
+    Args:
+        streams: What the standard streams of its program will be.
 
     Raises:
         OSError: the kernel does not let us.
     """
-    syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
+    # before anything else: a fork is the cheaper, the less was written to since the last one
     first = init.make(setup.ids_from, setup.places.nowhere)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     try:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
         cgroup.make()
+        command = run_command(setup.places)
+        waits = starter.make(cgroup, setup.places, command, streams.stdin, streams.stdout)
         router = netlink.connect() if setup.router >= 0 else None
-        return Prepared(first, cgroup, starter.make(cgroup), router)
+        return Prepared(first, cgroup, waits, router)
     except OSError:
         _kill_child(first.pid)
         cgroup.end()

@@ -79,13 +79,11 @@ class _Look:
         self._is_over = False
 
     def _start(self, request: Message, kind: ContainerKind) -> Console:
-        crun = Crun(kind.setup.places)
+        crun = Crun(kind.setup.places, self._prepared.cgroup)
         config = self._furnished.config(kind.filter, kind.cgroup_version)
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         os.chdir(kind.setup.places.run)
         with Listener("console") as listener:
-            streams = (nothing, nothing, nothing)
-            pid = crun.start(config, streams, self._prepared.starter, "console")
+            pid = crun.start(config, self._prepared.starter, "console")
             return Console(pid, listener.terminal(), {**request, "id": 0})
 
     def serve(self, link: socket.socket) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -44,9 +43,11 @@ class Layer(NamedTuple):
         Raises:
             OSError: there is no room for it.
         """
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
-        os.mkdir(self.folder, 0o700)
+        try:
+            os.mkdir(self.folder, 0o700)
+        except FileExistsError:
+            _run("rm", "-rf", self.folder)
+            os.mkdir(self.folder, 0o700)
         for inner in ("upper", "work"):
             os.mkdir(f"{self.folder}/{inner}", 0o700)
         os.chown(self.upper, *owner)
@@ -131,14 +132,18 @@ def _mount_host_remains(places: Places, left: Layer, fresh: Layer) -> None:
     What it wrote is copied: it lies below the layer that it would have to be above.
     """
     fresh.make(Owner(*_owner(left.upper)), left.upper)
-    pid = os.posix_spawnp("cp", ["cp", "-a", f"{left.upper}/.", fresh.upper], os.environ)
-    _, status = os.waitpid(pid, 0)
-    if status:
+    if not _run("cp", "-a", f"{left.upper}/.", fresh.upper):
         raise OSError(errno.ENOSPC, "what the machine left does not fit into memory")
     _mount(places.host, ".", fresh, places.root)
 
 
 _SAFE = syscalls.MS_NODEV | syscalls.MS_NOSUID
+
+
+def _run(*command: str) -> bool:
+    """Run a program of this computer; whether it did its work."""
+    _, status = os.waitpid(os.posix_spawnp(command[0], command, os.environ), 0)
+    return status == 0
 
 
 def _mount(cwd: str, lower: str, layer: Layer, target: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.places import Places
@@ -17,17 +16,20 @@ from ephemera.platform.drivers.container.places import Places
 IDS_FROM = 0x70000000
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """What is the same for all machines of a platform."""
 
     home: str
+    #: What names this platform among all of this computer.
+    name: str
     #: The path of `crun`.
     crun: str
     #: Whether machines have user namespaces, and so users of their own.
     own_ids: bool
     #: The filter of system calls, compiled; empty where `crun` has to compile it.
     filter: str
+    #: The filter as text; empty where it is compiled, or where calls cannot be filtered.
+    filter_section: Mapping[str, Any]
     #: Where other file systems of this computer are that machines with image `host` see.
     beside: Sequence[str]
     #: What no machine with image `host` may see.
@@ -38,7 +40,7 @@ class Setup:
 
     def encode(self) -> str:
         """Return it as an argument of a program."""
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @staticmethod
     def decode(text: str) -> Setup:

@@ -29,7 +29,6 @@ _OPEN_TREE, _MOVE_MOUNT, _CLONE3, _OPENAT2, _MOUNT_SETATTR = 428, 429, 435, 437,
 _OPEN_TREE_CLONE, _AT_RECURSIVE, _AT_EMPTY_PATH, _AT_FDCWD = 1, 0x8000, 0x1000, -100
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOUNT_ATTR_IDMAP = 0x100000
-_CLONE_INTO_CGROUP = 0x200000000
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 #: In `/proc/self/stat`, counted from the one behind the name; see `man 5 proc`.
@@ -119,17 +118,12 @@ def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
     return fd
 
 
-def clone(flags: int, child: Callable[[], None], *, cgroup: int = -1) -> int:
+def clone(flags: int, child: Callable[[], None]) -> int:
     """Fork into new namespaces; return the pid of the new process, which calls `child` and ends.
 
     Only for a process with a single thread.
-
-    Args:
-        cgroup: A descriptor of the cgroup of version 2 that it is to be in; -1 for the same.
     """
-    if cgroup >= 0:
-        flags |= _CLONE_INTO_CGROUP
-    arguments = struct.pack("=11Q", flags, 0, 0, 0, signal.SIGCHLD, *(0,) * 5, max(0, cgroup))
+    arguments = struct.pack("=11Q", flags, 0, 0, 0, signal.SIGCHLD, *(0,) * 6)
     _python.PyOS_BeforeFork()
     pid = int(_libc.syscall(_CLONE3, arguments, len(arguments)))
     if pid == 0:

@@ -25,7 +25,7 @@ def main() -> None:
     if setup.router >= 0:
         namespaces.enter(setup.router)
         os.close(setup.router)
-    tree = cgroup_tree(setup.places.name)
+    tree = cgroup_tree(setup.name)
     _mount(setup, tree)
     zygote.main(ContainerKind(setup, tree))
 

@@ -125,8 +125,12 @@ class Kind(Protocol):
     #: What its bodies answer beside what every monitor can be asked.
     questions: Sequence[str]
 
-    def prepare(self) -> Any:
-        """Do ahead of need what a body will want. Called once, in the process that has it."""
+    def prepare(self, streams: Streams) -> Any:
+        """Do ahead of need what a body will want. Called once, in the process that has it.
+
+        Args:
+            streams: What the standard streams of its programs will be.
+        """
         ...
 
     def discard(self, prepared: Any) -> None:

@@ -56,16 +56,16 @@ class _Taken(NamedTuple):
 
 def prepare(kind: Kind) -> Ready:
     """Do all that can be done for a boot while nobody waits for it."""
-    os.setsid()
     kernel.adopt_orphans()
     pipe, printed = os.pipe()
     os.set_blocking(pipe, False)
     nothing = os.open(os.devnull, os.O_RDONLY)
     prepared, lacking = None, ""
     try:
-        prepared = kind.prepare()
+        prepared = kind.prepare(Streams(nothing, printed, printed))
     except OSError as error:  # for whoever asks for a machine, and not for the zygote to try again
         lacking = f"no machine can be made: {error}"
+    os.setsid()
     return Ready(_wake_on_child(), pipe, printed, nothing, prepared, lacking)
 
 

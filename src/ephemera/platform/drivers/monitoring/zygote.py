@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import ephemera.platform.drivers.monitoring.monitor as monitor
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Kind
 
 #: What the server waits for before it sends the first link.
@@ -36,6 +37,7 @@ _TAKEN, _OVER = b"t", b"o"
 
 def main(kind: Kind) -> None:
     """Keep a spare ready until the server is gone."""
+    kernel.name_process("eph-zygote")
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     _prepare()
@@ -70,6 +72,7 @@ def _fork_spare(control: socket.socket, kind: Kind, others: Sequence[int]) -> in
 
 def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
     """Wait for a link and be the monitor that it asks for. Does not return."""
+    kernel.name_process("eph-spare")
     ready = monitor.prepare(kind)
     data, links, _, _ = socket.recv_fds(control, 1, 1)
     if not data:
@@ -82,6 +85,7 @@ def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
     os.close(say)
     link = socket.socket(fileno=links[0])
     link.set_inheritable(False)
+    kernel.name_process("eph-monitor")
     monitor.main(link, ready, kind)
 
 

@@ -29,7 +29,7 @@ class ProcessKind:
     spares = 1
     questions: Sequence[str] = ()
 
-    def prepare(self) -> None:
+    def prepare(self, streams: Streams) -> None:
         """There is nothing to prepare."""
 
     def discard(self, prepared: Any) -> None:
