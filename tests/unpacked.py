@@ -8,19 +8,11 @@ import stat
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
-import pytest
-
 from ephemera.platform.images import unpacking
 from ephemera.platform.images.unpacking import Unpacked
 from tests import images
 
 TIMEOUT_S = 30.0
-
-
-def require_root() -> None:
-    """Skip the test that runs, saying why, where owners cannot be set."""
-    if os.geteuid() != 0:
-        pytest.skip("needs to be root, for owners, devices and changed roots")
 
 
 def unpack(data: bytes, folder: Path, *, piece_bytes: int = 65536) -> Unpacked:

@@ -15,17 +15,16 @@ import pytest
 from ephemera.errors import ImageUnavailable
 from ephemera.platform.unpacker.problems import BadLayer
 from ephemera.platform.unpacker.streams import Stream, opener
-from tests import images
+from tests import images, needs
 from tests.images import entry, file, folder, hard_link, symlink
-from tests.unpacked import require_root, tree, unpack, unpack_entries
+from tests.unpacked import tree, unpack, unpack_entries
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("untouched")]
+pytestmark = [pytest.mark.root, needs.root, pytest.mark.usefixtures("untouched")]
 
 
 @pytest.fixture
 def untouched(tmp_path: Path) -> Iterator[None]:
     """What lies beside the folder is as it was: content, owner, mode, time, links, neighbours."""
-    require_root()
     beside = tmp_path / "beside"
     beside.mkdir()
     secret = beside / "secret"

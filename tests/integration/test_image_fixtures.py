@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import images
+from tests import images, needs
 from tests.registry import PASSWORD, USER, Registry, running_registry
+
+pytestmark = [needs.registry, needs.skopeo, needs.busybox, needs.zstd]
 
 
 def inspect(reference: str, *options: str) -> dict[str, object]:

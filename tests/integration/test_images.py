@@ -13,18 +13,16 @@ from ephemera.errors import ImageUnavailable
 from ephemera.platform.images import Images, StoredImage
 from ephemera.platform.images import images as images_module
 from ephemera.wire.ids import new_machine_name
-from tests import images
+from tests import images, needs
 from tests.images import file
 from tests.pulling import Heard, Pulls
 from tests.registry import Registry, running_registry
-from tests.unpacked import require_root
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, needs.root, needs.registry, needs.zstd]
 
 
 @pytest.fixture
 def pulls(tmp_path: Path) -> Pulls:
-    require_root()
     return Pulls(tmp_path / "images")
 
 

@@ -14,12 +14,11 @@ import pytest
 
 from ephemera.errors import ImageUnavailable
 from ephemera.platform.images.trust import may_be_plain, split_host
-from tests import images
+from tests import images, needs
 from tests.pulling import Pulls
 from tests.registry import PASSWORD, USER, Registry, running_registry
-from tests.unpacked import require_root
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, needs.root, needs.registry]
 
 IMAGE = images.build(images.layer(images.file("it", b"private")))
 
@@ -27,7 +26,6 @@ IMAGE = images.build(images.layer(images.file("it", b"private")))
 @pytest.fixture
 def pulls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulls:
     """A folder for images, for somebody who has logged in nowhere."""
-    require_root()
     for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))

@@ -19,13 +19,12 @@ from ephemera.errors import ImageUnavailable
 from ephemera.platform.images import Images
 from ephemera.platform.images.patience import Patience
 from ephemera.wire.ids import new_machine_name
-from tests import images
+from tests import images, needs
 from tests.images import Blob, Built, file
 from tests.pulling import TIMEOUT_S, Heard, Pulls
 from tests.registry import Registry, running_registry
-from tests.unpacked import require_root
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, needs.root, needs.registry]
 
 #: Enough that it is still under way when something happens to it.
 BIG = images.build(images.layer(file("big", os.urandom(20_000_000)), compression=""))
@@ -33,7 +32,6 @@ BIG = images.build(images.layer(file("big", os.urandom(20_000_000)), compression
 
 @pytest.fixture
 def pulls(tmp_path: Path) -> Pulls:
-    require_root()
     return Pulls(tmp_path / "images")
 
 
@@ -200,7 +198,6 @@ def test_a_registry_that_is_not_there(pulls: Pulls, own: Registry) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 10 MB."""
-    require_root()
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "small", str(folder)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx2
 import pytest
@@ -11,15 +11,20 @@ from ephemera.client.own.images import OwnImages
 from ephemera.errors import ImageUnavailable, Invalid
 from ephemera.testing.serving import Server, serving
 from ephemera.wire.ids import new_machine_name
-from tests import images
+from tests import images, needs
 from tests.registry import Registry
-from tests.unpacked import require_root
+
+
+def needs_containers(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that needs a platform with the container driver, and a registry."""
+    for mark in (pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.registry):
+        test = mark(test)
+    return test
 
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A platform whose driver has images."""
-    require_root()
     with serving(tmp_path_factory.mktemp("container"), driver="container") as served:
         yield served
 
@@ -35,8 +40,7 @@ def pushed(registry: Registry, content: bytes = b"1") -> tuple[str, images.Built
     return registry.push(new_machine_name(), built), built
 
 
-@pytest.mark.root
-@pytest.mark.crun
+@needs_containers
 def test_an_image_is_pulled_listed_and_pruned(kept: OwnImages, registry: Registry) -> None:
     reference, built = pushed(registry, b"12345")
     heard: list[tuple[str, str]] = []
@@ -53,8 +57,7 @@ def test_an_image_is_pulled_listed_and_pruned(kept: OwnImages, registry: Registr
     assert kept.list() == []
 
 
-@pytest.mark.root
-@pytest.mark.crun
+@needs_containers
 @pytest.mark.parametrize("reference", ["127.0.0.1:1/none", "No Image"])
 def test_what_cannot_be_pulled_is_an_error_with_a_way_on(kept: OwnImages, reference: str) -> None:
     with pytest.raises(ImageUnavailable) as refused:
@@ -62,8 +65,7 @@ def test_what_cannot_be_pulled_is_an_error_with_a_way_on(kept: OwnImages, refere
     assert refused.value.hint
 
 
-@pytest.mark.root
-@pytest.mark.crun
+@needs_containers
 def test_an_image_that_a_machine_has_is_not_pruned(
     kept: OwnImages, container: Server, registry: Registry
 ) -> None:

@@ -14,16 +14,11 @@ from typing import Any
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from tests import images
+from tests import images, needs
 from tests.images import entry, file, folder, hard_link, symlink
-from tests.unpacked import is_opaque, require_root, tree, unpack, unpack_entries
+from tests.unpacked import is_opaque, tree, unpack, unpack_entries
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
-
-
-@pytest.fixture(scope="module")
-def as_root() -> None:
-    require_root()
+pytestmark = [pytest.mark.root, needs.root, needs.zstd]
 
 
 @pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
