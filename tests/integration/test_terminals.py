@@ -145,7 +145,7 @@ class TestTerminal:
             assert caught.value.rcvd
             assert caught.value.rcvd.code == 1008
             assert "resize" in caught.value.rcvd.reason
-        assert ps(app, machine) == ["run"]
+        _eventually(lambda: ps(app, machine) == ["run"])
 
 
 class TestMachine:

@@ -80,8 +80,8 @@ class Findings:
     def next_steps(self) -> list[tuple[str, str]]:
         """Return what somebody may want to do, each with the command for it."""
         named, remains = self.machine.id, self.remains
-        log = ("all of its log", f"ephemera logs --no-tail --app {self.app} --machine {named}")
-        steps = [log]
+        log = f"ephemera logs --no-tail --app {self.app} --machine {named}"
+        steps: list[tuple[str, str]] = [("all of its log", log)]
         if remains and remains.terminal:
             steps.append(("a shell in it", f"ephemera machine shell {named}"))
         if remains and remains.look:
