@@ -30,7 +30,7 @@ from ephemera.platform.drivers.monitoring import kernel, usage
 from ephemera.platform.drivers.monitoring.beside import Command
 from ephemera.platform.drivers.monitoring.body import NotFrozen, Ready, Record, Streams
 from ephemera.platform.drivers.monitoring.consoles import Console, Listener
-from ephemera.platform.drivers.monitoring.ending import Reaped, kill_and_see_dead
+from ephemera.platform.drivers.monitoring.ending import Reaped, kill_and_see_dead, send_signal
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.program import NotStarted
@@ -86,7 +86,10 @@ class ContainerKind:
         cgroup.thaw()  # what is frozen does not die, and its first process not before it
         found = kernel.process(record["pid"])
         if found and found.start == record["start"]:
-            kill_and_see_dead([found])
+            if self._tree.version:  # then an empty cgroup is the proof that all of it is dead
+                send_signal([found], signal.SIGKILL)
+            else:
+                kill_and_see_dead([found])
         cgroup.end()
         cgroup.remove()
 

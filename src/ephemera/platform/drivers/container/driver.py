@@ -300,7 +300,8 @@ class ContainerDriver(MonitoredDriver):
         for name in self._tree.left():
             pid, _, start = name.partition("-")
             first = kernel.process(int(pid))
-            if first is None or first.start != int(start):
+            gone = first is None or first.start != int(start)
+            if gone or kernel.is_ending(int(pid)):
                 self._tree.of(name).end()
                 self._tree.of(name).remove()
 

@@ -53,6 +53,7 @@ class Process(NamedTuple):
 
 #: The states of a thread that has ended, and of one that is stopped.
 _ENDED, _STOPPED = (b"Z", b"X"), (b"T", b"t")
+_PF_EXITING = 0x4
 
 
 def _fields(stat: str) -> list[bytes] | None:
@@ -81,6 +82,12 @@ def process(pid: int) -> Process | None:
     """
     found = _read(pid)
     return found[0] if found and (found[1] not in _ENDED or found[2] > 1) else None
+
+
+def is_ending(pid: int) -> bool:
+    """Whether a process is dead or about to be, though perhaps still waiting for others to be."""
+    fields = _fields(f"/proc/{pid}/stat")
+    return fields is None or bool(int(fields[6]) & _PF_EXITING)
 
 
 def is_stopped(pid: int) -> bool:

@@ -90,7 +90,12 @@ def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
 
 
 def _prepare() -> None:
-    """Set what every monitor inherits: signals as a monitor wants them, a frozen heap."""
+    """Set what every monitor inherits: signals as a monitor wants them, a frozen heap.
+
+    What a killed monitor leaves comes to the zygote, which has the kernel reap it at once; the
+    first process of the computer may take seconds for that, or never do it.
+    """
+    kernel.adopt_orphans()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)  # SIGCHLD: the kernel reaps
