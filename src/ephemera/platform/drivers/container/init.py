@@ -31,10 +31,11 @@ class Init(NamedTuple):
     namespaces: dict[str, str]
 
 
-def make(ids_from: int | None, nowhere: str) -> Init:
+def make(ids_from: int | None, sleeper: str, nowhere: str) -> Init:
     """Start the first process of a machine to be.
 
     Args:
+        sleeper: The program that it is to be, see `sleeper`; there may be none.
         nowhere: An empty folder, which is all that it sees: what it sees, the machine may.
         ids_from: The user and group of this computer that a machine's root is; None where it
             gets no user namespace, so that they are the same.
@@ -44,7 +45,9 @@ def make(ids_from: int | None, nowhere: str) -> Init:
     """
     wait, hold = os.pipe()
     flags = _NAMESPACES | (0 if ids_from is None else syscalls.CLONE_NEWUSER)
-    pid = syscalls.clone(flags, lambda: _live(wait, hold, nowhere, own_ids=ids_from is not None))
+    pid = syscalls.clone(
+        flags, lambda: _live(wait, hold, sleeper, nowhere, own_ids=ids_from is not None)
+    )
     os.close(wait)
     if ids_from is not None:
         for kind in ("uid_map", "gid_map"):
@@ -55,7 +58,7 @@ def make(ids_from: int | None, nowhere: str) -> Init:
     return Init(pid, hold, kinds if ids_from is None else {"user": "user", **kinds})
 
 
-def _live(wait: int, hold: int, nowhere: str, *, own_ids: bool) -> None:
+def _live(wait: int, hold: int, sleeper: str, nowhere: str, *, own_ids: bool) -> None:
     """Be the first process of a machine until it is killed."""
     os.close(hold)
     syscalls.die_with_parent()
@@ -66,13 +69,15 @@ def _live(wait: int, hold: int, nowhere: str, *, own_ids: bool) -> None:
         os.setresuid(0, 0, 0)
         syscalls.die_with_parent()  # becoming another user has undone it
     os.setsid()
-    syscalls.call_process("init")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_IGN)  # SIGCHLD: so the kernel reaps
+    program = os.open(sleeper, os.O_PATH | os.O_CLOEXEC) if os.path.exists(sleeper) else -1
     os.chroot(nowhere)
     os.chdir("/")
+    if program >= 0:
+        os.execve(program, ["init"], {})
+    syscalls.call_process("init")
     os.dup2(wait, 0)
     os.closerange(1, 1 << 16)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so the kernel reaps
     while os.read(0, 1):  # for ever: nothing is written, and its end is the monitor's
         continue

@@ -8,6 +8,7 @@
   run/      what a monitor and crun tell each other
   nowhere/  nothing, which is what the first process of a machine sees
   crun      the program, read-only
+  sleeper   what that process is
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -58,6 +59,11 @@ class Places(NamedTuple):
     def crun(self) -> str:
         """The program, where nobody can change it."""
         return f"{self.base}/crun"
+
+    @property
+    def sleeper(self) -> str:
+        """The program that the first process of a machine is."""
+        return f"{self.base}/sleeper"
 
     @property
     def stored_layers(self) -> str:

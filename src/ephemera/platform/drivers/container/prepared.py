@@ -109,7 +109,7 @@ def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
         OSError: the kernel does not let us.
     """
     # before anything else: a fork is the cheaper, the less was written to since the last one
-    first = init.make(setup.ids_from, setup.places.nowhere)
+    first = init.make(setup.ids_from, setup.places.sleeper, setup.places.nowhere)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     try:
         syscalls.unshare(syscalls.CLONE_NEWNS)

@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from ephemera.platform.drivers.container import init, syscalls
+from ephemera.platform.drivers.container import init, sleeper, syscalls
 from ephemera.platform.drivers.container.body import ContainerKind
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
@@ -40,6 +40,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
     for folder in (places.layers, places.host, places.root, places.run, places.nowhere):
         os.mkdir(folder)
     _mount_crun(setup.crun, places.crun)
+    _write_sleeper(places.sleeper)
     if tree.hybrid:
         syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
     if setup.own_ids:
@@ -58,10 +59,18 @@ def _mount_crun(program: str, place: str) -> None:
     syscalls.mount("", place, "", read_only)
 
 
+def _write_sleeper(place: str) -> None:
+    program = sleeper.program()
+    if program:
+        fd = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o755)
+        os.write(fd, program)
+        os.close(fd)
+
+
 def _mount_mapped(setup: Setup) -> None:
     """Show layers and this computer's files with the owners that they have for machines."""
     places = setup.places
-    someone = init.make(setup.ids_from, places.nowhere)
+    someone = init.make(setup.ids_from, places.sleeper, places.nowhere)
     userns = os.open(f"/proc/{someone.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.idmapped(places.stored_layers, userns, places.layers)
