@@ -29,6 +29,11 @@ def home() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "ephemera"
 
 
+def default_driver() -> str:
+    """Return how a platform runs machines that is not told: `EPHEMERA_DRIVER`, else `process`."""
+    return os.environ.get("EPHEMERA_DRIVER") or "process"
+
+
 def make_home(folder: Path) -> None:
     """Create the state folder, readable by its owner alone. Repeating is safe.
 

@@ -64,6 +64,23 @@ def test_bringing_up_what_is_up_says_where_it_is(ephemera: CommandLine) -> None:
     assert ephemera("up", "--detach").stdout == first
 
 
+def test_the_driver_is_chosen_in_the_environment_also_where_it_starts_by_itself(
+    ephemera: CommandLine,
+) -> None:
+    ephemera.environment["EPHEMERA_DRIVER"] = "mock"
+    ephemera("apps", "create", "shop")
+    assert json.loads(ephemera("status", "--json").stdout)["driver"] == "mock"
+    assert ephemera("up", "--detach").stdout.startswith("http://")
+    assert "mock driver" in ephemera("up", "--detach", "--driver", "process", code=1).stderr
+
+
+def test_a_driver_in_the_environment_that_does_not_exist_is_an_error_that_names_it(
+    ephemera: CommandLine,
+) -> None:
+    ephemera.environment["EPHEMERA_DRIVER"] = "bogus"
+    assert "there is no driver 'bogus'" in ephemera("apps", "list", code=1).stderr
+
+
 def test_a_platform_in_the_foreground_prints_its_url_first(ephemera: CommandLine) -> None:
     with ephemera.running(*UP) as platform:
         assert platform.stdout

@@ -81,15 +81,27 @@ def test_what_is_not_run_says_why(page: Page) -> None:
             assert _NOT_RUN.fullmatch(block.note), f"{page.name}:{block.line}"
 
 
-def test_the_state_folder_holds_what_the_settings_page_says(terminal: Terminal) -> None:
+_ALWAYS = ["### The state folder"]
+_FOR_CONTAINERS = [*_ALWAYS, "### More in the state folder with the container driver"]
+_NEEDS_ROOT = (pytest.mark.root, pytest.mark.crun)
+
+
+@pytest.mark.parametrize(
+    ("driver", "tables"),
+    [("process", _ALWAYS), pytest.param("container", _FOR_CONTAINERS, marks=_NEEDS_ROOT)],
+)
+def test_the_state_folder_holds_what_the_settings_page_says(
+    terminal: Terminal, driver: str, tables: list[str]
+) -> None:
     program = (
         "from ephemera import Client, command; command(['true']).enqueue().wait(timeout=30)\n"
         "client = Client(); client.apps.create('demo')\n"
         "client.volumes.create('demo', name='data')"
     )
+    terminal.environment = {**terminal.environment, "EPHEMERA_DRIVER": driver}
     terminal.run([sys.executable, "-c", program])
     settings = page(DOCS / "reference" / "settings.md")
-    documented = {name.rstrip("/") for name in settings.first_column("### The state folder")}
+    documented = {name.rstrip("/") for table in tables for name in settings.first_column(table)}
     found = {path.name for path in Path(terminal.environment["EPHEMERA_HOME"]).iterdir()}
     assert documented == {name.removesuffix("-wal").removesuffix("-shm") for name in found}
 

@@ -48,7 +48,8 @@ def run(folder: Path) -> None:
         EphemeraError: it did not go as it should.
     """
     with uninterrupted():
-        endpoint = ensure_platform(folder, listen="127.0.0.1:0")
+        # The browser is outside of all machines: it would not reach an application in a container.
+        endpoint = ensure_platform(folder, listen="127.0.0.1:0", driver="process")
     with uninterrupted() as held, contextlib.suppress(asyncio.CancelledError):
         _run_on(endpoint, folder, held)
 

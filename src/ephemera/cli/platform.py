@@ -38,7 +38,12 @@ def up(
         str, typer.Option(metavar="HOST:PORT", help="Where to serve; port 0 takes any free one.")
     ] = DEFAULT_LISTEN,
     driver: Annotated[
-        str, typer.Option(metavar="NAME", help=f"How machines are run: {', '.join(NAMES)}.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="EPHEMERA_DRIVER",
+            help=f"How machines are run: {', '.join(NAMES)}.",
+        ),
     ] = "process",
     region: Annotated[
         list[str] | None,

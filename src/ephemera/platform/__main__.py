@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ephemera.errors import EphemeraError
-from ephemera.home import DEFAULT_LISTEN, home
+from ephemera.home import DEFAULT_LISTEN, default_driver, home
 from ephemera.platform.server import FolderInUse, serve
 from ephemera.platform.settings import DEFAULT_REGION, Settings
 
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ephemera.platform", description=__doc__)
     parser.add_argument("--home", type=Path, default=home(), help="the state folder")
     parser.add_argument("--listen", default=DEFAULT_LISTEN, help="HOST:PORT")
-    parser.add_argument("--driver", default="process", help="how machines are run")
+    parser.add_argument("--driver", default=default_driver(), help="how machines are run")
     parser.add_argument(
         "--regions", nargs="+", default=[DEFAULT_REGION], metavar="CODE", help="its regions"
     )
