@@ -114,7 +114,8 @@ _SAFE = ("nosuid", "nodev")
 def _write_files(root: Root, request: Message) -> None:
     """Write what the network and the config say. A machine's own files come last and win."""
     name, address = request["instance"], request["address"]
-    hosts = f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{address or '127.0.1.1'} {name}\n"
+    own = f"{address} {name} fly-local-6pn" if address else f"127.0.1.1 {name}"
+    hosts = f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{own}\n"
     texts = {"/etc/hosts": hosts, "/etc/hostname": f"{name}\n"}
     if request["nameserver"]:
         texts["/etc/resolv.conf"] = f"nameserver {request['nameserver']}\n"
