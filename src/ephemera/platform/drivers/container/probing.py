@@ -196,7 +196,10 @@ def _masquerade(nft: str) -> None:
 
 
 def _version(crun: str) -> str:
-    done = subprocess.run([crun, "--version"], capture_output=True, text=True)
+    try:
+        done = subprocess.run([crun, "--version"], capture_output=True, text=True)
+    except OSError:  # it is no program, which says no version
+        return ""
     return done.stdout
 
 

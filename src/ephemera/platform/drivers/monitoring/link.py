@@ -66,6 +66,8 @@ class Link(asyncio.Protocol):
             LinkLost: there was none. The request may have been fulfilled.
             Unsupported: the monitor is of an older version, which cannot do that.
         """
+        if not self.is_open:
+            raise LinkLost
         self.check_known(request["do"])
         number = next(self._ids)
         answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
