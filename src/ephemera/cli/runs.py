@@ -101,7 +101,9 @@ def run(
     """
     from ephemera.cli.wishes import Wish, environment
 
-    _check_together(tty=tty, interactive=interactive, detach=detach, as_json=as_json)
+    _check_together(
+        tty=tty, interactive=interactive, other=detach or as_json or timeout is not None
+    )
     wish = Wish(
         image=image,
         command=_own(command or []),
@@ -113,11 +115,11 @@ def run(
         restart=restart,
         destroyed_at_end=remove,
     )
+    asked = {"name": name, "region": region}
     if tty:
         from ephemera.cli.temporary import sit_in_temporary
 
-        raise typer.Exit(sit_in_temporary(app, wish, volume=volume, region=region))
-    asked = {"name": name, "region": region}
+        raise typer.Exit(sit_in_temporary(app, wish, volume=volume, **asked))
     if detach:
         asyncio.run(_detached(app, wish, volume, asked, as_json=as_json))
         return
@@ -131,11 +133,11 @@ def _own(command: list[str]) -> list[str]:
     return command[1:] if command[:1] == ["--"] else command
 
 
-def _check_together(*, tty: bool, interactive: bool, detach: bool, as_json: bool) -> None:
+def _check_together(*, tty: bool, interactive: bool, other: bool) -> None:
     if interactive and not tty:
         raise typer.BadParameter("a machine's program reads no input: use -it for a terminal")
-    if tty and (detach or as_json):
-        raise typer.BadParameter("--tty goes neither with --detach nor with --json")
+    if tty and other:
+        raise typer.BadParameter("--tty does not go with --detach, --json or --timeout")
 
 
 def _attached(

@@ -27,6 +27,7 @@ def sit_in_temporary(
     command: Sequence[str] | None = None,
     *,
     volume: str | None = None,
+    name: str | None = None,
     region: str | None = None,
 ) -> int:
     """Open a terminal in a machine that is there for nothing else; return its exit code.
@@ -38,7 +39,7 @@ def sit_in_temporary(
     if not (command or wish.command):
         check_taken("name a command that needs no terminal")
     with _leaving_on_hang_up():
-        machine = asyncio.run(_made(app, wish, volume, region))
+        machine = asyncio.run(_made(app, wish, volume, {"name": name, "region": region}))
         try:
             return sit_in(app, machine, wish.command or command)
         finally:
@@ -46,7 +47,7 @@ def sit_in_temporary(
                 asyncio.run(_removed(app, machine))
 
 
-async def _made(app: str, wish: Wish, volume: str | None, region: str | None) -> str:
+async def _made(app: str, wish: Wish, volume: str | None, asked: dict[str, Any]) -> str:
     """Return a machine that has been started and does nothing."""
     from ephemera.cli.attending import boot_failed, removed
     from ephemera.cli.following import BOOTED, follow, show_remarks
@@ -55,7 +56,7 @@ async def _made(app: str, wish: Wish, volume: str | None, region: str | None) ->
 
     async with AsyncClient() as client:
         config = await prepared(client, app, wish, volume)
-        machine = await client.machines.create(app, config=_idle(config), region=region)
+        machine = await client.machines.create(app, config=_idle(config), **asked)
         try:
             state = await follow(client, app, machine.id, BOOTED, show_remarks)
             if state != "started":
