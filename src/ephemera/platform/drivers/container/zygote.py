@@ -43,12 +43,35 @@ def _mount(setup: Setup, tree: Tree) -> None:
     _write_sleeper(places.sleeper)
     if tree.hybrid:
         syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
+    _forget_others(tree)
     if setup.own_ids:
         _mount_mapped(setup)
         return
     syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
     for place in ("/", *setup.beside):
         syscalls.mount(place, (places.host + place).rstrip("/"), "", syscalls.MS_BIND)
+
+
+#: What no monitor needs, and each of them and each crun would copy: the kernel's own file systems
+#: but for `/proc`, `/sys` and `/dev`.
+_NOT_NEEDED = frozenset(
+    {"autofs", "binfmt_misc", "bpf", "cgroup", "configfs", "debugfs", "devpts", "efivarfs"}
+    | {"fusectl", "hugetlbfs", "mqueue", "nsfs", "pstore", "rpc_pipefs", "securityfs"}
+    | {"tracefs"}
+)
+
+
+def _forget_others(tree: Tree) -> None:
+    """Have those mounts gone from here, which are not needed for the machines."""
+    with open("/proc/self/mountinfo") as file:
+        mounts = file.read().splitlines()
+    needed = [os.path.dirname(root) for root in tree.roots.values()]
+    for line in reversed(mounts):  # what is mounted on another comes after it
+        before, _, after = line.partition(" - ")
+        place, kind = before.split(" ")[4], after.split(" ")[0]
+        if kind in _NOT_NEEDED and place not in needed:
+            with suppress(OSError):  # its name is written in another way there, or it has gone
+                syscalls.unmount(place)
 
 
 def _mount_crun(program: str, place: str) -> None:
