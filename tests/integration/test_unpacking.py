@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from ephemera.errors import ImageUnavailable
+from ephemera.platform.images import unpacking
 from tests import images, needs
 from tests.images import entry, file, folder, hard_link, symlink
 from tests.unpacked import is_opaque, tree, unpack, unpack_entries
@@ -246,6 +248,34 @@ def test_overlayfs_reads_layers_as_they_were_meant(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert listed.split() == ["./d/new", "./e/new", "./e/old", "./kept"]
+
+
+def test_without_root_owners_are_our_own_and_all_else_is_the_same(tmp_path: Path) -> None:
+    """In a user namespace, in which root is called 1000 and may do nothing."""
+    tar = images.archive(
+        folder("d", mode=0o555, uid=7),
+        file("d/setuid", b"1", mode=0o4755, uid=5),
+        file(".wh.gone"),
+        file("e/.wh..wh..opq"),
+        entry("p", tarfile.FIFOTYPE),
+    )
+    (tmp_path / "l").mkdir()
+    done = subprocess.run(
+        [
+            *("unshare", "--user", "--map-user=1000", "--map-group=1000"),
+            *unpacking.command(tmp_path / "l"),
+        ],
+        input=tar,
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["entries"] == 5
+    found = {path.name: path.lstat() for path in (tmp_path / "l").rglob("*")}
+    assert {one.st_uid for one in found.values()} == {os.getuid()}
+    assert stat.S_IMODE(found["d"].st_mode) == 0o555
+    assert stat.S_IMODE(found["setuid"].st_mode) == 0o4755
+    assert stat.S_ISCHR(found["gone"].st_mode)
+    assert os.getxattr(tmp_path / "l/e", "user.overlay.opaque") == b"y"
 
 
 # two entries of one name

@@ -7,6 +7,7 @@ minute. Where it does not answer, an image that is here is used all the same.
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Coroutine, Sequence
 from collections.abc import Set as AbstractSet
@@ -185,8 +186,7 @@ class Images:
                 hint=error.hint,
             ) from error
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise no_room(f"image {wanted}", why, self._records.unfinished) from error
+            raise _not_kept(wanted, error, self.folder) from error
 
     async def _pulled(self, wanted: Reference, say: Say) -> Image:
         say("info", f"Pulling container image {wanted}")
@@ -230,6 +230,15 @@ class Images:
         task = asyncio.ensure_future(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _not_kept(wanted: Reference, error: OSError, folder: Path) -> ImageUnavailable:
+    why = (error.strerror or str(error)).lower()
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return no_room(f"image {wanted}", why, folder)
+    return ImageUnavailable(
+        f"image {wanted} cannot be kept: {why}", hint=f"look at the disk, and at {folder}"
+    )
 
 
 def _named(image: Image, reference: str) -> Image:

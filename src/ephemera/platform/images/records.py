@@ -144,7 +144,7 @@ class Records:
         record = self._records.get(digest)
         if record and record.unsafe_after:
             self._records[digest] = replace(record, unsafe_after="")
-            self._write(self._path(digest), asdict(self._records[digest]), flush=True)
+            self._write(self._path(digest), asdict(self._records[digest]))
 
     def mean(self, reference: str, meaning: Meaning) -> None:
         """Write down what a reference means."""
@@ -195,14 +195,11 @@ class Records:
         body = {reference: asdict(one) for reference, one in self._meanings.items()}
         self._write(self.folder / "references.json", body)
 
-    def _write(self, path: Path, body: Any, *, flush: bool = False) -> None:
-        """Write a file all at once."""
+    def _write(self, path: Path, body: Any) -> None:
+        """Write a file all at once. If a crash of the computer undoes it, an image is forgotten."""
         fresh = self.unfinished / f"{path.name}.new"
         with fresh.open("w") as file:
             json.dump(body, file)
-            if flush:
-                file.flush()
-                os.fsync(file.fileno())
         fresh.replace(path)
 
 

@@ -50,10 +50,7 @@ async def unpack(pieces: AsyncGenerator[bytes], folder: Path, what: str) -> Unpa
         Exception: whatever `pieces` raises.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", _PROGRAM.format(paths=_paths()), str(folder)),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
+        *command(folder), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     try:
         async with aclosing(pieces):
@@ -64,6 +61,11 @@ async def unpack(pieces: AsyncGenerator[bytes], folder: Path, what: str) -> Unpa
             process.kill()
             await process.wait()
     return _result(out, err, process.returncode or 0, what, folder)
+
+
+def command(folder: Path) -> list[str]:
+    """Return how the process is started that unpacks its input into a folder."""
+    return [sys.executable, "-I", "-S", "-c", _PROGRAM.format(paths=_paths()), str(folder)]
 
 
 async def _feed(process: Process, pieces: AsyncGenerator[bytes]) -> None:
@@ -87,7 +89,7 @@ def _result(out: bytes, err: bytes, code: int, what: str, folder: Path) -> Unpac
         )
     answer: dict[str, Any] = json.loads(out)
     if "full" in answer:
-        raise no_room(what, answer["full"], folder)
+        raise no_room(what, answer["full"], folder.parent)
     if "bad" in answer:
         raise ImageUnavailable(
             f"{what} cannot be unpacked: {answer['bad']}",
@@ -100,7 +102,7 @@ def no_room(what: str, why: str, folder: Path) -> ImageUnavailable:
     """Return the error for a disk that is full."""
     return ImageUnavailable(
         f"{what} cannot be unpacked: {why}",
-        hint=f"make room where {folder.parent} is; `ephemera images prune` removes unused images",
+        hint=f"make room where {folder} is; `ephemera images prune` removes unused images",
     )
 
 
