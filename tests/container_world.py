@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ephemera.platform import logfile
 from ephemera.platform.drivers.base import BootSpec, Exit
 from ephemera.platform.drivers.container.driver import ContainerDriver
-from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 
@@ -36,7 +37,8 @@ class Traces:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._name = Places(str(home)).name
+        number = sha256(os.fsencode(home)).hexdigest()[:10]
+        self._name, self._link = f"ephemera-{number}", f"eph{number}"
 
     def cgroups(self) -> list[str]:
         """Return the folders of its cgroups, the one that all others are below included."""
@@ -48,6 +50,10 @@ class Traces:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
         return [line for line in lines if str(self._home) in line or " /run/ephemera" in line]
 
+    def links(self) -> list[str]:
+        """Return its end of the cable to its router, which is there for as long as that is."""
+        return [name for _, name in socket.if_nameindex() if name == self._link]
+
     def processes(self) -> set[int]:
         """Return its living processes: zygotes, monitors, and all below them."""
         ours = {one.pid for one in kernel.processes() if self._is_ours(one.pid)}
@@ -57,6 +63,7 @@ class Traces:
         """Return all of it."""
         return {
             "cgroups": self.cgroups(),
+            "links": self.links(),
             "mounts": self.mounts(),
             "processes": {pid: _shown(pid) for pid in self.processes()},
         }
@@ -196,6 +203,18 @@ def kill(*pids: int) -> None:
             continue
 
 
-def commands(*words: str) -> Sequence[str]:
-    """Return a command of a shell."""
-    return ("sh", "-c", *words)
+@contextmanager
+def leaving_nothing(home: Path) -> Iterator[World]:
+    """Have a world of which nothing is left once a platform was started there and closed again.
+
+    Raises:
+        AssertionError: something is.
+    """
+
+    async def clear() -> None:
+        await world.clear()
+        await world.traces.vanish()
+
+    world = World(home)
+    yield world
+    asyncio.run(clear())
