@@ -31,7 +31,10 @@ _FILES = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
 class Filter(NamedTuple):
-    """The filter of system calls, compiled where that could be done, and as text."""
+    """The filter of system calls: compiled, or as text where that could not be done.
+
+    Both are empty where this computer cannot filter.
+    """
 
     compiled: str
     section: Mapping[str, Any]
@@ -112,7 +115,7 @@ def config(
     }
     if filter_.compiled:
         found["annotations"] = {"run.oci.seccomp_bpf_data": filter_.compiled}
-    else:
+    elif filter_.section:  # neither, where calls cannot be filtered: crun takes no empty filter
         found["linux"]["seccomp"] = dict(filter_.section)
     return found
 

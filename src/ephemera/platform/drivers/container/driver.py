@@ -107,7 +107,7 @@ class ContainerDriver(MonitoredDriver):
         self._nursery.descriptors = [setup.router]
         self.capabilities = replace(
             self.capabilities,
-            enforces_limits=found.cgroups != "none",
+            enforces_limits={"memory", "cpu", "pids"} <= set(found.controllers),
             suspends="freezer" in found.controllers,
             balloons="memory" in found.controllers,
             disks=found.disks,
