@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ephemera.errors import DriverError
@@ -47,7 +47,10 @@ def checks(host: Host) -> list[Check]:
     if not host.kernel.startswith("Linux"):
         says = f"{host.kernel}: machines with images need Linux"
         return [Check("kernel", Verdict.MISSING, says, "use the process driver")]
-    return [Check("kernel", Verdict.OK, host.kernel), *(check(host) for check in _CHECKS)]
+    found = [check(host) for check in _CHECKS]
+    if not host.is_root:
+        found = [_for_root(one) if one.verdict == Verdict.LIMITED else one for one in found]
+    return [Check("kernel", Verdict.OK, host.kernel), *found]
 
 
 def problems(host: Host) -> list[Check]:
@@ -74,6 +77,11 @@ def _root(host: Host) -> Check:
         return Check("root", Verdict.OK, "this is root")
     says = "this is not root, who alone can limit machines and connect them"
     return Check("root", Verdict.MISSING, says, "start the platform as root")
+
+
+def _for_root(found: Check) -> Check:
+    """Return what lacks to somebody who is not root, for whom nothing need be changed for it."""
+    return replace(found, hint="root may have it: ask again as root")
 
 
 def _crun(host: Host) -> Check:

@@ -89,3 +89,12 @@ def test_another_system_than_linux_is_told_of_that_alone() -> None:
 def test_what_keeps_the_driver_from_running_is_said_first() -> None:
     host = replace(WELL, crun="", seccomp=False, is_root=False, disks=False)
     assert [one.name for one in problems(host)] == ["root", "crun", "seccomp", "disks"]
+
+
+def test_what_only_root_has_is_not_said_to_lack_on_the_computer() -> None:
+    found = problems(replace(WELL, is_root=False, idmap=False, controllers={}, disks=False))
+    hints = {one.name: one.hint for one in found}
+    assert hints["root"] == "start the platform as root"
+    assert {hints[name] for name in ("users", "cgroups", "disks")} == {
+        "root may have it: ask again as root"
+    }
