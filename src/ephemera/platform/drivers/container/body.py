@@ -159,7 +159,7 @@ class ContainerBody:
             NotStarted: it cannot be; nothing is left.
         """
         wanted = self._process(request, tty=False)
-        return Command(request, lambda theirs: self._crun.exec(wanted, theirs))
+        return Command(request, lambda theirs: self._exec(wanted, theirs))
 
     def console(self, request: Message) -> Console:
         """Start a command in the container that has a terminal.
@@ -172,10 +172,18 @@ class ContainerBody:
         try:
             with Listener("console") as listener:
                 streams = (nothing, nothing, nothing)
-                pid = self._crun.exec(wanted, streams, "console")
+                pid = self._exec(wanted, streams, "console")
                 return Console(pid, listener.terminal(), request)
         finally:
             os.close(nothing)
+
+    def _exec(self, wanted: object, streams: tuple[int, int, int], console: str = "") -> int:
+        try:
+            return self._crun.exec(wanted, streams, console)
+        except NotStarted as error:
+            if kernel.process(self._main):
+                raise
+            raise NotStarted("the machine has ended") from error
 
     def _process(self, request: Message, *, tty: bool) -> dict[str, Any]:
         found = self._furnished
