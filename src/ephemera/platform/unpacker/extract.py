@@ -206,7 +206,7 @@ class Extraction:
                 describing.describe(fd, entry, as_root=self._as_root)
             finally:
                 os.close(fd)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise failed(entry.name, error) from error
 
 

@@ -71,6 +71,8 @@ def _contain(folder: str, *, as_root: bool) -> None:
     """
     if not as_root:
         _become_root_of_nothing()
+    # What is inside is somebody else's. Not even a traceback may import anything from there.
+    sys.meta_path.clear()
     os.chroot(folder)
     os.chdir("/")
     os.umask(0)

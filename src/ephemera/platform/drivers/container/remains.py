@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import os
+import select
 import selectors
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -155,15 +158,30 @@ def _export(
     os.close(sink)
     frames.send_last(link, frames.started())
     with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked may have gone
-        for block in _blocks(archive):
+        for block in _blocks(archive, link):
             data = base64.b64encode(block).decode()
             frames.send(link, {"say": "data", "id": 0, "data": data})
-        _, status = os.waitpid(pid, 0)
-        frames.send(link, {"say": "done", "id": 0, "exit_code": os.waitstatus_to_exitcode(status)})
+        # not reaped, so that its number is nobody else's below
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        frames.send(link, {"say": "done", "id": 0, "exit_code": ended.si_status if ended else 1})
+    os.kill(pid, signal.SIGKILL)  # it would wait for ever to be read
 
 
-def _blocks(pipe: int) -> Iterator[bytes]:
-    while block := os.read(pipe, _BLOCK_BYTES):
+def _blocks(pipe: int, link: socket.socket) -> Iterator[bytes]:
+    """Yield what comes through a pipe.
+
+    Raises:
+        BrokenPipeError: whoever asked has gone.
+    """
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(link, select.POLLRDHUP)
+    while True:
+        if link.fileno() in dict(poll.poll()):
+            raise BrokenPipeError
+        block = os.read(pipe, _BLOCK_BYTES)
+        if not block:
+            return
         yield block
 
 
@@ -178,6 +196,12 @@ def _pack(where: str, userns: int, sink: int) -> None:
             syscalls.setns(userns, syscalls.CLONE_NEWUSER)
             os.setresgid(0, 0, 0)
             os.setresuid(0, 0, 0)
+        syscalls.die_with_parent()  # after becoming another user, which would undo it
+        # From here on every file is the machine's. Nothing of it may be executed by us: no module
+        # be imported, and no name of a user be looked up, for which libc loads what `/etc` names.
+        for lookup in ("pwd", "grp"):
+            setattr(tarfile, lookup, None)
+        sys.meta_path.clear()
         os.chroot(".")
         with (
             open(sink, "wb") as file,
