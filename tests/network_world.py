@@ -102,7 +102,7 @@ class Machine(Place):
     def _connect(self, network: Network, name: str) -> None:
         """Do what a monitor does, in a thread that is in the router as a monitor is."""
         router = netlink.connect()
-        inside = wiring.open_in(self.namespace, network.router_fd())
+        inside = namespaces.connect_in(self.namespace, network.router_fd())
         with router, inside:
             pair = wiring.make_pair(router, inside, name, self.namespace)
             wiring.plug(router, inside, pair, self.plug.to_message())

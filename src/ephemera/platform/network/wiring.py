@@ -18,7 +18,7 @@ from __future__ import annotations
 import socket
 from typing import Any, NamedTuple
 
-from ephemera.platform.network import namespaces, netlink
+from ephemera.platform.network import netlink
 
 #: What the machine calls its end.
 _INSIDE = "eth0"
@@ -33,19 +33,6 @@ class Pair(NamedTuple):
     port: int
     #: The machine's end, by its number there.
     eth0: int
-
-
-def open_in(namespace: int, home: int) -> socket.socket:
-    """Return a netlink socket inside another network namespace.
-
-    Args:
-        namespace: An open file of it.
-        home: An open file of the network namespace that this process is in.
-
-    Raises:
-        OSError: it may not go there.
-    """
-    return namespaces.connect_in(namespace, home)
 
 
 def make_pair(router: socket.socket, inside: socket.socket, name: str, namespace: int) -> Pair:

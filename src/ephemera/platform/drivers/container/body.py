@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from ephemera.platform.drivers.container import furnishing, remains
-from ephemera.platform.drivers.container.bundle import Filter, process
+from ephemera.platform.drivers.container.bundle import process
 from ephemera.platform.drivers.container.cgroups import Limits, Tree
 from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.furnishing import Furnished
@@ -50,18 +50,12 @@ class ContainerKind:
     questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal")
 
     def __init__(self, setup: Setup, tree: Tree) -> None:
-        self.setup = setup
+        self._setup = setup
         self._tree = tree
-        self.filter = Filter(setup.filter, setup.filter_section)
-
-    @property
-    def cgroup_version(self) -> int:
-        """1 or 2; 0 where there are none."""
-        return self._tree.version
 
     def prepare(self, streams: Streams) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
-        return prepare(self.setup, self._tree, streams)
+        return prepare(self._setup, self._tree, streams)
 
     def discard(self, prepared: Prepared | None) -> None:
         """Undo that, whatever a boot has left of it; the last also removes what all were below."""
@@ -72,11 +66,11 @@ class ContainerKind:
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
         """Return the body of a boot that is about to be started."""
-        return ContainerBody(folder, prepared, self)
+        return ContainerBody(folder, prepared, self._setup)
 
     def visit(self, request: Message, link: socket.socket, ready: Ready) -> None:
         """Look into what a boot left, or send it as an archive."""
-        remains.visit(request, link, ready, self)
+        remains.visit(request, link, ready, self._setup)
 
     def end_leftovers(self, folder: BootFolder, record: dict[str, Any]) -> None:  # noqa: ARG002
         """Kill all that is left of a boot whose monitor was killed."""
@@ -97,12 +91,12 @@ class ContainerKind:
 class ContainerBody:
     """One container."""
 
-    def __init__(self, folder: BootFolder, prepared: Prepared, kind: ContainerKind) -> None:
+    def __init__(self, folder: BootFolder, prepared: Prepared, setup: Setup) -> None:
         self._folder = folder
         self._prepared = prepared
         self._cgroup = prepared.cgroup
-        self._kind = kind
-        self._crun = Crun(kind.setup.places, prepared.cgroup)
+        self._setup = setup
+        self._crun = Crun(setup.places, prepared.cgroup)
         self._furnished: Furnished | None = None
         self._swap_mb = 0
         self._main = 0
@@ -129,13 +123,13 @@ class ContainerBody:
         limits = Limits(request["cpus"], request["memory_mb"], self._swap_mb)
         self._cgroup.limit(limits)
         self._furnished = furnished = furnishing.furnish(
-            request, self._folder, self._kind.setup, prepared
+            request, self._folder, self._setup, prepared
         )
         prepared.plug(request["plug"])
-        os.chdir(self._kind.setup.places.run)
+        os.chdir(self._setup.places.run)
         for one in streams:  # a program may open its /dev/stdout anew
             os.fchown(one, furnished.owner.uid, furnished.owner.gid)
-        config = furnished.config(self._kind.filter, self._kind.cgroup_version)
+        config = furnished.config()
         if request["tty"]:
             with Listener("console") as listener:
                 self._main = self._crun.start(config, prepared.starter, "console")

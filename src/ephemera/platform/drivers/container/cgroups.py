@@ -117,7 +117,8 @@ class Cgroup:
 
     def __init__(self, tree: Tree, name: str) -> None:
         self._tree = tree
-        self._version = tree.version
+        #: 1 or 2; 0 where there are none to be had.
+        self.version = tree.version
         self._folders = {one: f"{root}/{name}" for one, root in tree.roots.items()}
 
     def make(self) -> None:
@@ -143,7 +144,7 @@ class Cgroup:
         """
         quota = limits.cpus * _PERIOD_US
         wanted = [("pids", "pids.max", str(PIDS_MAX))]
-        if self._version == 2:
+        if self.version == 2:
             wanted.append(("cpu", "cpu.max", f"{quota} {_PERIOD_US}"))
             wanted.append(("cpu", "cpu.weight", str(_WEIGHT * limits.cpus)))
         else:
@@ -162,7 +163,7 @@ class Cgroup:
             OSError: it uses more, and that cannot be had back.
         """
         memory, swap = memory_mb << 20, swap_mb << 20
-        if self._version == 2:
+        if self.version == 2:
             used = self.memory()[1]
             if used > memory:  # which version 2 would kill it for
                 raise OSError(errno.EBUSY, f"{-(-used >> 20)} MB are in use")
@@ -194,7 +195,7 @@ class Cgroup:
 
     def freeze(self) -> bool:
         """Stop every process of it; whether all of them are stopped in time."""
-        if self._version == 2:
+        if self.version == 2:
             self._set("", "cgroup.freeze", "1")
             return self._until("", "cgroup.events", "frozen 1")
         self._set("freezer", "freezer.state", "FROZEN")
@@ -203,14 +204,14 @@ class Cgroup:
     def thaw(self) -> None:
         """Let its processes go on. Repeating is safe, also where it is not there."""
         with suppress(FileNotFoundError):
-            if self._version == 2:
+            if self.version == 2:
                 self._set("", "cgroup.freeze", "0")
-            elif self._version == 1:
+            elif self.version == 1:
                 self._set("freezer", "freezer.state", "THAWED")
 
     def oom_kills(self) -> int:
         """Return how many of its processes were killed for want of memory."""
-        file = "memory.events" if self._version == 2 else "memory.oom_control"
+        file = "memory.events" if self.version == 2 else "memory.oom_control"
         with suppress(FileNotFoundError):
             for line in self._read("memory", file).splitlines():
                 if line.startswith("oom_kill "):
@@ -219,7 +220,7 @@ class Cgroup:
 
     def memory(self) -> tuple[int, int]:
         """Return the limit of its memory, and how much of that cannot be had back; bytes."""
-        if self._version == 2:
+        if self.version == 2:
             used, limit = self._number("memory.current"), self._number("memory.max")
             cache = "inactive_file"
         else:
@@ -233,10 +234,10 @@ class Cgroup:
 
     def reclaim(self, count: int) -> int:
         """Have memory taken back that is not needed; return how many bytes that was."""
-        file = "memory.current" if self._version == 2 else "memory.usage_in_bytes"
+        file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
         before = self._number(file)
         with suppress(OSError):  # less than that could be had, which the difference tells
-            if self._version == 2:
+            if self.version == 2:
                 self._set("memory", "memory.reclaim", str(count))
             else:
                 self._set("memory", "memory.force_empty", "0")
@@ -289,7 +290,7 @@ class Cgroup:
         return f"{folder}/{file}"
 
     def _set(self, controller: str, file: str, value: str) -> None:
-        if self._version:
+        if self.version:
             _write(self._file(controller, file), value)
 
     def _read(self, controller: str, file: str) -> str:

@@ -276,7 +276,7 @@ class ContainerDriver(MonitoredDriver):
             name=self._name,
             crun=found.crun,
             own_ids=found.idmap,
-            filter=compiled,
+            filter_compiled=compiled,
             filter_section=seccomp.section() if found.seccomp and not compiled else {},
             beside=mounted_beside(home, mounts),
             hidden=hidden_from_machines(home, list(_homes()), os.environ),

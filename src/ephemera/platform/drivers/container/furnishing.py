@@ -36,6 +36,7 @@ class Furnished(NamedTuple):
     hostname: str
     owner: Owner
     prepared: Prepared
+    filter: Filter
     binds: Sequence[Bind]
     user: User
     workdir: str
@@ -46,7 +47,7 @@ class Furnished(NamedTuple):
     #: The programs beside the main one, as `crun` is told of them.
     others: Sequence[dict[str, Any]]
 
-    def config(self, filter_: Filter, cgroup_version: int) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         """Return what `crun run` is told."""
         main = bundle.process(self.command, self.env, self.user, self.workdir, tty=self.tty)
         return bundle.config(
@@ -55,9 +56,9 @@ class Furnished(NamedTuple):
             self.hostname,
             self.prepared.namespaces(),
             self.binds,
-            filter_,
+            self.filter,
             shm_mb=_SHM_MB,
-            cgroup_version=cgroup_version,
+            cgroup_version=self.prepared.cgroup.version,
         )
 
 
@@ -98,6 +99,7 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
         hostname=request["instance"],
         owner=owner,
         prepared=prepared,
+        filter=setup.filter,
         binds=list(_binds(request, setup, prepared)),
         user=user,
         workdir=workdir,

@@ -70,7 +70,7 @@ class Prepared:
         home = namespaces.own()
         network = os.open(self.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return wiring.open_in(network, home)
+            return namespaces.connect_in(network, home)
         finally:
             os.close(home)
             os.close(network)

@@ -13,14 +13,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ephemera.platform.drivers.container import syscalls
+from ephemera.platform.network import netlink
 
 _ALL_BUT_USERS = (
     syscalls.CLONE_NEWNS
@@ -30,9 +29,6 @@ _ALL_BUT_USERS = (
     | syscalls.CLONE_NEWCGROUP
     | syscalls.CLONE_NEWNET
 )
-_RTM_NEWLINK, _NLMSG_ERROR = 16, 2
-_NLM_F_REQUEST_ACK_CREATE_EXCL = 0x1 | 0x4 | 0x200 | 0x400
-_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 18, 1
 #: Whom the root of the probed user namespace is on the host, as in the driver.
 _BASE = 100_000
 _MASQUERADE = """
@@ -50,8 +46,8 @@ def main() -> None:
         "namespaces": lambda: _enter(_ALL_BUT_USERS),
         "overlay": lambda: _overlay(folder),
         "idmap": lambda: _idmapped_overlay(folder),
-        "veth": lambda: _link(b"veth"),
-        "bridge": lambda: _link(b"bridge"),
+        "veth": lambda: _link(netlink.pair("probe0", peer=())),
+        "bridge": lambda: _link(netlink.bridge("probe0")),
         "nft": lambda: _masquerade(nft),
     }
     found = {name: _attempt(probe) for name, probe in probes.items()}
@@ -165,24 +161,11 @@ def _mount_overlay(folder: str, lower: str, name: str) -> str:
         return merged
 
 
-def _link(kind: bytes) -> None:
-    """Make a network link in a network of its own."""
+def _link(request: netlink.Request) -> None:
+    """Make a network link, as the driver does, in a network of its own."""
     _enter(syscalls.CLONE_NEWNET)
-    info = _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, kind))
-    body = struct.pack("BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0)
-    body += _attribute(_IFLA_IFNAME, b"probe0\0") + info
-    head = struct.pack("IHHII", 16 + len(body), _RTM_NEWLINK, _NLM_F_REQUEST_ACK_CREATE_EXCL, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
-        netlink.send(head + body)
-        answer = netlink.recv(4096)
-    _, kind_of_answer, *_, error = struct.unpack_from("IHHIIi", answer)
-    if kind_of_answer != _NLMSG_ERROR or error:
-        raise OSError(-error, os.strerror(-error))
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    padding = -len(value) % 4
-    return struct.pack("HH", 4 + len(value), kind) + value + b"\0" * padding
+    with netlink.connect() as sock:
+        netlink.ask(sock, request)
 
 
 def _masquerade(nft: str) -> None:

@@ -22,6 +22,7 @@ from ephemera.platform.drivers.container.cgroups import Limits
 from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.inroot import Owner
 from ephemera.platform.drivers.container.rootfs import Layer
+from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import ending, frames
 from ephemera.platform.drivers.monitoring.body import Ready
 from ephemera.platform.drivers.monitoring.consoles import Console, Listener
@@ -34,22 +35,20 @@ from ephemera.platform.drivers.monitoring.sitting import Consoles
 if TYPE_CHECKING:
     import tarfile
 
-    from ephemera.platform.drivers.container.body import ContainerKind
-
 #: What may be written to a copy, in memory.
 _COPY_OPTIONS = "mode=700,size=512m"
 _BLOCK_BYTES = 64 * 1024
 _WAKES = 64
 
 
-def visit(request: Message, link: socket.socket, ready: Ready, kind: ContainerKind) -> None:
+def visit(request: Message, link: socket.socket, ready: Ready, setup: Setup) -> None:
     """Do what is asked, and tell of it through the link."""
     folder = BootFolder(request["machine"], request["boot"])
     try:
         if request["what"] == "look":
-            _Look(request, folder, ready, kind).serve(link)
+            _Look(request, folder, ready, setup).serve(link)
         else:
-            _export(request, folder, ready, kind, link)
+            _export(request, folder, ready, setup, link)
     except FileNotFoundError as error:
         frames.send_last(link, {"say": "failed", "error": f"nothing is left of it: {error}"})
     except (NotStarted, OSError) as error:
@@ -59,10 +58,8 @@ def visit(request: Message, link: socket.socket, ready: Ready, kind: ContainerKi
 class _Look:
     """A program with a terminal, in a copy."""
 
-    def __init__(
-        self, request: Message, folder: BootFolder, ready: Ready, kind: ContainerKind
-    ) -> None:
-        setup, self._prepared, self._wake = kind.setup, ready.prepared, ready.wake
+    def __init__(self, request: Message, folder: BootFolder, ready: Ready, setup: Setup) -> None:
+        self._prepared, self._wake = ready.prepared, ready.wake
         owner = Owner(setup.ids_from or 0, setup.ids_from or 0)
         copy = f"{setup.places.run}/copy"
         os.mkdir(copy, 0o700)
@@ -74,17 +71,17 @@ class _Look:
         limits = Limits(request["cpus"], request["memory_mb"], request["swap_mb"])
         self._prepared.cgroup.limit(limits)
         try:
-            self._console = self._start(request, kind)
+            self._console = self._start(request, setup)
         except (NotStarted, OSError):
             self._end()
             raise
         self._selector = selectors.DefaultSelector()
         self._is_over = False
 
-    def _start(self, request: Message, kind: ContainerKind) -> Console:
-        crun = Crun(kind.setup.places, self._prepared.cgroup)
-        config = self._furnished.config(kind.filter, kind.cgroup_version)
-        os.chdir(kind.setup.places.run)
+    def _start(self, request: Message, setup: Setup) -> Console:
+        crun = Crun(setup.places, self._prepared.cgroup)
+        config = self._furnished.config()
+        os.chdir(setup.places.run)
         with Listener("console") as listener:
             pid = crun.start(config, self._prepared.starter, "console")
             return Console(pid, listener.terminal(), {**request, "id": 0})
@@ -139,10 +136,10 @@ def _export(
     request: Message,
     folder: BootFolder,
     ready: Ready,
-    kind: ContainerKind,
+    setup: Setup,
     link: socket.socket,
 ) -> None:
-    setup, left = kind.setup, Layer(folder.layer)
+    left = Layer(folder.layer)
     os.stat(left.upper)
     where = setup.places.root
     if request["layers"]:

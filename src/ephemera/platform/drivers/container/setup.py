@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ephemera.platform.drivers.container.bundle import Filter
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.places import Places
 
@@ -26,9 +27,8 @@ class Setup(NamedTuple):
     crun: str
     #: Whether machines have user namespaces, and so users of their own.
     own_ids: bool
-    #: The filter of system calls, compiled; empty where `crun` has to compile it.
-    filter: str
-    #: The filter as text; empty where it is compiled, or where calls cannot be filtered.
+    #: Of the filter of system calls, see `Filter`.
+    filter_compiled: str
     filter_section: Mapping[str, Any]
     #: Where other file systems of this computer are that machines with image `host` see.
     beside: Sequence[str]
@@ -51,6 +51,11 @@ class Setup(NamedTuple):
     def places(self) -> Places:
         """Where things are."""
         return Places(self.home)
+
+    @property
+    def filter(self) -> Filter:
+        """The filter of system calls."""
+        return Filter(self.filter_compiled, self.filter_section)
 
     @property
     def ids_from(self) -> int | None:
