@@ -33,6 +33,9 @@ from ephemera.platform.drivers.monitoring.body import Kind
 READY = b"r"
 #: What a spare says when it has become a monitor, and when there is no server any more.
 _TAKEN, _OVER = b"t", b"o"
+#: How long after the end of a spare that was not taken the next is forked: no faster than a
+#: computer can bear where none of them lives.
+_AGAIN_S = 0.01
 
 
 def main(kind: Kind) -> None:
@@ -44,15 +47,23 @@ def main(kind: Kind) -> None:
     control.sendall(READY)
     _leave_standard_error()
     heard: list[int] = []
+    waiting = select.poll()
+    waiting.register(control, 0)  # which tells only that nobody is at its other end any more
     while True:
         while len(heard) < kind.spares:
             heard.append(_fork_spare(control, kind, heard))
-        for hear in select.select(heard, [], [])[0]:
-            said = os.read(hear, 1)  # nothing, where the spare was killed
-            os.close(hear)
-            heard.remove(hear)
+            waiting.register(heard[-1], select.POLLIN)
+        for one, _ in waiting.poll():
+            if one == control.fileno():
+                return
+            said = os.read(one, 1)
+            waiting.unregister(one)
+            heard.remove(one)
+            os.close(one)
             if said == _OVER:
                 return
+            if not said:  # it was killed, and so may the next one be
+                select.select([], [], [], _AGAIN_S)
 
 
 def _fork_spare(control: socket.socket, kind: Kind, others: Sequence[int]) -> int:
