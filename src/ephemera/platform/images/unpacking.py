@@ -21,6 +21,8 @@ _PACKAGES = Path(__file__).parents[3]
 _PROGRAM = (
     "import sys; sys.path += {paths!r}; from ephemera.platform.unpacker.main import main; main()"
 )
+#: What may wait for the process, so that neither side waits for the other at each piece.
+_AHEAD_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def command(folder: Path) -> list[str]:
 
 async def _feed(process: Process, pieces: AsyncGenerator[bytes]) -> None:
     assert process.stdin
+    process.stdin.transport.set_write_buffer_limits(high=_AHEAD_BYTES)
     try:
         async for piece in pieces:
             process.stdin.write(piece)
