@@ -14,7 +14,6 @@ from ephemera.cli.screen import note, say, say_json
 if TYPE_CHECKING:
     from ephemera.cli.attending import End
     from ephemera.cli.wishes import Wish
-    from ephemera.client import AsyncClient
 
 #: What `--restart` takes.
 _POLICIES = ("no", "always", "on-failure")
@@ -151,6 +150,7 @@ def _attached(
 ) -> End:
     from ephemera.cli.attending import INTERRUPTED, LeftAlone, run_to_end
     from ephemera.cli.following import show_apart, show_aside
+    from ephemera.cli.preparing import prepared
     from ephemera.client import AsyncClient
 
     async def run() -> End:
@@ -177,6 +177,7 @@ async def _detached(
 ) -> None:
     from ephemera.cli.attending import boot_failed
     from ephemera.cli.following import BOOTED, follow, show_remarks
+    from ephemera.cli.preparing import prepared
     from ephemera.client import AsyncClient
 
     async with AsyncClient() as client:
@@ -190,33 +191,6 @@ async def _detached(
         say_json(found.model_dump(mode="json", exclude_none=True))
     else:
         say(machine.id)
-
-
-async def prepared(client: AsyncClient, app: str, wish: Wish, volume: str | None) -> dict[str, Any]:
-    """Return the config of a machine, and have its app there, made if need be.
-
-    Raises:
-        ConfigError: the app has no such volume that is free.
-        NotFound: there is no such app, on Fly.io.
-    """
-    from ephemera.cli.wishes import mount
-    from ephemera.errors import Conflict, NotFound
-
-    try:
-        await client.apps.get(app)
-    except NotFound:
-        if not client.local:
-            raise
-        try:
-            await client.apps.create(app)
-            note(f"created app {app}")
-        except Conflict:
-            pass  # somebody else has made it just now
-    config = wish.config()
-    if volume is not None:
-        volumes = await client.volumes.list(app)
-        config["mounts"] = [mount(volume, lambda: volumes)]
-    return config
 
 
 def _say_last(end: End, *, removed: bool, as_json: bool) -> None:

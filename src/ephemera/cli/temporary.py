@@ -51,7 +51,7 @@ async def _made(app: str, wish: Wish, volume: str | None, asked: dict[str, Any])
     """Return a machine that has been started and does nothing."""
     from ephemera.cli.attending import boot_failed, removed
     from ephemera.cli.following import BOOTED, follow, show_remarks
-    from ephemera.cli.runs import prepared
+    from ephemera.cli.preparing import prepared
     from ephemera.client import AsyncClient
 
     async with AsyncClient() as client:
