@@ -197,7 +197,13 @@ def contents(body: bytes, found: Parts, here: Architecture, name: str) -> Conten
             f" its config {len(diff_ids)}",
             hint="push it again",
         )
-    return Contents(_program(config.config or _Runtime.model_validate({})), diff_ids)
+    program = _program(config.config or _Runtime.model_validate({}))
+    words = (*program.entrypoint, *program.cmd, *program.env, program.user, program.workdir)
+    if any("\0" in word for word in words):
+        raise ImageUnavailable(
+            f"image {name} is broken: its config has a NUL character in it", hint="push it again"
+        )
+    return Contents(program, diff_ids)
 
 
 def _program(found: _Runtime) -> ImageConfig:

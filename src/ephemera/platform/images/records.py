@@ -84,8 +84,10 @@ class Records:
 
     def load(self) -> None:
         """Read the disk; forget what is not whole. Repeating is safe."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # a layer may hold programs that make everybody root
         for folder in (self.layers, self.unfinished, self._manifests):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
         self._records, self._meanings, self._layers = {}, {}, {}
         boot = boot_id()
         there = {entry.name for entry in os.scandir(self.layers)}

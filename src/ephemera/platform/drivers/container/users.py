@@ -11,6 +11,8 @@ from ephemera.platform.drivers.container.inroot import Root
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
 _ID_MAX = 65535
+#: What has more is none, and Python refuses to read thousands of them.
+_DIGITS_MAX = 10
 
 
 class User(NamedTuple):
@@ -55,7 +57,7 @@ def _memberships(groups: list[list[str]], member: str) -> tuple[int, ...]:
     return tuple(
         int(one[2])
         for one in groups
-        if member and len(one) > 3 and member in one[3].split(",") and one[2].isdecimal()
+        if member and len(one) > 3 and member in one[3].split(",") and _is_number(one[2])
     )
 
 
@@ -64,7 +66,11 @@ def _rows(text: str, fields: int) -> list[list[str]]:
     return [row for row in rows if len(row) >= fields]
 
 
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS_MAX
+
+
 def _number(text: str, what: str, name: str) -> int:
-    if not text.isdecimal() or int(text) > _ID_MAX:
+    if not _is_number(text) or int(text) > _ID_MAX:
         raise NotStarted(f"{what} '{name}' is not a number from 0 to {_ID_MAX}")
     return int(text)

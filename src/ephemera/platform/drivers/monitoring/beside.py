@@ -39,7 +39,7 @@ class Command:
                 returns its pid.
 
         Raises:
-            NotStarted: it cannot be; nothing is left.
+            NotStarted, OSError: it cannot be; nothing is left.
         """
         self.deadline = time.monotonic() + request["timeout"]
         self._id = request["id"]
@@ -51,7 +51,7 @@ class Command:
         self.printed = {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}
         try:
             self.pid = start(theirs)
-        except NotStarted:
+        except (NotStarted, OSError):
             self._close()
             raise
         finally:

@@ -72,7 +72,7 @@ class Body(Protocol):
         """Start a command beside the programs.
 
         Raises:
-            NotStarted: it cannot be; nothing is left.
+            NotStarted, OSError: it cannot be; nothing is left.
         """
         ...
 
@@ -80,7 +80,7 @@ class Body(Protocol):
         """Start a command beside the programs that has a terminal.
 
         Raises:
-            NotStarted: it cannot be; nothing is left.
+            NotStarted, OSError: it cannot be; nothing is left.
         """
         ...
 

@@ -21,6 +21,8 @@ Reaped = Callable[[int, int], None]
 
 #: Elsewhere than on Linux nothing tells when a process group is empty: look this often.
 _LOOK_S = 0.01
+#: Processes that are waited for at once: each takes a descriptor, of which there may be 1024.
+_GRIPS_MAX = 256
 
 
 def reap(reaped: Reaped) -> bool:
@@ -88,6 +90,13 @@ def kill_and_see_dead(victims: Iterable[Process]) -> None:
 
     Linux only. A pid that was given to somebody else meanwhile is left alone.
     """
+    left = list(victims)
+    while left:
+        _kill_and_see_dead(left[:_GRIPS_MAX])
+        del left[:_GRIPS_MAX]
+
+
+def _kill_and_see_dead(victims: Iterable[Process]) -> None:
     watched: list[int] = []
     try:
         for victim in victims:

@@ -70,9 +70,13 @@ class Watch:
         self._commands: dict[int, tuple[Command, Peer]] = {}
         self._consoles = Consoles(self._on, self._off, self._say)
         self._selector = selectors.DefaultSelector()
-        self._on(listener.fileno(), lambda: self.attach(Peer(listener.accept()[0])))
+        self._on(listener.fileno(), lambda: self._accept(listener))
         self._on(wake, self._woken)
         self._on(output.pipe, self._printed)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # it has gone, or waits until there is a descriptor for it
+            self.attach(Peer(listener.accept()[0]))
 
     def attach(self, peer: Peer) -> None:
         """Serve a server from now on."""
@@ -227,7 +231,7 @@ class Watch:
         try:
             self._check_room()
             console = self._body.console(message)
-        except NotStarted as error:
+        except (NotStarted, OSError) as error:
             self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
             return
         self._say(peer, {"say": "data", "id": message["id"], "data": ""})
@@ -237,7 +241,7 @@ class Watch:
         try:
             self._check_room()
             command = self._body.command(message)
-        except NotStarted as error:
+        except (NotStarted, OSError) as error:
             self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
             return
         self._commands[command.pid] = command, peer
