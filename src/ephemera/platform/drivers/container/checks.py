@@ -59,6 +59,12 @@ def problems(host: Host) -> list[Check]:
     return sorted(found, key=lambda one: one.verdict != Verdict.MISSING)
 
 
+def limitations(host: Host) -> list[str]:
+    """Return what the driver cannot do on a computer on which it runs, in sentences."""
+    limited = [one for one in checks(host) if one.verdict == Verdict.LIMITED]
+    return [f"{one.name}: {one.says} ({one.hint})" for one in limited]
+
+
 def require(host: Host) -> None:
     """Refuse a computer on which the driver cannot run.
 

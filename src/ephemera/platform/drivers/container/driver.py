@@ -7,6 +7,7 @@ written into its folder before it is started; everything else comes from its mon
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pwd
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -44,6 +45,8 @@ from ephemera.platform.drivers.monitoring.link import LinkLost
 from ephemera.platform.drivers.monitoring.terminals import MonitorTerminal, opened
 from ephemera.platform.images import Image, Images
 from ephemera.platform.network.router import Network
+
+_log = logging.getLogger(__name__)
 
 #: The image that is this computer's own file system.
 HOST_IMAGE = "host"
@@ -101,6 +104,8 @@ class ContainerDriver(MonitoredDriver):
         checks.require(found)
         await self.images.open()
         await self.network.open(self._monitor_pids())
+        for lack in (*checks.limitations(found), *self.network.problems()):
+            _log.warning("%s", lack)
         self._sweep()
         setup = await asyncio.to_thread(self._setup, found)
         self._nursery.argument = setup.encode()

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from ephemera.errors import DriverError
-from ephemera.platform.drivers.container.checks import Verdict, checks, problems, require
+from ephemera.platform.drivers.container.checks import (
+    Verdict,
+    checks,
+    limitations,
+    problems,
+    require,
+)
 from ephemera.platform.drivers.container.host import Host
 
 WELL = Host(
@@ -30,6 +36,7 @@ WELL = Host(
 
 def test_a_computer_that_has_everything_has_no_problems() -> None:
     assert problems(WELL) == []
+    assert limitations(WELL) == []
     assert {one.verdict for one in checks(WELL)} == {Verdict.OK}
     require(WELL)
 
@@ -98,3 +105,10 @@ def test_what_only_root_has_is_not_said_to_lack_on_the_computer() -> None:
     assert {hints[name] for name in ("users", "cgroups", "disks")} == {
         "root may have it: ask again as root"
     }
+
+
+def test_what_machines_lack_is_a_sentence_each_with_what_to_do() -> None:
+    lacking = limitations(replace(WELL, seccomp=False, disks=False))
+    assert [one.partition(":")[0] for one in lacking] == ["seccomp", "disks"]
+    assert "cannot be filtered" in lacking[0]
+    assert "apt-get install e2fsprogs" in lacking[1]
