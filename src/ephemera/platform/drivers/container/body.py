@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -171,7 +171,7 @@ class ContainerBody:
         finally:
             os.close(nothing)
 
-    def _exec(self, wanted: object, streams: tuple[int, int, int], console: str = "") -> int:
+    def _exec(self, wanted: Mapping[str, Any], streams: tuple[int, int, int], console: str = "") -> int:
         try:
             return self._crun.exec(wanted, streams, console)
         except NotStarted as error:

@@ -12,7 +12,9 @@ import os
 import re
 import select
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from ephemera.platform.drivers.container import starter
 from ephemera.platform.drivers.container.cgroups import Cgroup
@@ -25,7 +27,7 @@ _NAME = "machine"
 _DONE_WITHIN_S = 60
 #: What crun says of a program that it cannot execute.
 _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH)?")
-_NOT_EXECUTED = re.compile(r"(?:open executable|exec): (?P<why>[^:]+)$")
+_NOT_EXECUTED = re.compile(r"(?:open executable|exec[^:]*): (?P<why>[^:]+)$")
 
 
 def command(places: Places, verb: str, *words: str) -> list[str]:
@@ -55,7 +57,7 @@ class Crun:
         self._cgroup = cgroup
         self._run = places.run
 
-    def start(self, config: object, by: Starter, console: str = "") -> int:
+    def start(self, config: Mapping[str, Any], by: Starter, console: str = "") -> int:
         """Start the container, and return the pid of its program.
 
         Args:
@@ -67,9 +69,9 @@ class Crun:
         """
         self._write("config.json", config)
         by.go(f"--console-socket {console}" if console else "")
-        return self._started(by.pid)
+        return self._started(by.pid, config["process"])
 
-    def exec(self, process: object, streams: Streams, console: str = "") -> int:
+    def exec(self, process: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         """Start another process in the container, and return its pid.
 
         Raises:
@@ -81,9 +83,10 @@ class Crun:
                 os.unlink(f"{self._run}/{name}")
         more = ("--console-socket", console) if console else ()
         words = command(self._places, "exec", "--process", "process.json", *more, _NAME)
-        return self._started(starter.execute(self._cgroup, self._places, words, streams))
+        pid = starter.execute(self._cgroup, self._places, words, streams)
+        return self._started(pid, process)
 
-    def _started(self, pid: int) -> int:
+    def _started(self, pid: int, process: Mapping[str, Any]) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""
         is_late = not _ends_in_time(pid)
         if is_late:
@@ -92,7 +95,7 @@ class Crun:
         if is_late:
             raise NotStarted(f"crun was not done after {_DONE_WITHIN_S} seconds, and was killed")
         if status:
-            raise NotStarted(self._why(os.waitstatus_to_exitcode(status)))
+            raise NotStarted(self._why(os.waitstatus_to_exitcode(status), process["args"][0]))
         try:
             with open(f"{self._run}/pid") as file:
                 return int(file.read())
@@ -103,7 +106,7 @@ class Crun:
         with open(f"{self._run}/{name}", "w") as file:
             json.dump(content, file)
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int, program: str) -> str:
         """Return what crun had to say, in the words of whoever asked for a program."""
         try:
             with open(f"{self._run}/log", errors="replace") as file:
@@ -116,6 +119,9 @@ class Crun:
         if missing:
             where = "does not exist" if "/" in missing["file"] else "not found in PATH"
             return f"command '{missing['file']}' {where}"
+        refused = _NOT_EXECUTED.search(said)
+        if refused:
+            return f"command '{program}' cannot be executed: {refused['why']}"
         return re.sub(r"^\S+ ", "", said) if said[:4].isdigit() else said
 
 
