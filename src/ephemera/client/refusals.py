@@ -109,6 +109,13 @@ TABLE: tuple[Row, ...] = (
         *(409, 412),
         texts=("unable to destroy machine, not currently stopped",),
     ),
+    _row(
+        Invalid,
+        "`ephemera doctor` says whether the container driver runs on that computer; then"
+        " `ephemera down` and `ephemera up --driver container` there",
+        400,
+        texts=("unsupported: .* the 'process' driver",),  # only ours has drivers
+    ),
     # What the status tells, with better advice where the text is known.
     _row(Unauthorized, "the token is missing, expired or not one of this API's", 401),
     _row(Unauthorized, "the token may not do this, or the app is somebody else's", 403),

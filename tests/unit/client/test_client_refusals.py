@@ -28,6 +28,15 @@ from tests.unit.client.scripted_api import answer
 KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
     (400, {"error": "EOF"}, Invalid, ""),
     (400, {"error": "volume not found"}, Invalid, ""),
+    (
+        400,
+        {
+            "error": "unsupported: config.image: the 'process' driver cannot run image 'x',"
+            " only host"
+        },
+        Invalid,
+        "ephemera up --driver container",
+    ),
     (400, {"error": "no capacity"}, NoCapacity, "another region"),
     (400, {"error": "invalid stop_config.timeout, cannot exceed 5 minutes"}, Invalid, ""),
     (
