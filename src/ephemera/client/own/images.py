@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 from ephemera.client.call import Call, encode, nothing, reader
-from ephemera.client.links import Link
-from ephemera.client.place import Place
+from ephemera.client.own.face import OwnFace
 from ephemera.errors import ImageUnavailable, NoAnswer
 from ephemera.wire.own import ImageList, PrunedImages, PullNews, StoredImage
 
@@ -16,22 +13,12 @@ from ephemera.wire.own import ImageList, PrunedImages, PullNews, StoredImage
 _PRUNE_TIMEOUT_S = 600.0
 
 
-class OwnImages:
+class OwnImages(OwnFace):
     """The platform's own endpoints for images. Safe to use from any thread.
 
     All raise `Invalid` where the platform's driver has no images, and `NotFound` where it is no
     platform of ours.
-
-    Args:
-        url: As for `Client`.
-        token: As for `Client`.
-
-    Raises:
-        ConfigError: an address or token is missing or malformed.
     """
-
-    def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self._link = Link(Place(url, token), None)
 
     def list(self) -> list[StoredImage]:
         """Return the images that are there, oldest first: each once for each of its references."""
@@ -83,18 +70,6 @@ class OwnImages:
             repeatable=True,
         )
         return self._link.run(call)
-
-    def close(self) -> None:
-        """Close all connections. Repeating is safe."""
-        self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ephemera.client.call import Call, machine_path, nothing, reader, segment
-from ephemera.client.links import Link
-from ephemera.client.place import Place
+from ephemera.client.own.face import OwnFace
 from ephemera.wire.own import Location, Remains
 
 if TYPE_CHECKING:
     from ephemera.client.own.terminals import Terminal
 
 
-class OwnMachines:
-    """The platform's own endpoints for machines. Safe to use from any thread.
-
-    Args:
-        url: As for `Client`.
-        token: As for `Client`.
-
-    Raises:
-        ConfigError: an address or token is missing or malformed.
-    """
-
-    def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self._place = Place(url, token)
-        self._link = Link(self._place, None)
+class OwnMachines(OwnFace):
+    """The platform's own endpoints for machines. Safe to use from any thread."""
 
     @property
     def fly(self) -> bool:
@@ -123,18 +109,6 @@ class OwnMachines:
             yield terminal
         finally:
             await terminal.close()
-
-    def close(self) -> None:
-        """Close all connections. Repeating is safe."""
-        self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _path(app: str, machine_id: str, tail: str = "") -> str:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ephemera.client.call import Call, app_path, encode, reader
-from ephemera.client.links import Link
-from ephemera.client.place import Place
+from ephemera.client.own.face import OwnFace
 from ephemera.wire.own import AppNetwork, Reach
 
 if TYPE_CHECKING:
     from ephemera.client import AsyncClient
 
 
-class OwnNetworks:
-    """The platform's own endpoints for networks. Safe to use from any thread.
-
-    Args:
-        url: As for `Client`.
-        token: As for `Client`.
-
-    Raises:
-        ConfigError: an address or token is missing or malformed.
-    """
-
-    def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self._link = Link(Place(url, token), None)
+class OwnNetworks(OwnFace):
+    """The platform's own endpoints for networks. Safe to use from any thread."""
 
     def get(self, app: str) -> AppNetwork:
         """Return the private network of an app.
@@ -65,18 +52,6 @@ class OwnNetworks:
                 repeatable=True,
             )
         )
-
-    def close(self) -> None:
-        """Close all connections. Repeating is safe."""
-        self._link.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 async def reach(client: AsyncClient) -> str:
