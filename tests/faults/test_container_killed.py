@@ -232,6 +232,17 @@ class TestOthers:
 
         asyncio.run(check())
 
+    def test_an_archive_that_is_not_read_to_its_end_is_given_up(self, world: World) -> None:
+        async def check() -> None:
+            async with world.driver() as driver:
+                spec = world.spec("sh", "-c", "head -c 50000000 /dev/zero > /tmp/much")
+                assert (await world.ended(driver, spec)).exit_code == 0
+                blocks = aiter(driver.export(spec))
+                await anext(blocks)
+                await blocks.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+        asyncio.run(check())
+
     def test_a_start_that_was_given_up_leaves_a_machine_that_can_be_destroyed(
         self, world: World
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +14,16 @@ from typing import Any
 
 import pytest
 
+import ephemera
 from ephemera.errors import ImageUnavailable
 from ephemera.platform.unpacker.problems import BadLayer
 from ephemera.platform.unpacker.streams import Stream, opener
 from tests import images, needs
 from tests.images import entry, file, folder, hard_link, symlink
 from tests.unpacked import tree, unpack, unpack_entries
+
+#: The folder that holds the `ephemera` package.
+_SOURCES = Path(ephemera.__file__).parents[1]
 
 pytestmark = [pytest.mark.root, needs.root, pytest.mark.usefixtures("untouched")]
 
@@ -205,3 +211,24 @@ def test_a_decompression_bomb_is_noticed_before_it_has_gone_off() -> None:
     with pytest.raises(BadLayer, match="decompression bomb"):
         list(iter(stream.next, b""))
     assert stream.plain_bytes < 10_000_000
+
+
+def test_an_attribute_whose_name_cannot_be_is_an_error_also_of_a_folder(tmp_path: Path) -> None:
+    odd = folder("a", pax_headers={"SCHILY.xattr.user.a\0b": "1"})
+    with pytest.raises(ImageUnavailable, match="cannot be made: setxattr"):
+        unpack_entries(tmp_path / "l", odd)
+
+
+def test_once_contained_nothing_of_a_layer_is_imported(tmp_path: Path) -> None:
+    unpack_entries(tmp_path / "l", file("theirs.py", b"open('/was-run', 'w').close()"))
+    program = (
+        f"import sys; sys.path[:0] = [{str(_SOURCES)!r}, '/']\n"
+        "from ephemera.platform.unpacker.main import _contain\n"
+        f"_contain({str(tmp_path / 'l')!r}, as_root=True)\n"
+        "import theirs"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, check=False
+    )
+    assert b"ModuleNotFoundError" in done.stderr
+    assert not (tmp_path / "l" / "was-run").exists()

@@ -151,3 +151,20 @@ def test_a_config_that_does_not_fit_its_manifest_is_refused() -> None:
     parts = manifests.parts(images.build(LAYER, architecture="amd64").manifest.data, "it")
     with pytest.raises(ImageUnavailable, match="its manifest has 1 layers, its config 2"):
         manifests.contents(built.blobs[0].data, parts, AMD64, "it")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"entrypoint": ["/run\0"]},
+        {"cmd": ["a\0b"]},
+        {"env": ["A=\0"]},
+        {"User": "\0"},
+        {"WorkingDir": "/a\0b"},
+    ],
+)
+def test_a_config_that_no_program_can_be_given_is_refused(config: dict[str, Any]) -> None:
+    built = images.build(LAYER, architecture="amd64", **config)
+    parts = manifests.parts(built.manifest.data, "it")
+    with pytest.raises(ImageUnavailable, match="has a NUL character in it"):
+        manifests.contents(built.blobs[0].data, parts, AMD64, "it")
