@@ -34,8 +34,7 @@ _NEIGHBOURS = 16384
 class Plug:
     """The place of a machine in its network: what its monitor needs to connect it."""
 
-    bridge: str
-    #: The number of the bridge in the router's network namespace.
+    #: The number of its bridge in the router's network namespace.
     bridge_index: int
     #: The hardware address of the machine.
     mac: str
@@ -157,7 +156,6 @@ class Network:
         except OSError as error:
             raise BootFailed(f"the machine cannot have a network: {error}") from error
         return Plug(
-            bridge=numbers.bridge_name(known.prefix),
             bridge_index=self._bridges[network],
             mac=numbers.mac(machine_id),
             ipv6=f"{address}/{known.prefix.prefixlen}" if self._switchboard.ipv6 else "",
