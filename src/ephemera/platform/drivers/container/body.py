@@ -171,7 +171,9 @@ class ContainerBody:
         finally:
             os.close(nothing)
 
-    def _exec(self, wanted: Mapping[str, Any], streams: tuple[int, int, int], console: str = "") -> int:
+    def _exec(
+        self, wanted: Mapping[str, Any], streams: tuple[int, int, int], console: str = ""
+    ) -> int:
         try:
             return self._crun.exec(wanted, streams, console)
         except NotStarted as error:
