@@ -37,6 +37,8 @@ ACCEPTED = ", ".join((*INDEXES, *MANIFESTS))
 DOCUMENT_MAX_BYTES = 4 * 1024 * 1024
 #: An overlay of more layers cannot be mounted; Docker's limit is 127.
 _LAYERS_MAX = 127
+#: Of words of a registry in a message, in characters, and of architectures.
+_SHOWN_MAX, _OFFERED_MAX = 80, 20
 
 T = TypeVar("T", bound=BaseModel)
 _Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -121,7 +123,7 @@ def is_index(body: bytes, name: str) -> bool:
     """
     shape = _read(_Shape, body, f"what the registry has as {name}")
     if (shape.manifests is None) == (shape.layers is None and shape.fs_layers is None):
-        kind = shape.media_type or "of a kind that it does not say"
+        kind = _printable(shape.media_type) or "of a kind that it does not say"
         raise ImageUnavailable(
             f"{name} is neither an image nor an index of images: it is {kind}",
             hint="look at its name and its tag",
@@ -139,8 +141,9 @@ def choose(body: bytes, here: Architecture, name: str) -> Descriptor:
     fitting = [one for one in index.manifests if _rank(one, here) is not None]
     if not fitting:
         offered = sorted({_shown(one.platform) for one in index.manifests if _is_image(one)})
+        listed = ", ".join(offered[:_OFFERED_MAX]) or "nothing"
         raise ImageUnavailable(
-            f"image {name} is not there for {here}, only for {', '.join(offered) or 'nothing'}",
+            f"image {name} is not there for {here}, only for {listed}",
             hint=f"use an image for {here}, or a computer that the image is for",
         )
     return min(fitting, key=lambda one: _rank(one, here) or 0)
@@ -159,15 +162,16 @@ def parts(body: bytes, name: str) -> Parts:
         )
     manifest = _read(_Manifest, body, f"the manifest of {name}")
     if manifest.config.media_type not in CONFIGS:
-        kind = manifest.config.media_type or "an unknown kind"
+        kind = _printable(manifest.config.media_type) or "an unknown kind"
         raise ImageUnavailable(
             f"{name} is not a container image: its config is {kind}",
             hint="it may be an artifact of another kind: look for the image's own name or tag",
         )
     for layer in manifest.layers:
         if "tar" not in layer.media_type or layer.media_type.endswith("encrypted"):
+            kind = _printable(layer.media_type)
             raise ImageUnavailable(
-                f"image {name} has a layer of the kind {layer.media_type}, which is not supported",
+                f"image {name} has a layer of the kind {kind}, which is not supported",
                 hint="layers are tar archives: as they are, or packed with gzip or zstd",
             )
     if len(manifest.layers) > _LAYERS_MAX:
@@ -232,7 +236,14 @@ def _is_image(one: Descriptor) -> bool:
 
 def _shown(platform: Platform | None) -> str:
     assert platform
-    return str(Architecture(platform.architecture, platform.variant, platform.os or "linux"))
+    known = Architecture(platform.architecture, platform.variant, platform.os or "linux")
+    return _printable(str(known))
+
+
+def _printable(text: str) -> str:
+    """Return what a registry says as it may be shown: short, and nothing that moves a cursor."""
+    short = text[:_SHOWN_MAX]
+    return short if short.isprintable() else ascii(short)
 
 
 def _read(model: type[T], body: bytes, what: str) -> T:

@@ -9,6 +9,7 @@ all at once.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -210,7 +211,11 @@ class Numbers:
 
     def _write(self, line: list[object]) -> None:
         assert self._file, "it is not open"
-        self._file.write(_encoded(line))
+        whole = _encoded(line)
+        written = self._file.write(whole)
+        if written < len(whole):  # what is half a line would make the next one unreadable
+            self._file.truncate(self._file.tell() - written)
+            raise OSError(errno.ENOSPC, f"{self._path} cannot be written to: the disk is full")
         self._apply(line)
 
     def _apply(self, line: list[object]) -> None:

@@ -23,7 +23,8 @@ _OLD_FILE, _CONTIGUOUS, _SPARSE = b"\0"[0], b"7"[0], b"S"[0]
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK = b"xgLK"
 _ZEROS = bytes(BLOCK)
 
-#: Of the headers about an entry: names are at most 4 KB, and xattrs at most 64 KB each.
+#: Of one header about an entry, and of all of them together, which are kept in memory: names are at
+#: most 4 KB, and xattrs at most 64 KB each.
 _ABOUT_MAX_BYTES = 4 * 1024 * 1024
 _XATTR = b"SCHILY.xattr."
 
@@ -65,8 +66,9 @@ def entries(source: Source) -> Iterator[Entry]:
             return
         kind = header[156]
         if kind in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK):
-            found = _about(header, source, kind)
-            (defaults if kind == _PAX_GLOBAL else about).update(found)
+            known = defaults if kind == _PAX_GLOBAL else about
+            known.update(_about(header, source, kind))
+            _check_size(sum(len(key) + len(value) for key, value in known.items()))
             continue
         yield _entry(header, {**defaults, **about} if defaults else about, source)
         about = {}
@@ -78,8 +80,7 @@ def _about(header: bytes, source: Source, kind: int) -> dict[bytes, bytes]:
     """Return what a header about the next entry says, in pax's words."""
     _check(header)
     size = number(header[124:136])
-    if size > _ABOUT_MAX_BYTES:
-        raise BadLayer(f"it has a header of {size} bytes")
+    _check_size(size)
     body = source.take(size)
     source.skip(-size % BLOCK)
     if kind == _LONG_NAME:
@@ -87,6 +88,11 @@ def _about(header: bytes, source: Source, kind: int) -> dict[bytes, bytes]:
     if kind == _LONG_LINK:
         return {b"linkpath": body.rstrip(b"\0")}
     return _records(body)
+
+
+def _check_size(size: int) -> None:
+    if size > _ABOUT_MAX_BYTES:
+        raise BadLayer(f"it has a header of {size} bytes")
 
 
 def _records(body: bytes) -> dict[bytes, bytes]:

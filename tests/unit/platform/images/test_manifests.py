@@ -168,3 +168,12 @@ def test_a_config_that_no_program_can_be_given_is_refused(config: dict[str, Any]
     parts = manifests.parts(built.manifest.data, "it")
     with pytest.raises(ImageUnavailable, match="has a NUL character in it"):
         manifests.contents(built.blobs[0].data, parts, AMD64, "it")
+
+
+def test_what_a_registry_says_is_shown_short_and_without_control_characters() -> None:
+    kind = "\x1b[2J" + "x" * 1000
+    with pytest.raises(ImageUnavailable) as refused:
+        manifests.is_index(document(mediaType=kind), "it")
+    assert "\\x1b[2J" in refused.value.message
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 200

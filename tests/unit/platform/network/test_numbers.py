@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def test_a_line_that_was_cut_off_is_as_if_it_never_was(path: Path) -> None:
     assert list(again.networks[ONE].places) == ["m0"]
     again.take(again.networks[ONE], "m1")
     assert list(opened(path).networks[ONE].places) == ["m0", "m1"]
+
+
+def test_a_line_that_a_full_disk_takes_half_of_is_taken_back(path: Path) -> None:
+    made = opened(path)
+    known = made.network(ONE, outside=True)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, usual[1]))
+    try:
+        with pytest.raises(OSError, match="the disk is full"):
+            made.take(known, "m0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    made.take(known, "m1")
+    assert list(opened(path).networks[ONE].places) == ["m1"]
 
 
 def test_the_record_does_not_grow_with_what_is_over(path: Path) -> None:
