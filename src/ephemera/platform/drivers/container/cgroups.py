@@ -53,14 +53,11 @@ class Tree(NamedTuple):
         Args:
             mounts: The lines of `/proc/self/mountinfo`, which are read where none are given.
         """
-        if mounts is None:
-            with open("/proc/self/mountinfo") as file:
-                mounts = file.read().splitlines()
         roots, unified = dict[str, str](), ""
-        for line in mounts:
+        for line in kernel.mounts() if mounts is None else mounts:
             before, _, after = line.partition(" - ")
             kind, _, options = after.split(" ", 2)
-            place = before.split(" ")[4]
+            place = kernel.unescaped(before.split(" ")[4])
             if kind == "cgroup2":
                 unified = unified or place
             elif kind == "cgroup":

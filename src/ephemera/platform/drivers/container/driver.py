@@ -274,8 +274,6 @@ class ContainerDriver(MonitoredDriver):
     def _setup(self, found: host.Host) -> Setup:
         home = self._places.home
         compiled = seccomp.compiled() if found.seccomp else ""
-        with open("/proc/self/mountinfo") as file:
-            mounts = file.read().splitlines()
         return Setup(
             home=home,
             name=self._name,
@@ -283,8 +281,10 @@ class ContainerDriver(MonitoredDriver):
             own_ids=found.idmap,
             filter_compiled=compiled,
             filter_section=seccomp.section() if found.seccomp and not compiled else {},
-            beside=mounted_beside(home, mounts),
-            hidden=hidden_from_machines(home, list(_homes()), os.environ),
+            beside=mounted_beside(home, kernel.mounts()),
+            hidden=hidden_from_machines(
+                home, list(_homes()), os.environ, {one.pw_dir for one in pwd.getpwall()}
+            ),
             router=self.network.router_fd(),
         )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ephemera.platform.drivers.container.bundle import Filter
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.monitoring import kernel
 
 #: The user and group of this computer that a machine's root is. Above all that systemd gives to
 #: containers of its own, and below what 32 bits with a sign can hold.
@@ -78,7 +79,7 @@ def mounted_beside(home: str, mounts: Sequence[str]) -> list[str]:
     found = set[str]()
     for line in mounts:
         before, _, after = line.partition(" - ")
-        place = before.split(" ")[4].encode().decode("unicode_escape")
+        place = kernel.unescaped(before.split(" ")[4])
         kind = after.split(" ")[0]
         shown = kind in _REAL or (kind == "tmpfs" and place == "/tmp")
         hidden = any(place == one or place.startswith(one + "/") for one in (*_NOT_SHOWN, home))
@@ -106,29 +107,40 @@ _OF_THE_COMPUTER = (
 )  # fmt: skip
 
 
-def hidden_from_machines(home: str, homes: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+#: The variables that say where else a secret is; several paths may have colons between them.
+_MOVED = (
+    "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CLOUDSDK_CONFIG", "DOCKER_CONFIG",
+    "GNUPGHOME", "GOOGLE_APPLICATION_CREDENTIALS", "KUBECONFIG", "NETRC", "PGPASSFILE",
+    "REGISTRY_AUTH_FILE",
+)  # fmt: skip
+
+
+def hidden_from_machines(
+    home: str, homes: Sequence[str], environ: Mapping[str, str], others: Iterable[str] = ()
+) -> list[str]:
     """Return what no machine with image `host` may see, whether it is there or not.
+
+    Of a link that is the link, and what it leads to.
 
     Args:
         home: The state folder.
         homes: The home folders of those who run the platform.
         environ: Of the server, which may say that a secret is elsewhere.
+        others: The home folders of others, of which only what is there is returned.
     """
-    named = (
-        "DOCKER_CONFIG",
-        "GNUPGHOME",
-        "KUBECONFIG",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "PGPASSFILE",
-    )
-    moved = [environ[name] for name in named if environ.get(name, "").startswith("/")]
+    moved = [one for name in _MOVED for one in environ.get(name, "").split(":") if one[:1] == "/"]
     private = [os.path.join(one, name) for one in homes for name in _PRIVATE]
-    found: dict[str, Any] = dict.fromkeys(
-        os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
-        for path in (home, *private, *_OF_THE_COMPUTER, *moved)
-    )
+    theirs = [path for one in others for name in _PRIVATE if _is_there(path := f"{one}/{name}")]
+    found = set[str]()
+    for path in (home, *private, *theirs, *_OF_THE_COMPUTER, *moved):
+        folder, name = os.path.split(path)
+        found |= {os.path.join(os.path.realpath(folder), name), os.path.realpath(path)}
     outermost = [one for one in found if not any(one.startswith(other + "/") for other in found)]
     return sorted(outermost)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)
 
 
 def cgroup_tree(name: str) -> Tree:

@@ -116,6 +116,18 @@ def start_of_child(pid: int) -> int:
     return found[0].start if found else 0
 
 
+def mounts() -> list[str]:
+    """Return the lines of `/proc/self/mountinfo`; names in them may hold all but line feeds."""
+    with open("/proc/self/mountinfo", "rb") as file:
+        return os.fsdecode(file.read()).rstrip("\n").split("\n")
+
+
+def unescaped(name: str) -> str:
+    """Return a name as it is that the kernel has printed with `\\040` for a blank."""
+    first, *rest = name.split("\\")
+    return first + "".join(chr(int(one[:3], 8)) + one[3:] for one in rest)
+
+
 def inner_pid(pid: int) -> int:
     """Return the number that a process has where it lives, in a namespace of its own perhaps."""
     try:
