@@ -31,7 +31,8 @@ def test_a_network_without_a_way_out_is_refused_where_there_are_no_networks(
     said = refused(app.http.put(path, json={"outside": False}), 400)
     assert "the driver 'process' has no private networks" in said
     assert answered(app.http.put(path, json={"outside": True})).json()["outside"]
-    for body in ({}, {"outside": "no"}, []):
+    bodies: list[object] = [{}, {"outside": "no"}, []]
+    for body in bodies:
         refused(app.http.put(path, json=body), 400)
 
 

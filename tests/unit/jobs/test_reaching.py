@@ -41,7 +41,7 @@ class World:
         async def main() -> list[str | None]:
             async with AsyncExitStack() as stack:
                 listeners = Listeners(self.app, self.clock, stack)
-                urls = [await listeners.open(0)]
+                urls: list[str | None] = [await listeners.open(0)]
                 for one in (asked or client(self.api), *more):
                     urls.append(await listeners.for_machines(one))
                     self.clock.advance(60)
