@@ -122,14 +122,17 @@ def _write_files(root: Root, request: Message) -> None:
     if request["nameserver"]:
         texts["/etc/resolv.conf"] = f"nameserver {request['nameserver']}\n"
     for path, text in texts.items():
-        root.write(path, text.encode(), 0o644)
+        _write_file(root, path, text.encode(), 0o644)
     for file in request["files"]:
-        path = file["guest_path"]
-        try:
-            content = base64.b64decode(file["content"])
-            root.write(path, content, file["mode"] & _MODE_MASK)
-        except OSError as error:
-            raise NotStarted(f"file '{path}' cannot be written: {error.strerror}") from error
+        content = base64.b64decode(file["content"])
+        _write_file(root, file["guest_path"], content, file["mode"] & _MODE_MASK)
+
+
+def _write_file(root: Root, path: str, content: bytes, mode: int) -> None:
+    try:
+        root.write(path, content, mode)
+    except OSError as error:
+        raise NotStarted(f"file '{path}' cannot be written: {error.strerror}") from error
 
 
 def _have_folder(root: Root, path: str) -> None:

@@ -28,7 +28,8 @@ MNT_DETACH = 2
 _OPEN_TREE, _MOVE_MOUNT, _CLONE3, _OPENAT2, _MOUNT_SETATTR = 428, 429, 435, 437, 442
 _OPEN_TREE_CLONE, _AT_RECURSIVE, _AT_EMPTY_PATH, _AT_FDCWD = 1, 0x8000, 0x1000, -100
 _MOVE_MOUNT_F_EMPTY_PATH = 4
-_MOUNT_ATTR_IDMAP = 0x100000
+#: Mapped owners, no setuid, no devices.
+_MOUNT_ATTRIBUTES = 0x100000 | 0x2 | 0x4
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 #: In `/proc/self/stat`, counted from the one behind the name; see `man 5 proc`.
@@ -85,6 +86,8 @@ def call_process(name: str) -> None:
 def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) -> None:
     """Show `folder` at `target` with the owners that a user namespace has for them.
 
+    There is no device in it, and no program that becomes somebody else.
+
     Args:
         userns: A descriptor of the user namespace.
         recursive: With everything that is mounted below it.
@@ -95,7 +98,7 @@ def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) 
     if tree < 0:
         raise _failed(f"open_tree {folder}")
     try:
-        attributes = struct.pack("=QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, userns)
+        attributes = struct.pack("=QQQQ", _MOUNT_ATTRIBUTES, 0, 0, userns)
         how = _AT_EMPTY_PATH | depth
         if _libc.syscall(_MOUNT_SETATTR, tree, b"", how, attributes, len(attributes)):
             raise _failed(f"mount_setattr {folder}")
