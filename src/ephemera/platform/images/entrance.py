@@ -6,6 +6,7 @@ Source: https://distribution.github.io/distribution/spec/auth/token/ and `.../au
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 
 import httpx2
@@ -73,20 +74,33 @@ class Entrance:
     async def _token(self, challenge: Challenge) -> str:
         realm = self._realm(challenge)
         asked = {"service": challenge.parameters.get("service", ""), "scope": self._scope}
+        headers = {"accept-encoding": "identity"}
         if self._credentials.identity_token:
-            response = await self._http.post(
-                realm,
-                data={
-                    **asked,
-                    "grant_type": "refresh_token",
-                    "client_id": _CLIENT_ID,
-                    "refresh_token": self._credentials.identity_token,
-                },
-            )
+            form = {
+                **asked,
+                "grant_type": "refresh_token",
+                "client_id": _CLIENT_ID,
+                "refresh_token": self._credentials.identity_token,
+            }
+            request = self._http.build_request("POST", realm, data=form, headers=headers)
         else:
-            headers = {"authorization": self._basic()} if self._credentials.user else {}
-            response = await self._http.get(realm.copy_merge_params(asked), headers=headers)
-        return self._given(response)
+            if self._credentials.user:
+                headers["authorization"] = self._basic()
+            url = realm.copy_merge_params(asked)
+            request = self._http.build_request("GET", url, headers=headers)
+        response = await self._http.send(request, stream=True)
+        try:
+            return self._given(response.status_code, await self._body(response))
+        finally:
+            await response.aclose()
+
+    async def _body(self, response: httpx2.Response) -> bytes:
+        body = bytearray()
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) > _ANSWER_MAX_BYTES:
+                raise self.refused()
+        return bytes(body)
 
     def _realm(self, challenge: Challenge) -> httpx2.URL:
         """Return where tokens are given out, if a password may be sent there."""
@@ -106,15 +120,15 @@ class Entrance:
             hint="tokens are asked for in TLS only",
         )
 
-    def _given(self, response: httpx2.Response) -> str:
-        if response.status_code >= 500 or response.status_code == 429:
-            raise httpx2.RemoteProtocolError(f"no token now: HTTP {response.status_code}")
-        if response.status_code != 200 or len(response.content) > _ANSWER_MAX_BYTES:
+    def _given(self, status: int, body: bytes) -> str:
+        if status >= 500 or status == 429:
+            raise httpx2.RemoteProtocolError(f"no token now: HTTP {status}")
+        if status != 200:
             raise self.refused()
         try:
-            body = response.json()
-            token = body.get("token") or body.get("access_token")
-        except (ValueError, AttributeError):
+            answer = json.loads(body)
+            token = answer.get("token") or answer.get("access_token")
+        except (ValueError, AttributeError, RecursionError):
             token = None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise ImageUnavailable(

@@ -270,4 +270,4 @@ def _why(error: Exception) -> str:
 
 def _retry_after_s(response: httpx2.Response) -> float:
     said = response.headers.get("retry-after", "")
-    return float(said) if said.isdigit() else 0.0
+    return float(said) if said.isascii() and said.isdigit() else 0.0
