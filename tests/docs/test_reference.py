@@ -17,7 +17,7 @@ from ephemera.jobs.options import Options
 from ephemera.jobs.outcome import Cause
 from ephemera.jobs.runtime import configure
 from ephemera.platform import app, configs, logfile, logs, orgs, requests
-from ephemera.platform.drivers.process import environment
+from ephemera.platform.drivers.monitoring import asking
 from ephemera.platform.edge import addresses, chains
 from ephemera.platform.faults.presets import PRESETS
 from ephemera.platform.machines import leases, waiting
@@ -53,7 +53,7 @@ def test_every_environment_variable_is_on_the_settings_page_and_no_other() -> No
 
 
 def test_what_the_process_driver_passes_on_is_on_the_settings_page() -> None:
-    theirs = {name for name in environment._KEPT if not name.startswith("__")}
+    theirs = {name for name in asking._KEPT if not name.startswith("__")}
     assert theirs <= set(SETTINGS.code())
 
 

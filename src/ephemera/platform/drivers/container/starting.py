@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.drivers.monitoring.asking import files, kept
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.images import Image, ImageConfig
 from ephemera.platform.network.router import Plug
 
-#: What programs of this computer need to find their way, with image `host`. Nothing else of the
-#: server's environment leaks in: it may hold secrets.
-_KEPT = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"})
 _NO_CONFIG = ImageConfig()
 
 
@@ -26,7 +23,7 @@ def request(spec: BootSpec, folder: BootFolder, image: Image | None, plug: Plug 
         plug: None where the machine has no network.
     """
     config = image.config if image else _NO_CONFIG
-    defaults = _image_environment(config.env) if image else _host_environment(os.environ)
+    defaults = _image_environment(config.env) if image else kept(os.environ)
     return {
         "do": "start",
         "machine": folder.machine,
@@ -38,14 +35,7 @@ def request(spec: BootSpec, folder: BootFolder, image: Image | None, plug: Plug 
         "user": spec.user or config.user,
         "workdir": spec.env.get("EPHEMERA_WORKDIR") or config.workdir,
         "tty": spec.tty,
-        "files": [
-            {
-                "guest_path": one.guest_path,
-                "content": base64.b64encode(one.content).decode(),
-                "mode": one.mode,
-            }
-            for one in spec.files
-        ],
+        "files": files(spec.files),
         "mounts": [
             {"path": one.path, "source": one.source, "volume": one.volume_id} for one in spec.mounts
         ],
@@ -79,7 +69,3 @@ def _command(spec: BootSpec, config: ImageConfig) -> list[str]:
 def _image_environment(variables: Sequence[str]) -> dict[str, str]:
     pairs = (one.partition("=") for one in variables)
     return {name: value for name, _, value in pairs if name}
-
-
-def _host_environment(server: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in server.items() if name in _KEPT or name[:3] == "LC_"}

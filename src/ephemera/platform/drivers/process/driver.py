@@ -6,7 +6,6 @@ so another server, or this one started anew, gets the same.
 
 from __future__ import annotations
 
-import base64
 import os
 import pwd
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +21,7 @@ from ephemera.platform.drivers.base import (
     Say,
     Terminal,
 )
+from ephemera.platform.drivers.monitoring.asking import files
 from ephemera.platform.drivers.monitoring.driver import MonitoredDriver
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
@@ -142,21 +142,13 @@ def _no_such_ability(what: str) -> Unsupported:
 
 
 def _start_request(spec: BootSpec, folder: BootFolder) -> Message:
-    files = [
-        {
-            "guest_path": file.guest_path,
-            "content": base64.b64encode(file.content).decode(),
-            "mode": file.mode,
-        }
-        for file in spec.files
-    ]
     return {
         "do": "start",
         "machine": folder.machine,
         "boot": folder.boot,
         "command": list(spec.command),
         "env": environment(os.environ, spec.env, folder.files),
-        "files": files,
+        "files": files(spec.files),
         "mounts": [{"path": one.path, "source": one.source} for one in spec.mounts],
         "beside": [
             {
