@@ -17,6 +17,7 @@ import base64
 import ctypes
 import errno
 import os
+import socket
 import tempfile
 from typing import Any
 
@@ -65,7 +66,7 @@ _TALKING = """
     mq_timedsend_time64 mq_unlink msgctl msgget msgrcv msgsnd pipe pipe2 poll ppoll ppoll_time64
     pselect6 pselect6_time64 recv recvfrom recvmmsg recvmmsg_time64 recvmsg select _newselect semctl
     semget semop semtimedop semtimedop_time64 send sendmmsg sendmsg sendto setsockopt shmat shmctl
-    shmdt shmget shutdown socket socketcall socketpair
+    shmdt shmget shutdown socketpair
 """
 _THE_REST = """
     adjtimex clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime
@@ -79,21 +80,34 @@ _ALLOWED = (_FILES + _MEMORY + _PROCESSES + _TALKING + _THE_REST).split()
 #: The flags of `clone` that make namespaces.
 _NEW_NAMESPACES = 0x7E020000
 
+#: What sockets can be of: this computer, IPv4, IPv6, the kernel's tables and links of its own
+#: network. Others are not kept apart by network namespaces (a virtual machine's way to its host
+#: among them, AF_VSOCK), or are code of the kernel that hardly anybody uses.
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, 16, 17)  # AF_NETLINK, AF_PACKET
+#: The kernel looks at 32 bits of it.
+_WHOLE_FAMILY = 0xFFFFFFFF
+
 #: Of libseccomp: see `seccomp.h`.
 _ALLOW, _ERRNO, _MASKED_EQ = 0x7FFF0000, 0x00050000, 7
 
 
 def section() -> dict[str, Any]:
     """Return the filter as the OCI's config of a container has it."""
-    flags = {"index": 0, "value": _NEW_NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": errno.ENOSYS,
         "syscalls": [
             {"names": _ALLOWED, "action": "SCMP_ACT_ALLOW"},
-            {"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [flags]},
+            _only("clone", _NEW_NAMESPACES, 0),
+            *(_only("socket", _WHOLE_FAMILY, one) for one in _FAMILIES),
         ],
     }
+
+
+def _only(name: str, mask: int, value: int) -> dict[str, Any]:
+    """Return what lets a call pass whose first argument has this value in these bits."""
+    first = {"index": 0, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
+    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [first]}
 
 
 def compiled() -> str:
@@ -108,6 +122,9 @@ def compiled() -> str:
         for name in _ALLOWED:
             _allow(library, filter_, name, None)
         _allow(library, filter_, "clone", _Comparison(0, _MASKED_EQ, _NEW_NAMESPACES, 0))
+        for family in _FAMILIES:
+            only = _Comparison(0, _MASKED_EQ, _WHOLE_FAMILY, family)
+            _allow(library, filter_, "socket", only)
         with tempfile.TemporaryFile() as file:
             if library.seccomp_export_bpf(filter_, file.fileno()):
                 return ""
