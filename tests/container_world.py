@@ -42,8 +42,10 @@ class Traces:
 
     def cgroups(self) -> list[str]:
         """Return the folders of its cgroups, the one that all others are below included."""
-        found = Path("/sys/fs/cgroup").glob(f"*/{self._name}")
-        return sorted(str(one) for top in found for one in (top, *_folders(top)))
+        mounted = Path("/sys/fs/cgroup")
+        tops = (mounted / self._name, *mounted.glob(f"*/{self._name}"))  # version 2, and 1
+        found = (one for top in tops if top.is_dir() for one in (top, *_folders(top)))
+        return sorted(str(one) for one in found)
 
     def mounts(self) -> list[str]:
         """Return what is mounted for it where everybody sees it."""
