@@ -23,8 +23,9 @@ from ephemera.platform.drivers.container.starter import Starter, Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
 _NAME = "machine"
-#: It takes milliseconds. While it is waited for, its monitor does nothing else.
-_DONE_WITHIN_S = 60
+#: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
+#: runs, and may stop the `crun` that comes into it, has less time to keep its own end from it.
+_STARTED_WITHIN_S, _EXECUTED_WITHIN_S = 60, 10
 #: What crun says of a program that it cannot execute.
 _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH)?")
 _NOT_EXECUTED = re.compile(r"(?:open executable|exec[^:]*): (?P<why>[^:]+)$")
@@ -69,7 +70,7 @@ class Crun:
         """
         self._write("config.json", config)
         by.go(f"--console-socket {console}" if console else "")
-        return self._started(by.pid, config["process"])
+        return self._started(by.pid, config["process"], _STARTED_WITHIN_S)
 
     def exec(self, process: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         """Start another process in the container, and return its pid.
@@ -84,16 +85,16 @@ class Crun:
         more = ("--console-socket", console) if console else ()
         words = command(self._places, "exec", "--process", "process.json", *more, _NAME)
         pid = starter.execute(self._cgroup, self._places, words, streams)
-        return self._started(pid, process)
+        return self._started(pid, process, _EXECUTED_WITHIN_S)
 
-    def _started(self, pid: int, process: Mapping[str, Any]) -> int:
+    def _started(self, pid: int, process: Mapping[str, Any], within_s: float) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""
-        is_late = not _ends_in_time(pid)
+        is_late = not _ends_in_time(pid, within_s)
         if is_late:
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         if is_late:
-            raise NotStarted(f"crun was not done after {_DONE_WITHIN_S} seconds, and was killed")
+            raise NotStarted(f"crun was not done after {within_s} seconds, and was killed")
         if status:
             raise NotStarted(self._why(os.waitstatus_to_exitcode(status), process["args"][0]))
         try:
@@ -125,11 +126,11 @@ class Crun:
         return re.sub(r"^\S+ ", "", said) if said[:4].isdigit() else said
 
 
-def _ends_in_time(child: int) -> bool:
+def _ends_in_time(child: int, within_s: float) -> bool:
     pidfd = os.pidfd_open(child)
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(_DONE_WITHIN_S * 1000))
+        return bool(poll.poll(within_s * 1000))
     finally:
         os.close(pidfd)
