@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 import uvloop
@@ -51,6 +51,8 @@ _socket_log.addFilter(lambda record: "without completing handshake" not in str(r
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
 _BACKLOG = 2048
+#: Through the socket of one machine: each takes one of our descriptors, for as long as it likes.
+_MACHINE_CONNECTIONS_MAX = 64
 #: Of one message of a WebSocket: what somebody pastes into a terminal.
 _MESSAGE_BYTES_MAX = 1024 * 1024
 #: How long the client of a WebSocket may leave a ping unanswered. It does so while its user holds
@@ -221,6 +223,20 @@ def _web_socket(config: uvicorn.Config, **others: Any) -> asyncio.Protocol:
     return protocol
 
 
+class _Refuses(asyncio.Protocol):
+    """Hangs up at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        cast("asyncio.Transport", transport).abort()
+
+
+def _machine_of(connection: object) -> Principal | None:
+    """Return the machine through whose socket a connection is, if through one."""
+    state: dict[str, Any] = getattr(connection, "app_state", {})
+    return state.get("machine")
+
+
 class _Server(uvicorn.Server):
     """uvicorn, with our own signals, and with an end to the requests that are held open."""
 
@@ -266,8 +282,11 @@ class _Server(uvicorn.Server):
         await self._platform.sockets.stop()
         await super().shutdown(sockets)
 
-    def _answer_machine(self, machine: Principal) -> HttpToolsProtocol:
+    def _answer_machine(self, machine: Principal) -> asyncio.Protocol:
         """Return what answers one connection through the socket of a machine: the same app."""
+        open_ = sum(_machine_of(one) == machine for one in self.server_state.connections)
+        if open_ >= _MACHINE_CONNECTIONS_MAX:
+            return _Refuses()
         return self._protocol(self.config, self.server_state, app_state={"machine": machine})
 
     def _stop(self) -> None:
