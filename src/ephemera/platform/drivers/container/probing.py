@@ -154,8 +154,12 @@ def _enter_mounts() -> None:
 
 def _mount_overlay(folder: str, lower: str, name: str) -> str:
     """Write through an overlay whose writable layer is in `folder`; return where it is."""
-    upper, work, merged = (_made(folder, f"{name}-{what}") for what in ("upper", "work", "merged"))
-    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    for what in ("upper", "work", "merged"):
+        _made(folder, f"{name}-{what}")
+    os.chdir(folder)  # its path may be long, and have a colon or a comma in it
+    below = os.path.basename(lower)
+    layers = f"lowerdir={below},upperdir={name}-upper,workdir={name}-work"
+    merged = f"{folder}/{name}-merged"
     syscalls.mount("overlay", merged, "overlay", 0, layers)
     with open(f"{merged}/written", "w"):
         return merged
