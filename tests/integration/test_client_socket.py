@@ -139,7 +139,7 @@ def test_the_embedded_platform_knows_a_machine_by_its_socket(
             machine = owner.machines.create("demo", config=config)
             other = owner.machines.create("demo", config=config)
             owner.machines.wait("demo", machine.id)
-        monkeypatch.setenv("EPHEMERA_API_SOCKET", f"{server.home}/sockets/{machine.id}")
+        monkeypatch.setenv("EPHEMERA_API_SOCKET", f"{server.home}/api/{machine.id}/api")
         assert run(lambda c: c.tokens.current())[0].source_machine_id == machine.id
         assert run(lambda c: c.tokens.oidc(aud="me")).count(".") == 2
         with pytest.raises(Unauthorized):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -31,7 +33,7 @@ def asks(method: str, path: str, body: str = "") -> list[str]:
 
 def through(server: Server, machine: str) -> httpx2.Client:
     """Return a client that comes through the socket of a machine, and shows no token."""
-    path = str(server.home / "sockets" / machine / "api")
+    path = str(server.home / "api" / machine / "api")
     transport = httpx2.HTTPTransport(uds=path)
     return httpx2.Client(transport=transport, base_url="http://anything", timeout=30)
 
@@ -172,3 +174,18 @@ def test_a_request_through_a_socket_does_not_hold_up_the_end_of_the_server(
                 answered(inside.get(f"/v1/apps/{app.name}"))  # the connection stays open
                 assert server.stop(timeout=10) == 0
             server.restart()
+
+
+def test_a_machine_has_so_many_connections_and_no_more(server: Server, app: AppUnderTest) -> None:
+    machine, other = app.running(), app.running()
+    path = str(server.home / "api" / machine / "api")
+    with ExitStack() as held:
+        silent = [held.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(65)]
+        for one in silent:
+            one.connect(path)
+        silent[-1].settimeout(30)
+        assert silent[-1].recv(1) == b""
+        with through(server, other) as inside:
+            answered(inside.get("/v1/tokens/current"))
+    with through(server, machine) as inside:
+        answered(inside.get("/v1/tokens/current"))

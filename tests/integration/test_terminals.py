@@ -196,7 +196,7 @@ class TestAccess:
         self, server: Server, app: AppUnderTest
     ) -> None:
         machine = app.running()
-        transport = httpx2.HTTPTransport(uds=str(server.home / "sockets" / machine / "api"))
+        transport = httpx2.HTTPTransport(uds=str(server.home / "api" / machine / "api"))
         path = f"/ephemera/apps/{app.name}/machines/{machine}/terminal?command=sh"
         upgrade = {
             "connection": "upgrade",

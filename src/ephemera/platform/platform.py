@@ -84,7 +84,7 @@ class Platform:
             settings.regions,
             lambda: driver.capabilities.disks,
         )
-        self.sockets = Sockets(home / "sockets")
+        self.sockets = Sockets(home / "api")
         self._reach = Reach(
             url, str(home), self.sockets.path, lambda: driver.capabilities.private_network
         )

@@ -115,7 +115,11 @@ def test_a_machines_socket_is_on_this_computer_but_flys_is_not(
     place = Place(None, None)
     assert (place.local, place.fly, place.plain, place.embedded) == (True, False, True, False)
     assert repr(place) == "unix:/run/m1"
-    monkeypatch.setenv("EPHEMERA_API_SOCKET", "/.fly/api")
+    monkeypatch.setenv("EPHEMERA_API_SOCKET", "/.fly/api")  # as in a machine of ours
+    assert (Place(None, None).local, Place(None, None).fly) == (True, False)
+    monkeypatch.delenv("EPHEMERA_API_SOCKET")
+    monkeypatch.setenv("FLY_MACHINE_ID", "m1")
+    monkeypatch.setattr("os.access", lambda path, _: path == "/.fly/api")
     assert (Place(None, None).local, Place(None, None).fly) == (False, True)
 
 

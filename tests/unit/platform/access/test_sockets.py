@@ -17,12 +17,12 @@ Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
 
 def sockets(world: World) -> set[str]:
-    folder = world.home / "sockets"
+    folder = world.home / "api"
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
 def path_of(world: World, machine_id: str) -> Path:
-    return world.home / "sockets" / machine_id / "api"
+    return world.home / "api" / machine_id / "api"
 
 
 async def says(path: Path) -> bytes:
@@ -88,7 +88,7 @@ def test_only_the_owner_of_the_platform_can_get_at_them(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")
         await reach(owner, State.STARTED)
-        assert stat.S_IMODE((world.home / "sockets").stat().st_mode) == 0o700
+        assert stat.S_IMODE((world.home / "api").stat().st_mode) == 0o700
 
     play(scene)
 
@@ -161,10 +161,10 @@ def test_a_socket_outlives_the_server_and_is_answered_by_the_next(play: Play) ->
         folder = path_of(world, up.record.id).parent
         inode = folder.stat().st_ino
         (folder / "new").touch()
-        (world.home / "sockets" / down.record.id).mkdir()  # as a crash may leave it
-        (world.home / "sockets" / down.record.id / "api").touch()
-        (world.home / "sockets" / "gone").touch()
-        (world.home / "sockets" / "new").touch()
+        (world.home / "api" / down.record.id).mkdir()  # as a crash may leave it
+        (world.home / "api" / down.record.id / "api").touch()
+        (world.home / "api" / "gone").touch()
+        (world.home / "api" / "new").touch()
         await world.open()
         assert sockets(world) == {up.record.id}
         world.platform.sockets.serve(lambda machine: _Tells(machine.machine))
@@ -178,10 +178,10 @@ def test_a_machine_comes_up_without_one_where_the_folder_is_in_the_way(
     play: Play, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene(world: World) -> None:
-        (world.home / "sockets").write_text("in the way")
+        (world.home / "api").write_text("in the way")
         await reach(world.create("run"), State.STARTED)
         assert "has no API socket" in caplog.text
-        (world.home / "sockets").unlink()
+        (world.home / "api").unlink()
 
     play(scene)
 

@@ -27,7 +27,7 @@ def _spec(secrets: dict[str, str] = SECRETS, *, private: bool = False, **config:
         stop_by=None, restarts=[], log_from="", created_at=0.0, updated_at=0.0,
     )  # fmt: skip
     reach = Reach(
-        "http://here", "/home", lambda machine_id: f"/sockets/{machine_id}/api", lambda: private
+        "http://here", "/home", lambda machine_id: f"/api/{machine_id}/api", lambda: private
     )
     return boots.spec(APP, machine, reach, "/logs", secrets)
 
@@ -48,7 +48,7 @@ def test_a_program_without_a_private_network_finds_the_api_by_its_environment() 
     spec = _spec()
     assert spec.env["FLY_FLAPS_BASE_URL"] == "http://here"
     assert spec.env["EPHEMERA_HOME"] == "/home"
-    assert spec.env["EPHEMERA_API_SOCKET"] == spec.api_socket == "/sockets/m0/api"
+    assert spec.env["EPHEMERA_API_SOCKET"] == spec.api_socket == "/api/m0/api"
     assert (spec.network, spec.address) == ("", "")
 
 
@@ -60,7 +60,7 @@ def test_a_program_with_a_private_network_finds_everything_as_on_fly() -> None:
     assert spec.env["EPHEMERA_API_SOCKET"] == "/.fly/api"
     assert "EPHEMERA_HOME" not in spec.env
     assert spec.network == str(networks.of_app(APP))
-    assert spec.api_socket == "/sockets/m0/api"
+    assert spec.api_socket == "/api/m0/api"
 
 
 def test_a_boot_may_reach_out_if_its_app_may() -> None:
