@@ -214,13 +214,13 @@ def _run(taken: _Taken, request: Message) -> None:
     # before the rest is made ready: the server goes on meanwhile
     peer.say(frames.started(taken.kind.questions))
     os.close(ready.printed)
-    printed = ready.pipe
+    printed = [ready.pipe]  # also where there is a terminal: by the programs beside the main one
     if body.terminal is not None:
-        os.close(ready.pipe)
         os.set_blocking(body.terminal, False)
-        printed = body.terminal
-    output = Output(printed, request["log_folder"], request["instance"], request["region"])
-    watch = Watch(taken.folder, taken.listener, ready.wake, output, body, taken.kind.questions)
+        printed.append(body.terminal)
+    told = request["log_folder"], request["instance"], request["region"]
+    outputs = [Output(one, *told) for one in printed]
+    watch = Watch(taken.folder, taken.listener, ready.wake, outputs, body, taken.kind.questions)
     watch.attach(peer)
     watch.run(pids)
 

@@ -53,13 +53,13 @@ class Watch:
         folder: BootFolder,
         listener: socket.socket,
         wake: int,
-        output: Output,
+        outputs: Sequence[Output],
         body: Body,
         questions: Sequence[str],
     ) -> None:
         self._folder = folder
         self._wake = wake
-        self._output = output
+        self._outputs = outputs
         self._body = body
         self._questions = questions
         #: The main program first.
@@ -72,7 +72,8 @@ class Watch:
         self._selector = selectors.DefaultSelector()
         self._on(listener.fileno(), lambda: self._accept(listener))
         self._on(wake, self._woken)
-        self._on(output.pipe, self._printed)
+        for output in outputs:
+            self._on(output.pipe, partial(self._printed, output))
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):  # it has gone, or waits until there is a descriptor for it
@@ -120,10 +121,10 @@ class Watch:
 
     # what the program does
 
-    def _printed(self) -> None:
+    def _printed(self, output: Output) -> None:
         with suppress(BlockingIOError):
-            if not self._output.read():
-                self._off(self._output.pipe)
+            if not output.read():
+                self._off(output.pipe)
             for peer in self._peers:
                 peer.poke()
                 self._listen(peer)
@@ -149,8 +150,9 @@ class Watch:
             self._consoles.end()
             self._body.end(self._reaped)
             self._exit |= self._body.facts(exit_code)
-            self._off(self._output.pipe)
-            self._output.finish()
+            for output in self._outputs:
+                self._off(output.pipe)
+                output.finish()
 
     # what a server asks
 
