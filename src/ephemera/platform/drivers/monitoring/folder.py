@@ -26,6 +26,8 @@ import re
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+#: More than the longest exit has.
+_EXIT_BYTES = 1024
 _MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _OF_A_BOOT = re.compile(r"([1-9][0-9]{0,9})\.[a-z]+")
 
@@ -146,6 +148,15 @@ class BootFolder(NamedTuple):
             return None
         return found if isinstance(found, dict) else None
 
+    def reserve_exit(self) -> None:
+        """Have room for how the boot will end, however full the disk gets meanwhile.
+
+        Raises:
+            OSError: there is none.
+        """
+        with open(self.exit + ".new", "wb") as file:
+            file.write(bytes(_EXIT_BYTES))
+
     def write_exit(self, exit_: dict[str, Any]) -> None:
         """Write down how the boot ended, all at once.
 
@@ -153,6 +164,8 @@ class BootFolder(NamedTuple):
             OSError: it could not be written, for example because the disk is full.
         """
         fresh = self.exit + ".new"
-        with open(fresh, "w") as file:
+        # not made empty first: then its room would be somebody else's
+        with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump(exit_, file)
+            file.truncate()
         os.rename(fresh, self.exit)

@@ -213,6 +213,8 @@ def _run(taken: _Taken, request: Message) -> None:
         return
     # before the rest is made ready: the server goes on meanwhile
     peer.say(frames.started(taken.kind.questions))
+    with suppress(OSError):  # then it is tried again when there is an end to write
+        taken.folder.reserve_exit()
     os.close(ready.printed)
     printed = [ready.pipe]  # also where there is a terminal: by the programs beside the main one
     if body.terminal is not None:
