@@ -103,6 +103,8 @@ class ContainerBody:
         #: The terminal of the main program, where it has one.
         self.terminal: int | None = None
         self.is_frozen = False
+        #: Signals that came while it was frozen, and for whom; each once, as the kernel has them.
+        self._held: dict[tuple[int, bool], None] = {}
 
     def start(self, request: Message, streams: Streams, record: Record) -> Sequence[int]:
         """Start the container, and the programs beside its first one.
@@ -188,7 +190,10 @@ class ContainerBody:
         return process(request["command"], env, found.user, found.workdir, tty=tty)
 
     def signal(self, signum: int, *, everyone: bool) -> None:
-        """Send a signal to the main program, or to every process."""
+        """Send a signal to the main program, or to every process; a frozen one gets it later."""
+        if self.is_frozen and signum != signal.SIGKILL:
+            self._held[signum, everyone] = None  # version 2 would have it end at once
+            return
         if everyone and signum == signal.SIGKILL:
             targets = [self._prepared.init.pid]
         else:
@@ -215,9 +220,12 @@ class ContainerBody:
         self.is_frozen = True
 
     def thaw(self) -> None:
-        """Let the cgroup go on."""
-        self._cgroup.thaw()
+        """Let the cgroup go on, with the signals first that came meanwhile."""
         self.is_frozen = False
+        held, self._held = self._held, {}
+        for signum, everyone in held:
+            self.signal(signum, everyone=everyone)
+        self._cgroup.thaw()
 
     def ps(self) -> list[dict[str, Any]]:
         """Return what `ps` shows of the processes, by the numbers that they have inside."""
