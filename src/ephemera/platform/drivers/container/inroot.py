@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -88,6 +89,9 @@ class Root:
         try:
             fd = syscalls.open_in_root(self._fd, path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
+            return ""
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
             return ""
         with open(fd, "rb") as file:
             return file.read(_LIST_BYTES_MAX).decode(errors="replace")

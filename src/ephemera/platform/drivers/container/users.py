@@ -34,7 +34,8 @@ def find(root: Root, wanted: str) -> User:
     Raises:
         NotStarted: the image has no such user or group.
     """
-    name, _, group = (wanted or "0").partition(":")
+    name, _, group = wanted.partition(":")
+    name = name or "0"
     users = _rows(root.read("/etc/passwd"), 6)
     groups = _rows(root.read("/etc/group"), 3)
     row = next((one for one in users if one[0] == name), None)
