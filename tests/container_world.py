@@ -37,6 +37,7 @@ class Traces:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._mounts_before = kernel.mounts()
         number = sha256(os.fsencode(home)).hexdigest()[:10]
         self._name, self._link = f"ephemera-{number}", f"eph{number}"
 
@@ -48,9 +49,9 @@ class Traces:
         return sorted(str(one) for one in found)
 
     def mounts(self) -> list[str]:
-        """Return what is mounted for it where everybody sees it."""
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-        return [line for line in lines if str(self._home) in line or " /run/ephemera" in line]
+        """Return what is mounted for it where everybody sees it, and was not before."""
+        now = [one for one in kernel.mounts() if str(self._home) in one or " /run/ephemera" in one]
+        return [one for one in now if one not in self._mounts_before]
 
     def links(self) -> list[str]:
         """Return its end of the cable to its router, which is there for as long as that is."""

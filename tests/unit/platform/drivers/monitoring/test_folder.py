@@ -57,3 +57,15 @@ def test_a_boot_whose_monitor_is_still_there_is_not_buried(folder: BootFolder) -
     assert not folder.bury_ended()
     os.close(monitor)
     assert folder.bury_ended()
+
+
+def test_an_exit_takes_the_room_that_was_reserved_for_it(tmp_path: Path) -> None:
+    folder = BootFolder(str(tmp_path), 1)
+    folder.reserve_exit()
+    assert folder.read_exit() is None
+    room = Path(f"{folder.exit}.new").stat().st_ino
+    longest = {"exit_code": -1, "error": "e" * 500, "exited_at": 1795792885.2861342}
+    folder.write_exit(longest)
+    assert folder.read_exit() == longest
+    assert Path(folder.exit).stat().st_ino == room
+    assert folder.leavings() == [folder.exit]
