@@ -29,6 +29,8 @@ TOKEN ?= $(FLY_API_TOKEN)
 ORG ?= personal
 IMAGE ?=
 GUEST ?=
+# What is the first process of the virtual computer of `test-cgroup2`: plain or systemd.
+VARIANT ?= plain
 # More or other arguments for pytest: make test ARGS='-k survival -x'
 ARGS ?=
 # One per core: the tests start many processes of their own.
@@ -40,7 +42,7 @@ LOCK := uv pip compile --quiet --generate-hashes --universal --no-emit-index-url
 
 .PHONY: help
 help: ## List these words
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 .PHONY: setup
 setup: $(READY) ## Make the virtual environment, once and when the lock changed
@@ -86,6 +88,11 @@ test-wheel: $(READY) ## The demo, from the wheel installed by itself
 .PHONY: faults
 faults: $(READY) system ## The tests that kill processes between any two steps
 	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(ARGS)
+
+# Not in CI, where it would take longer than all else together.
+.PHONY: test-cgroup2
+test-cgroup2: $(READY) ## The tests of containers in a virtual computer with cgroups of version 2 (as root)
+	@scripts/vm_cgroup2.sh $(VARIANT) $(ARGS)
 
 # In the environment, because arguments of programs can be seen by everybody.
 conformance: export EPHEMERA_CONFORMANCE_EXAMPLES = $(EXAMPLES)
