@@ -5,6 +5,8 @@ address: what comes from a bridge is dropped unless its source is of that bridge
 `fib` rule). Within one network a machine could take another's address; its machines trust each
 other.
 
+Where clouds keep the credentials of a computer, for whoever asks from it, no machine gets.
+
 A closed network reaches what the platform has (resolver, API) and, on this computer, the ports
 that the kernel gives to those who ask for any (the host's `ip_local_port_range`): a supervisor
 listens on one of them for reports.
@@ -42,6 +44,7 @@ table inet ephemera {{
   chain forward {{
     type filter hook forward priority filter; policy drop;
     iifname @closed oifname "{uplink}" jump closed
+    iifname "n*" ip daddr 169.254.169.254 reject with icmpx type admin-prohibited
     ct state established,related accept
     iifname "n*" oifname "{uplink}" accept
     iifname "n*" oifname "n*" fib daddr . iif oif exists accept

@@ -158,7 +158,7 @@ class Monitors:
         boot.link = None
         for _ in range(_TRIES):
             if not self._is_open:
-                raise DriverError("the process driver is closed")
+                raise DriverError("the driver is closed")
             try:
                 link, answer = await self._reach(boot, request)
             except LinkLost:

@@ -128,4 +128,5 @@ class Nursery:
             pass_fds=[control.fileno(), *self.descriptors],
             start_new_session=True,
             cwd="/",
+            env={},  # theirs is that of the machines; the server's may hold secrets
         )

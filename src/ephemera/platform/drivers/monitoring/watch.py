@@ -16,6 +16,7 @@ import selectors
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -68,6 +69,9 @@ class Watch:
         self._is_buried = False
         self._peers: set[Peer] = set()
         self._commands: dict[int, tuple[Command, Peer]] = {}
+        #: Commands that are to be started, one in a round: to start one may take a while where the
+        #: machine is in the way of it, and nothing else is to wait for more than one of them.
+        self._asked: deque[tuple[Peer, Message]] = deque()
         self._consoles = Consoles(self._on, self._off, self._say)
         self._selector = selectors.DefaultSelector()
         self._on(listener.fileno(), lambda: self._accept(listener))
@@ -97,6 +101,8 @@ class Watch:
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
             self._time_out_commands()
+            if self._asked:
+                self._start(*self._asked.popleft())
         for peer in self._peers:
             peer.say({"say": "exited", "exit": self._exit})
             peer.part()
@@ -114,6 +120,8 @@ class Watch:
         return True
 
     def _patience(self) -> float | None:
+        if self._asked:
+            return 0.0
         if self._exit is not None:
             return _RECORD_AGAIN_S
         nearest = min((one.deadline for one, _ in self._commands.values()), default=math.inf)
@@ -175,12 +183,10 @@ class Watch:
 
     def _answer(self, peer: Peer, message: Message) -> None:
         asked = message["do"]
-        if asked == "exec":
-            self._start_command(peer, message)
+        if asked in ("exec", "terminal"):
+            self._asked.append((peer, message))
         elif asked in ("signal", "suspend", "resume", "ps"):
             self._say(peer, {"say": "done", "id": message["id"], **self._do(asked, message)})
-        elif asked == "terminal":
-            self._open_console(peer, message)
         elif asked in ("type", "resize", "hang up"):
             self._consoles.hear(peer, message)
         elif asked in self._questions:
@@ -228,6 +234,14 @@ class Watch:
             raise NotStarted("the machine is suspended")
         if len(self._commands) + len(self._consoles) >= _COMMANDS_MAX:
             raise NotStarted(f"{_COMMANDS_MAX} commands are running already")
+
+    def _start(self, peer: Peer, message: Message) -> None:
+        if peer not in self._peers:
+            return  # nobody would hear of it
+        if message["do"] == "exec":
+            self._start_command(peer, message)
+        else:
+            self._open_console(peer, message)
 
     def _open_console(self, peer: Peer, message: Message) -> None:
         try:
