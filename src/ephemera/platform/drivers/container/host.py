@@ -58,7 +58,7 @@ class Host:
     namespaces: bool = False
     #: Whether an overlay can be mounted whose writable layer is in the state folder.
     overlay: bool = False
-    #: Whether files of the state folder can be shown as another root's, through an overlay.
+    #: Whether files of the state folder, and of `/`, can be shown as another root's.
     idmap: bool = False
     veth: bool = False
     bridge: bool = False

@@ -133,7 +133,7 @@ def _overlay(folder: str) -> None:
 
 
 def _idmapped_overlay(folder: str) -> None:
-    """See files of our root as those of another root, through an overlay."""
+    """See files of our root as those of another root, those in the folder through an overlay."""
     _enter_mounts()
     lower, shown = _made(folder, "files"), _made(folder, "shown")
     with open(f"{lower}/file", "w") as file:
@@ -141,6 +141,8 @@ def _idmapped_overlay(folder: str) -> None:
     with _other_user_namespace() as pid:
         users = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
         syscalls.idmapped(lower, users, shown)
+        # the computer's own files, which machines with image `host` have
+        syscalls.idmapped("/", users, _made(folder, "computer"))
     merged = _mount_overlay(folder, shown, "mapped")
     seen = os.stat(f"{merged}/file").st_uid
     if seen != owner + _BASE:
