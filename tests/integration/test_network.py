@@ -170,6 +170,22 @@ def test_machines_reach_the_world_and_the_switch_closes_it_at_once(
     play(act)
 
 
+def test_no_machine_reaches_where_clouds_keep_credentials(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        world = internet(scene.host.namespace, scene.stack)
+        with namespaces.inside(world.namespace, netlink.connect) as sock:
+            index = netlink.named(sock)["world"].index
+            netlink.ask(sock, netlink.assign(index, "169.254.169.254/32"))
+        world.serve("169.254.169.254", 80)
+        machine = await scene.machine()
+        assert scene.host.ask("169.254.169.254", 80), "this computer does"
+        assert REFUSED in machine.ask("169.254.169.254", 80)
+
+    play(act)
+
+
 def test_a_connection_that_is_open_ends_where_the_network_is_closed(
     play: Callable[[Act], None],
 ) -> None:
