@@ -127,7 +127,8 @@ def _users(host: Host) -> Check:
         "users",
         Verdict.LIMITED,
         f"root of a machine cannot be mapped to somebody else: {_why(host, lacking)}",
-        "use Linux 5.19 or newer, and a sysctl user.max_user_namespaces above 0",
+        "use Linux 5.19 or newer, ext4, xfs or btrfs for / and the state folder, and a sysctl"
+        " user.max_user_namespaces above 0",
     )
 
 
