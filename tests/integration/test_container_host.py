@@ -50,6 +50,41 @@ def test_root_finds_all_that_the_driver_uses(tmp_path: Path) -> None:
     assert {"memory", "cpu", "pids", "freezer"} <= set(found.controllers)
 
 
+#: Has an overlay as the root, as in a container of Docker, and the folder `$HOME` as it is.
+_ON_AN_OVERLAY = """
+mount -t tmpfs tmpfs "$OVERLAY"
+mkdir "$OVERLAY/upper" "$OVERLAY/work" "$OVERLAY/root"
+layers="lowerdir=/,upperdir=$OVERLAY/upper,workdir=$OVERLAY/work"
+mount -t overlay -o "$layers" overlay "$OVERLAY/root"
+for one in /proc /sys /dev "$HOME"; do mount --rbind "$one" "$OVERLAY/root$one"; done
+cd "$OVERLAY/root"
+pivot_root . .
+umount -l .
+exec "$@"
+"""
+
+
+@pytest.mark.root
+@needs.root
+def test_files_of_this_computer_that_cannot_have_other_owners_are_told_of(tmp_path: Path) -> None:
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    command = [sys.executable, "-c", _PROBE, str(home)]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", _ON_AN_OVERLAY, "sh", *command],
+        env={**os.environ, "HOME": str(home), "OVERLAY": str(scratch)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["overlay"]
+    assert found["user_namespaces"]
+    assert not found["idmap"]
+    assert "mount_setattr /: " in found["reasons"]["idmap"]
+
+
 @pytest.mark.root
 @needs.root
 def test_somebody_else_than_root_is_told_what_is_not_allowed(tmp_path: Path) -> None:
