@@ -15,7 +15,9 @@ install_packages "tests" \
     e2fsprogs:mkfs.ext4 \
     iproute2:ip \
     nftables:nft \
+    passt:pasta \
     skopeo:skopeo \
+    uidmap:newuidmap \
     umoci:umoci \
     util-linux:setpriv \
     zstd:zstd

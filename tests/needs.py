@@ -50,4 +50,15 @@ loop = pytest.mark.skipif(
     not Path("/dev/loop-control").exists(),
     reason="there are no loop devices: modprobe loop, or give the container /dev/loop-control",
 )
+uidmap = _program("newuidmap", "uidmap")
+pasta = _program("pasta", "passt")
+_RESTRICTED = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+user_namespaces = pytest.mark.skipif(
+    _RESTRICTED.exists() and _RESTRICTED.read_text().strip() != "0",
+    reason=f"users may do nothing in user namespaces: echo 0 >{_RESTRICTED}, as root",
+)
+tun = pytest.mark.skipif(
+    not Path("/dev/net/tun").exists(),
+    reason="there is no /dev/net/tun: modprobe tun, or give the container /dev/net/tun",
+)
 zstd = _program("zstd", "zstd")

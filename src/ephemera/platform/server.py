@@ -35,7 +35,7 @@ from ephemera.home import Endpoint, make_home, read_endpoint, remove_endpoint, w
 from ephemera.platform import app, migrate
 from ephemera.platform.access.owner_token import ensure_token
 from ephemera.platform.access.principal import Principal
-from ephemera.platform.drivers import open_driver
+from ephemera.platform.drivers import entered, open_driver
 from ephemera.platform.faults.over_http import SeverableProtocol
 from ephemera.platform.faults.stage import Stage
 from ephemera.platform.platform import Platform
@@ -148,7 +148,8 @@ def serve(
     with (
         _refused_as_config_error(home),
         locked(home),
-        bind(listen) as listener,
+        bind(listen) as listener,  # before what follows, which may leave this computer's network
+        entered(driver_name, home.absolute()),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(home, listener, driver_name, ready, settings))

@@ -6,6 +6,8 @@ from this package and must stay small.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,28 @@ if TYPE_CHECKING:
 
 #: What `open_driver` knows.
 NAMES = ("container", "mock", "process")
+
+
+@contextmanager
+def entered(name: str, home: Path) -> Iterator[None]:
+    """Be where a driver of that name can be opened, for as long as the block runs.
+
+    Only for a process with a single thread: it may be in other namespaces from then on.
+
+    Args:
+        name: As for `open_driver`; of one that is unknown nothing is done.
+        home: The state folder.
+
+    Raises:
+        DriverError: this user cannot have the driver; the message says why.
+    """
+    if name != "container":
+        yield
+        return
+    from ephemera.platform.drivers.container import rootless
+
+    with rootless.entered(home):
+        yield
 
 
 def open_driver(name: str, home: Path) -> Driver:

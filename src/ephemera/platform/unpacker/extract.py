@@ -4,7 +4,8 @@ What a layer takes away from those below it is written as overlayfs reads it:
 
 ```
  .wh.NAME       ──► NAME, a character device 0:0
- .wh..wh..opq   ──► trusted.overlay.opaque=y on its folder (user.overlay.opaque without root)
+ .wh..wh..opq   ──► trusted.overlay.opaque=y on its folder (user.overlay.opaque but for the
+                            computer's own root)
 ```
 
 Both are about the layers below only: what the same layer has stays, whichever comes first.
@@ -33,14 +34,18 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Extraction:
     """One layer being made.
 
+    Args:
+        as_root: Whether files may be of anybody.
+        trusted: Whether this is the computer's own root.
+
     Attributes:
         entries: How many there were.
         written_bytes: The contents of all files together.
     """
 
-    def __init__(self, *, as_root: bool) -> None:
+    def __init__(self, *, as_root: bool, trusted: bool) -> None:
         self._as_root = as_root
-        self._opaque = "trusted.overlay.opaque" if as_root else "user.overlay.opaque"
+        self._opaque = "trusted.overlay.opaque" if trusted else "user.overlay.opaque"
         #: The folders that were made, and what their own entries say about them, where there are
         #: any. That is done last, since making something in a folder changes its time.
         self._folders: dict[str, Entry | None] = {"": None}

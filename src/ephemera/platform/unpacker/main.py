@@ -39,10 +39,11 @@ def _unpack(folder: str) -> dict[str, Any]:
     head = _head()
     unpack = opener(head)  # before the root changes, and with it what can be imported
     as_root = os.geteuid() == 0
+    trusted = as_root and not _in_user_namespace()
     _contain(folder, as_root=as_root)
     stream = Stream(head, lambda count: os.read(0, count), unpack)
     stream.start()
-    extraction, source = Extraction(as_root=as_root), Source(stream.next)
+    extraction, source = Extraction(as_root=as_root, trusted=trusted), Source(stream.next)
     extraction.run(source)
     source.drain()
     digest, diff_id = stream.digests()
@@ -52,6 +53,15 @@ def _unpack(folder: str) -> dict[str, Any]:
         "entries": extraction.entries,
         "written_bytes": extraction.written_bytes,
     }
+
+
+def _in_user_namespace() -> bool:
+    """Whether the root that we are is not the computer's."""
+    try:
+        with open("/proc/self/uid_map") as file:
+            return file.read().split() != ["0", "0", str(2**32 - 1)]
+    except FileNotFoundError:  # a system without
+        return False
 
 
 def _head() -> bytes:

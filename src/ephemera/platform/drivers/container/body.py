@@ -129,8 +129,9 @@ class ContainerBody:
         )
         prepared.plug(request["plug"])
         os.chdir(self._setup.places.run)
-        for one in streams:  # a program may open its /dev/stdout anew
-            os.fchown(one, furnished.owner.uid, furnished.owner.gid)
+        if self._setup.own_ids:
+            for one in streams:  # a program may open its /dev/stdout anew
+                os.fchown(one, furnished.owner.uid, furnished.owner.gid)
         config = furnished.config()
         if request["tty"]:
             with Listener("console") as listener:
@@ -197,7 +198,7 @@ class ContainerBody:
         if everyone and signum == signal.SIGKILL:
             targets = [self._prepared.init.pid]
         else:
-            targets = self._cgroup.pids() if everyone else [self._main]
+            targets = self._pids() if everyone else [self._main]
         for pid in targets:
             with suppress(ProcessLookupError):
                 os.kill(pid, signum)
@@ -229,9 +230,16 @@ class ContainerBody:
 
     def ps(self) -> list[dict[str, Any]]:
         """Return what `ps` shows of the processes, by the numbers that they have inside."""
-        processes = (kernel.process(pid) for pid in self._cgroup.pids())
+        processes = (kernel.process(pid) for pid in self._pids())
         found = usage.listing((one for one in processes if one), f"/proc/{self._main}/net")
         return [{**one, "pid": kernel.inner_pid(one["pid"])} for one in found]
+
+    def _pids(self) -> list[int]:
+        """Return the processes of the machine but its first; without a cgroup, all we reap."""
+        if self._cgroup.version:
+            return self._cgroup.pids()
+        ours = (one.pid for one in kernel.descendants(os.getpid()))
+        return [one for one in ours if one != self._prepared.init.pid]
 
     def answer(self, request: Message) -> Message:
         """Tell of the memory, limit it, or take some of it back."""

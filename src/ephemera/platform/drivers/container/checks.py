@@ -48,7 +48,7 @@ def checks(host: Host) -> list[Check]:
         says = f"{host.kernel}: machines with images need Linux"
         return [Check("kernel", Verdict.MISSING, says, "use the process driver")]
     found = [check(host) for check in _CHECKS]
-    if not host.is_root:
+    if not (host.is_root or host.user_namespace):
         found = [_for_root(one) if one.verdict == Verdict.LIMITED else one for one in found]
     return [Check("kernel", Verdict.OK, host.kernel), *found]
 
@@ -81,12 +81,33 @@ def require(host: Host) -> None:
 def _root(host: Host) -> Check:
     if host.is_root:
         return Check("root", Verdict.OK, "this is root")
-    says = "this is not root, who alone can limit machines and connect them"
-    return Check("root", Verdict.MISSING, says, "start the platform as root")
+    if host.user_lacks:
+        says, hint = host.user_lacks[0]
+        return Check("root", Verdict.MISSING, f"this is not root, and {says}", hint)
+    says = (
+        "this is not root, but can be it in a user namespace: machines have all that is said here,"
+        " and this computer does not reach their private addresses"
+    )
+    return Check("root", Verdict.LIMITED, says, "start the platform as root")
+
+
+def _outside(host: Host) -> Check:
+    if host.is_root or host.pasta:
+        return Check("outside", Verdict.OK, "machines can reach the world outside")
+    says = (
+        "neither pulls nor machines reach the world: there is no pasta, or no /dev/net/tun for it"
+    )
+    return Check("outside", Verdict.LIMITED, says, "apt-get install passt; chmod 666 /dev/net/tun")
+
+
+#: What is about whoever asks, and says itself what is to be done.
+_OF_USERS = ("root", "outside")
 
 
 def _for_root(found: Check) -> Check:
     """Return what lacks to somebody who is not root, for whom nothing need be changed for it."""
+    if found.name in _OF_USERS:
+        return found
     return replace(found, hint="root may have it: ask again as root")
 
 
@@ -122,6 +143,9 @@ def _overlay(host: Host) -> Check:
 def _users(host: Host) -> Check:
     if host.user_namespaces and host.idmap:
         return Check("users", Verdict.OK, "root of a machine is nobody on this computer")
+    if not host.is_root:
+        says = "root of a machine is the user who started the platform, in a user namespace"
+        return Check("users", Verdict.LIMITED, says, "start the platform as root")
     lacking = "idmap" if host.user_namespaces else "user_namespaces"
     return Check(
         "users",
@@ -201,5 +225,6 @@ _CHECKS: tuple[Callable[[Host], Check], ...] = (
     _seccomp,
     _network,
     _nft,
+    _outside,
     _disks,
 )

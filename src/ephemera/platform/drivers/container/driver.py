@@ -26,7 +26,14 @@ from ephemera.platform.drivers.base import (
     Say,
     Terminal,
 )
-from ephemera.platform.drivers.container import checks, host, seccomp, starting
+from ephemera.platform.drivers.container import (
+    checks,
+    host,
+    seccomp,
+    starting,
+    survivors,
+    syscalls,
+)
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.pins import Pins
 from ephemera.platform.drivers.container.places import Places
@@ -35,8 +42,8 @@ from ephemera.platform.drivers.container.setup import (
     cgroup_tree,
     hidden_from_machines,
     mounted_beside,
+    shown_apart,
 )
-from ephemera.platform.drivers.monitoring import folder as folders
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.driver import MonitoredDriver
 from ephemera.platform.drivers.monitoring.folder import BootFolder
@@ -64,7 +71,7 @@ class ContainerDriver(MonitoredDriver):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, "ephemera.platform.drivers.container.zygote")
-        self._places = Places(str(home.absolute()))
+        self._places = Places(str(home.absolute()), syscalls.in_user_namespace())
         self._name = "ephemera-" + sha256(os.fsencode(home.absolute())).hexdigest()[:10]
         self.images = Images(home.absolute() / "images")
         self.network = Network(home.absolute())
@@ -103,7 +110,7 @@ class ContainerDriver(MonitoredDriver):
         found = await asyncio.to_thread(host.probe, Path(self._places.home))
         checks.require(found)
         await self.images.open()
-        await self.network.open(self._monitor_pids())
+        await self.network.open(survivors.monitors(str(self._machines)))
         for lack in (*checks.limitations(found), *self.network.problems()):
             _log.warning("%s", lack)
         self._sweep()
@@ -281,23 +288,20 @@ class ContainerDriver(MonitoredDriver):
             own_ids=found.idmap,
             filter_compiled=compiled,
             filter_section=seccomp.section() if found.seccomp and not compiled else {},
-            beside=mounted_beside(home, kernel.mounts()),
+            beside=self._beside(),
             hidden=hidden_from_machines(
                 home, list(_homes()), os.environ, {one.pw_dir for one in pwd.getpwall()}
             ),
             router=self.network.router_fd(),
+            user_namespace=self._places.user_namespace,
         )
 
-    def _monitor_pids(self) -> list[int]:
-        """Return the monitors of this platform that live."""
-        found = []
-        for machine in self._machines.iterdir():
-            for number in folders.boots(str(machine)):
-                record = BootFolder(str(machine), number).read_record()
-                first = kernel.process(record["pid"]) if record else None
-                if record and first and first.start == record["start"]:
-                    found.append(first.parent)
-        return found
+    def _beside(self) -> list[str]:
+        """Return where what machines with image `host` see is mounted, beside `/`."""
+        mounts, home = kernel.mounts(), self._places.home
+        if self._places.user_namespace:
+            return shown_apart(home, mounts)
+        return mounted_beside(home, mounts)
 
     def _sweep(self) -> None:
         """Remove cgroups that nobody lives in: who made them was killed."""

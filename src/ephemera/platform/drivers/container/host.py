@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ephemera.errors import DriverError
+from ephemera.platform.drivers.container import subordinates, syscalls
 from ephemera.platform.drivers.container.cgroups import Tree
 
 Layout = Literal["v2", "v1", "hybrid", "none"]
@@ -42,6 +43,7 @@ class Host:
 
     #: Such as `Linux 6.1.0`.
     kernel: str
+    #: Whether we are root of all of it, not of a user namespace only.
     is_root: bool
     #: The path of the program; empty where it is not there.
     crun: str = ""
@@ -66,6 +68,12 @@ class Host:
     nft: str = ""
     #: Whether files can be mounted as disks, and ext4 be made in them.
     disks: bool = False
+    #: Whether we are in a user namespace already.
+    user_namespace: bool = False
+    #: What a user who is not root lacks to be one there, and what to do.
+    user_lacks: Sequence[tuple[str, str]] = ()
+    #: Whether a network of a user can be led outside.
+    pasta: bool = False
     #: Why a probe failed, in the kernel's words, by the name of its field.
     reasons: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,7 +89,8 @@ def probe(home: Path) -> Host:
         DriverError: nothing could be tried.
     """
     kernel = f"{platform.system()} {platform.release()}"
-    is_root = os.geteuid() == 0
+    in_user_namespace = syscalls.in_user_namespace()
+    is_root = os.geteuid() == 0 and not in_user_namespace
     if sys.platform != "linux":
         return Host(kernel, is_root)
     crun, nft = shutil.which("crun") or "", shutil.which("nft", path=_SYSTEM_PATH) or ""
@@ -98,7 +107,10 @@ def probe(home: Path) -> Host:
         cgroups=_layout(tree),
         controllers=usable_controllers(tree),
         nft="" if tried["nft"] else nft,
-        disks=_has_disks(),
+        disks=_has_disks() and is_root,
+        user_namespace=in_user_namespace,
+        user_lacks=() if os.geteuid() == 0 else tuple(subordinates.find()[1]),
+        pasta=bool(shutil.which("pasta")) and os.access("/dev/net/tun", os.R_OK | os.W_OK),
         reasons={name: tried[name] for name in _PROBES if tried[name]},
         **works,
     )

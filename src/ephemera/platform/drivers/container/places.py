@@ -20,15 +20,27 @@ import os
 from typing import NamedTuple
 
 
+def above(path: str) -> list[str]:
+    """Return the folders that a folder is in, the innermost first."""
+    found = list[str]()
+    while path != "/":
+        path = os.path.dirname(path)
+        found.append(path)
+    return found
+
+
 class Places(NamedTuple):
     """The folders, by what they are for."""
 
     home: str
+    #: Whether we are root of a user namespace only, who can make nothing in `/run`, and whose
+    #: machines have no users of their own: then it is in the state folder.
+    user_namespace: bool = False
 
     @property
     def base(self) -> str:
         """Where everything is mounted. Others see an empty folder."""
-        return "/run/ephemera"
+        return f"{self.home}/run" if self.user_namespace else "/run/ephemera"
 
     @property
     def layers(self) -> str:

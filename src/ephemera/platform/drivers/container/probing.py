@@ -161,6 +161,8 @@ def _mount_overlay(folder: str, lower: str, name: str) -> str:
     os.chdir(folder)  # its path may be long, and have a colon or a comma in it
     below = os.path.basename(lower)
     layers = f"lowerdir={below},upperdir={name}-upper,workdir={name}-work"
+    if syscalls.in_user_namespace():
+        layers += ",userxattr"
     merged = f"{folder}/{name}-merged"
     syscalls.mount("overlay", merged, "overlay", 0, layers)
     with open(f"{merged}/written", "w"):

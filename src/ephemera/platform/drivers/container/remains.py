@@ -21,7 +21,7 @@ from ephemera.platform.drivers.container import furnishing, rootfs, syscalls
 from ephemera.platform.drivers.container.cgroups import Limits
 from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.inroot import Owner
-from ephemera.platform.drivers.container.rootfs import Layer
+from ephemera.platform.drivers.container.rootfs import HostFiles, Layer
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import ending, frames
 from ephemera.platform.drivers.monitoring.body import Ready
@@ -65,7 +65,8 @@ class _Look:
         os.mkdir(copy, 0o700)
         syscalls.mount("tmpfs", copy, "tmpfs", syscalls.MS_NODEV, _COPY_OPTIONS)
         fresh = Layer(f"{copy}/layer")
-        rootfs.mount_remains(setup.places, request["layers"], Layer(folder.layer), fresh)
+        left, host = Layer(folder.layer), HostFiles(setup.beside, setup.hidden)
+        rootfs.mount_remains(setup.places, request["layers"], left, fresh, host)
         self._furnished = furnishing.furnish_mounted(request, setup, self._prepared, owner)
         self._prepared.plug(None)
         limits = Limits(request["cpus"], request["memory_mb"], request["swap_mb"])
@@ -142,8 +143,9 @@ def _export(
     left = Layer(folder.layer)
     os.stat(left.upper)
     where = setup.places.root
-    if request["layers"]:
-        rootfs.mount_remains(setup.places, request["layers"], left, None)
+    if request["layers"] or setup.user_namespace:
+        host = HostFiles(setup.beside, setup.hidden)
+        rootfs.mount_remains(setup.places, request["layers"], left, None, host)
     else:
         syscalls.mount(left.upper, where, "", syscalls.MS_BIND)
     userns = os.open(ready.prepared.namespace("user"), os.O_RDONLY) if setup.own_ids else -1

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ephemera.platform.drivers.container import syscalls
 from ephemera.platform.drivers.container.inroot import Owner
-from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.container.places import Places, above
 
 
 class Layer(NamedTuple):
@@ -29,9 +29,9 @@ class Layer(NamedTuple):
         """What it wrote to its own file system."""
         return f"{self.folder}/upper"
 
-    def beside(self, number: int) -> Layer:
+    def beside(self, place: str) -> Layer:
         """Return what it wrote to another file system of this computer (image `host`)."""
-        return Layer(f"{self.folder}/{number}")
+        return Layer(f"{self.folder}/beside{place.replace('/', '/=')}")
 
     def make(self, owner: Owner, like: str) -> None:
         """Make it anew, as empty as an unfinished start may not have left it.
@@ -44,7 +44,7 @@ class Layer(NamedTuple):
             OSError: there is no room for it.
         """
         try:
-            os.mkdir(self.folder, 0o700)
+            os.makedirs(self.folder, 0o700)
         except FileExistsError:
             _run("rm", "-rf", self.folder)
             os.mkdir(self.folder, 0o700)
@@ -74,7 +74,7 @@ def mount_image(places: Places, layers: Sequence[str], layer: Layer, owner: Owne
     """
     lower = _lower(places, layers)
     layer.make(owner, f"{places.layers}/{layers[-1]}" if layers else places.run)
-    _mount(places.layers, lower, layer, places.root)
+    _mount(places, places.layers, lower, layer, places.root)
 
 
 def mount_host(places: Places, host: HostFiles, layer: Layer, owner: Owner) -> None:
@@ -84,22 +84,28 @@ def mount_host(places: Places, host: HostFiles, layer: Layer, owner: Owner) -> N
         OSError: it cannot be mounted.
     """
     layer.make(Owner(*_owner(places.host)), places.host)
-    _hide(host.hidden, "/", host.beside, layer.upper)
-    _mount(places.host, ".", layer, places.root)
-    for number, place in enumerate(host.beside):
-        below, inner = places.host + place, layer.beside(number)
+    if places.user_namespace:
+        _mount(places, places.layers, _stand_in(places, host.beside), layer, places.root)
+    else:
+        _hide(host.hidden, "/", host.beside, layer.upper)
+        _mount(places, places.host, ".", layer, places.root)
+    shown = "" if places.user_namespace else places.host
+    for place in host.beside:
+        below, inner = shown + place, layer.beside(place)
         if not os.path.isdir(places.root + place):
             continue  # it is hidden, or was taken away
         inner.make(Owner(*_owner(below)), below)
         others = [one for one in host.beside if one != place]
         _hide(host.hidden, place, others, inner.upper)
-        _mount(below, ".", inner, places.root + place)
+        _mount(places, below, ".", inner, places.root + place)
     for folder in ("/run", "/tmp/.X11-unix"):
         if os.path.isdir(places.root + folder):
             syscalls.mount("tmpfs", places.root + folder, "tmpfs", _SAFE, _owned(owner))
 
 
-def mount_remains(places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None) -> None:
+def mount_remains(
+    places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None, host: HostFiles
+) -> None:
     """Have a copy at `places.root` of what a machine left; without `fresh` to be read only.
 
     Args:
@@ -109,32 +115,48 @@ def mount_remains(places: Places, layers: Sequence[str], left: Layer, fresh: Lay
         OSError: it cannot be mounted, or there is nothing left.
     """
     os.stat(left.upper)
-    if not layers:
+    apart = host.beside if places.user_namespace and not layers else ()
+    if not (layers or apart):
         assert fresh is not None
         _mount_host_remains(places, left, fresh)
         return
-    base = _lower(places, layers)
+    base = _stand_in(places, apart, links=fresh is not None) if apart else _lower(places, layers)
     below = os.open(left.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     lower = f"/proc/self/fd/{below}/upper:{base}"
     if fresh is None:
         os.chdir(places.layers)
         syscalls.mount("overlay", places.root, "overlay", _SAFE | syscalls.MS_RDONLY,
-                       f"lowerdir={lower}")  # fmt: skip
+                       f"lowerdir={lower}{_attributes(places)}")  # fmt: skip
     else:
         fresh.make(Owner(*_owner(left.upper)), left.upper)
-        _mount(places.layers, lower, fresh, places.root)
+        _mount(places, places.layers, lower, fresh, places.root)
     os.close(below)
+    for place in apart:
+        if os.path.isdir(left.beside(place).upper) and os.path.isdir(places.root + place):
+            _mount_remains_beside(places, place, left, fresh)
+
+
+def _mount_remains_beside(places: Places, place: str, left: Layer, fresh: Layer | None) -> None:
+    """Have what a machine left at a place that is shown apart; without `fresh` that alone."""
+    inner = left.beside(place)
+    if fresh is None:
+        syscalls.mount(inner.upper, places.root + place, "", syscalls.MS_BIND)
+        return
+    _copy(inner, fresh.beside(place))
+    _mount(places, place, ".", fresh.beside(place), places.root + place)
 
 
 def _mount_host_remains(places: Places, left: Layer, fresh: Layer) -> None:
-    """Have a copy of what a machine left above this computer's own file system.
+    """Have a copy of what a machine left above this computer's own file system."""
+    _copy(left, fresh)
+    _mount(places, places.host, ".", fresh, places.root)
 
-    What it wrote is copied: it lies below the layer that it would have to be above.
-    """
+
+def _copy(left: Layer, fresh: Layer) -> None:
+    """Have what was written in a fresh layer: it lies below the one that it should be above."""
     fresh.make(Owner(*_owner(left.upper)), left.upper)
     if not _run("cp", "-a", f"{left.upper}/.", fresh.upper):
         raise OSError(errno.ENOSPC, "what the machine left does not fit into memory")
-    _mount(places.host, ".", fresh, places.root)
 
 
 _SAFE = syscalls.MS_NODEV | syscalls.MS_NOSUID
@@ -146,7 +168,7 @@ def _run(*command: str) -> bool:
     return status == 0
 
 
-def _mount(cwd: str, lower: str, layer: Layer, target: str) -> None:
+def _mount(places: Places, cwd: str, lower: str, layer: Layer, target: str) -> None:
     """Mount an overlay; names in `lower` are relative to `cwd`, so that many fit in a page."""
     os.chdir(cwd)
     # by a descriptor, because a path may have a colon or a comma in it
@@ -155,6 +177,7 @@ def _mount(cwd: str, lower: str, layer: Layer, target: str) -> None:
         where = f"/proc/self/fd/{own}"
         # volatile: nothing is flushed, as nothing here has to outlive the computer
         options = f"lowerdir={lower},upperdir={where}/upper,workdir={where}/work,volatile"
+        options += _attributes(places)
         syscalls.mount("overlay", target, "overlay", syscalls.MS_NODEV, options)
     finally:
         os.close(own)
@@ -164,8 +187,31 @@ def _lower(places: Places, layers: Sequence[str]) -> str:
     """Return the layers as overlayfs wants them: the topmost first, each once."""
     if not layers:
         os.makedirs(f"{places.run}/empty", 0o755, exist_ok=True)
-        return f"{places.run}/empty"
+        return os.path.relpath(f"{places.run}/empty", places.layers)  # a home may have a colon
     return ":".join(dict.fromkeys(reversed(layers)))
+
+
+def _attributes(places: Places) -> str:
+    """Return what tells overlayfs to write things down as the root of a user namespace may."""
+    return ",userxattr" if places.user_namespace else ""
+
+
+def _stand_in(places: Places, folders: Sequence[str], *, links: bool = True) -> str:
+    """Make a layer that leads to folders that are shown apart: folders above them, and links.
+
+    Returns:
+        Its path, as `_lower` does.
+    """
+    made = f"{places.run}/apart"
+    os.mkdir(made, 0o755)
+    for folder in sorted({one for place in folders for one in above(place)}):
+        for entry in os.scandir(folder):
+            if entry.is_symlink():
+                if links:
+                    os.symlink(os.readlink(entry.path), made + entry.path)
+            elif entry.is_dir():
+                os.mkdir(made + entry.path, 0o755)
+    return os.path.relpath(made, places.layers)
 
 
 def _hide(hidden: Sequence[str], place: str, others: Sequence[str], upper: str) -> None:
@@ -181,11 +227,10 @@ def _hide(hidden: Sequence[str], place: str, others: Sequence[str], upper: str) 
         if max(inside, key=len, default="") != place or not os.path.lexists(path):
             continue
         parts = os.path.relpath(path, place).split("/")
-        above = place.rstrip("/")
-        made = upper
+        like, made = place.rstrip("/"), upper
         for name in parts[:-1]:
-            above, made = f"{above}/{name}", f"{made}/{name}"
-            _mirror(above, made, upper)
+            like, made = f"{like}/{name}", f"{made}/{name}"
+            _mirror(like, made, upper)
         os.mknod(f"{made}/{parts[-1]}", stat.S_IFCHR, 0)
 
 
@@ -193,18 +238,24 @@ def _mirror(path: str, made: str, upper: str) -> None:
     """Make a folder in the layer like the one that it is above, shifted as the layer's root is."""
     with suppress(FileExistsError):
         os.mkdir(made)
-        found, shift = os.stat(path), os.stat(upper).st_uid - os.stat("/").st_uid
-        os.chown(made, found.st_uid + shift, found.st_gid + shift)
-        os.chmod(made, stat.S_IMODE(found.st_mode))
+        shift = os.stat(upper).st_uid - _owner("/")[0]
+        uid, gid = _owner(path)
+        os.chown(made, uid + shift, gid + shift)
+        os.chmod(made, stat.S_IMODE(os.stat(path).st_mode))
 
 
 def _is_below(path: str, folder: str) -> bool:
     return folder == "/" or path == folder or path.startswith(folder + "/")
 
 
+#: In a user namespace, whoever is not of it: nothing can be given to that one.
+_NOBODY = 65534 if syscalls.in_user_namespace() else -1
+
+
 def _owner(path: str) -> tuple[int, int]:
     found = os.stat(path)
-    return found.st_uid, found.st_gid
+    uid, gid = found.st_uid, found.st_gid
+    return (0 if uid == _NOBODY else uid), (0 if gid == _NOBODY else gid)
 
 
 def _owned(owner: Owner) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ephemera.platform.drivers.container.bundle import Filter
 from ephemera.platform.drivers.container.cgroups import Tree
-from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.container.places import Places, above
 from ephemera.platform.drivers.monitoring import kernel
 
 #: The user and group of this computer that a machine's root is. Above all that systemd gives to
@@ -38,6 +39,8 @@ class Setup(NamedTuple):
     #: The router's network namespace, as a descriptor of the zygote; -1 where machines have no
     #: network.
     router: int = -1
+    #: Whether all of this is in a user namespace: its root has rights over that, and no more.
+    user_namespace: bool = False
 
     def encode(self) -> str:
         """Return it as an argument of a program."""
@@ -51,7 +54,7 @@ class Setup(NamedTuple):
     @property
     def places(self) -> Places:
         """Where things are."""
-        return Places(self.home)
+        return Places(self.home, self.user_namespace)
 
     @property
     def filter(self) -> Filter:
@@ -85,6 +88,31 @@ def mounted_beside(home: str, mounts: Sequence[str]) -> list[str]:
         hidden = any(place == one or place.startswith(one + "/") for one in (*_NOT_SHOWN, home))
         if shown and not hidden and place != "/" and os.path.isdir(place):
             found.add(place)
+    return sorted(found)
+
+
+def shown_apart(home: str, mounts: Sequence[str]) -> list[str]:
+    """Return the outermost folders of this computer that nothing else is mounted below.
+
+    In a user namespace the kernel shows none of the others, so that nobody sees what is below
+    what is mounted there.
+
+    Args:
+        home: The state folder.
+        mounts: The lines of `/proc/self/mountinfo`.
+    """
+    places = {kernel.unescaped(line.split(" ")[4]) for line in mounts} - {"/"}
+    crowded = {folder for one in places for folder in above(one)}
+    found, ahead = list[str](), ["/"]
+    while ahead:
+        folder = ahead.pop()
+        if folder in _NOT_SHOWN or folder == home or not os.access(folder, os.R_OK | os.X_OK):
+            continue
+        if folder not in crowded:
+            found.append(folder)
+            continue
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:  # it was taken away
+            ahead += [one.path for one in entries if one.is_dir(follow_symlinks=False)]
     return sorted(found)
 
 

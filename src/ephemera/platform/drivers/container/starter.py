@@ -55,7 +55,7 @@ def make(
         OSError: it cannot be made.
     """
     wait, tell = os.pipe()
-    script = _ENTER.format(run=places.run) + _WHEN_TOLD.format(crun=shlex.join(command))
+    script = _enter(places) + _WHEN_TOLD.format(crun=shlex.join(command))
     pid = _spawn(script, cgroup, (wait, stdin, stdout), (0, 3, 4))
     os.close(wait)
     return Starter(pid, tell)
@@ -67,8 +67,12 @@ def execute(cgroup: Cgroup, places: Places, command: Sequence[str], streams: Str
     Raises:
         OSError: it cannot be executed.
     """
-    script = f"{_ENTER.format(run=places.run)}exec {shlex.join(command)}"
+    script = f"{_enter(places)}exec {shlex.join(command)}"
     return _spawn(script, cgroup, streams, (0, 1, 2))
+
+
+def _enter(places: Places) -> str:
+    return _ENTER.format(run=shlex.quote(places.run))
 
 
 def _spawn(script: str, cgroup: Cgroup, ours: Streams, theirs: Streams) -> int:

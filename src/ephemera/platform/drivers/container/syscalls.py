@@ -41,6 +41,15 @@ def _failed(what: str) -> OSError:
     return OSError(number, f"{what}: {os.strerror(number)}")
 
 
+def in_user_namespace() -> bool:
+    """Whether the root that this process may be is not the computer's."""
+    try:
+        with open("/proc/self/uid_map") as file:
+            return file.read().split() != ["0", "0", str(2**32 - 1)]
+    except FileNotFoundError:  # a system without
+        return False
+
+
 def unshare(flags: int) -> None:
     """Leave some of the namespaces of this process for new ones."""
     if _libc.unshare(flags):

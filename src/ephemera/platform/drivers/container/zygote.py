@@ -41,15 +41,25 @@ def _mount(setup: Setup, tree: Tree) -> None:
         os.mkdir(folder)
     _mount_crun(setup.crun, places.crun)
     _write_sleeper(places.sleeper)
-    if tree.hybrid:
-        syscalls.unmount(tree.hybrid)  # beside version 1, crun does not know what to do with it
+    _hide_unified(setup)
     _forget_others(tree)
     if setup.own_ids:
         _mount_mapped(setup)
         return
     syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
+    if setup.user_namespace:
+        return  # nobody there may show what is below other mounts, see `rootfs.mount_host`
     for place in ("/", *setup.beside):
         syscalls.mount(place, (places.host + place).rstrip("/"), "", syscalls.MS_BIND)
+
+
+def _hide_unified(setup: Setup) -> None:
+    """Have no cgroups of version 2 beside version 1: crun does not know what to do with them."""
+    unified = Tree.find().hybrid
+    if unified and setup.user_namespace:  # which may not unmount it
+        syscalls.mount("tmpfs", unified, "tmpfs", syscalls.MS_RDONLY, "size=4k")
+    elif unified:
+        syscalls.unmount(unified)
 
 
 #: What no monitor needs, and each of them and each crun would copy: the kernel's own file systems
@@ -74,11 +84,17 @@ def _forget_others(tree: Tree) -> None:
                 syscalls.unmount(place)
 
 
+#: nosuid, nodev, noexec, noatime, nodiratime: flags of mounts that `statvfs` has, too.
+_KEPT = 2 | 4 | 8 | 1024 | 2048
+
+
 def _mount_crun(program: str, place: str) -> None:
     """Have crun where no machine can write to it, so that it need not copy itself each time."""
     os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
     syscalls.mount(program, place, "", syscalls.MS_BIND)
-    read_only = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY
+    # what it is mounted with, a user namespace may not take away
+    kept = os.statvfs(place).f_flag & _KEPT
+    read_only = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | kept
     syscalls.mount("", place, "", read_only)
 
 

@@ -44,7 +44,6 @@ def test_a_computer_that_has_everything_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("lacking", "name", "says"),
     [
-        ({"is_root": False}, "root", "not root"),
         ({"crun": "", "crun_version": ""}, "crun", "needs crun"),
         ({"namespaces": False}, "namespaces", "it was not tried"),
         ({"overlay": False, "reasons": {"overlay": "Invalid argument"}}, "overlay", "Invalid"),
@@ -94,13 +93,37 @@ def test_another_system_than_linux_is_told_of_that_alone() -> None:
 
 
 def test_what_keeps_the_driver_from_running_is_said_first() -> None:
-    host = replace(WELL, crun="", seccomp=False, is_root=False, disks=False)
-    assert [one.name for one in problems(host)] == ["root", "crun", "seccomp", "disks"]
+    host = replace(WELL, crun="", seccomp=False, disks=False)
+    assert [one.name for one in problems(host)] == ["crun", "seccomp", "disks"]
+
+
+#: A user who can be root in a user namespace.
+_USER = replace(WELL, is_root=False, idmap=False, controllers={}, disks=False, pasta=True)
+
+
+def test_a_user_may_run_the_driver_and_is_told_what_it_lacks() -> None:
+    require(_USER)
+    found = {one.name: one.verdict for one in problems(_USER)}
+    assert found == dict.fromkeys(("root", "users", "cgroups", "disks"), Verdict.LIMITED)
+
+
+def test_a_user_who_cannot_be_root_of_anything_is_told_why() -> None:
+    lacks = (("there is no newuidmap and newgidmap", "apt-get install uidmap"),)
+    with pytest.raises(DriverError, match="not root, and there is no newuidmap") as refused:
+        require(replace(_USER, user_lacks=lacks))
+    assert refused.value.hint == "apt-get install uidmap"
+
+
+def test_a_user_without_pasta_is_told_that_nothing_reaches_the_world() -> None:
+    host = replace(_USER, pasta=False)
+    require(host)
+    (outside,) = [one for one in problems(host) if one.name == "outside"]
+    assert "neither pulls nor machines" in outside.says
+    assert "passt" in outside.hint
 
 
 def test_what_only_root_has_is_not_said_to_lack_on_the_computer() -> None:
-    found = problems(replace(WELL, is_root=False, idmap=False, controllers={}, disks=False))
-    hints = {one.name: one.hint for one in found}
+    hints = {one.name: one.hint for one in problems(_USER)}
     assert hints["root"] == "start the platform as root"
     assert {hints[name] for name in ("users", "cgroups", "disks")} == {
         "root may have it: ask again as root"

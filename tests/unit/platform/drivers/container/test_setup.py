@@ -4,13 +4,39 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.container.setup import hidden_from_machines, mounted_beside
+from ephemera.platform.drivers.container.setup import (
+    hidden_from_machines,
+    mounted_beside,
+    shown_apart,
+)
 
 
 def _line(place: str, kind: str = "ext4") -> str:
     """Return a line of /proc/self/mountinfo."""
     printed = place.replace("\\", r"\134").replace(" ", r"\040")
     return f"36 35 98:0 / {printed} rw,noatime shared:1 - {kind} /dev/root rw,errors=continue"
+
+
+class TestShownApart:
+    def test_folders_with_nothing_mounted_below_are_shown_whole(self, tmp_path: Path) -> None:
+        for name in ("a/inner", "b/mounted/inner", "b/beside", "b/state/images"):
+            (tmp_path / name).mkdir(parents=True)
+        (tmp_path / "link").symlink_to("a")
+        lines = [_line("/"), _line(f"{tmp_path}/b/mounted"), _line(f"{tmp_path}/b/gone/x")]
+        shown = shown_apart(f"{tmp_path}/b/state", lines)
+        ours = [one for one in shown if one.startswith(str(tmp_path))]
+        assert ours == [f"{tmp_path}/{name}" for name in ("a", "b/beside", "b/mounted")]
+
+    def test_no_folder_is_shown_twice_or_with_something_mounted_below(self) -> None:
+        shown = shown_apart("/home/eph", [_line("/"), _line("/usr/share")])
+        assert "/usr" not in shown
+        assert "/usr/share" in shown
+        assert not [one for one in shown if any(one.startswith(f"{two}/") for two in shown)]
+
+    @pytest.mark.parametrize("place", ["/proc", "/sys", "/dev", "/run", "/boot"])
+    def test_places_of_the_kernel_and_of_the_boot_are_not(self, place: str) -> None:
+        shown = shown_apart("/home/eph", [_line("/"), _line(place)])
+        assert not [one for one in shown if f"{one}/".startswith(f"{place}/")]
 
 
 class TestMountedBeside:
