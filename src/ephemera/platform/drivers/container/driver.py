@@ -58,6 +58,8 @@ _log = logging.getLogger(__name__)
 #: The image that is this computer's own file system.
 HOST_IMAGE = "host"
 _MB = 1 << 20
+#: Who may look into one machine at a time: each has a copy, up to half a gigabyte of memory.
+_LOOKS_MAX = 4
 
 
 class ContainerDriver(MonitoredDriver):
@@ -204,11 +206,16 @@ class ContainerDriver(MonitoredDriver):
         """
         request = await self._visit(spec, "look")
         request |= {"command": list(command), "tty": True, "rows": rows, "columns": columns}
+        looks = self._looks.setdefault(spec.machine_id, set())
+        if len(looks) >= _LOOKS_MAX:
+            raise BootFailed(
+                f"{_LOOKS_MAX} others look into machine {spec.machine_id} already",
+                hint="leave one of those shells, or export the machine's files instead",
+            )
         try:
             terminal = await opened(await self._monitors.visit(request))
         except LinkLost as error:
             raise BootFailed("whoever was to look was killed") from error
-        looks = self._looks.setdefault(spec.machine_id, set())
         looks.add(terminal)
         terminal.when_over(lambda: looks.discard(terminal))
         return terminal
