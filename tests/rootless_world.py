@@ -33,6 +33,8 @@ if [ -n "$1" ]; then mount --bind "$1" /dev/net/tun || exit; fi
 user=$2; shift 2
 exec setpriv --reuid "$user" --regid "$user" --clear-groups -- "$@"
 """
+#: What users have of Debian.
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 _TUN = os.makedev(10, 200)
 
 
@@ -61,7 +63,7 @@ class User:
             text=True,
             cwd="/",
             env={
-                "PATH": path or os.environ["PATH"],
+                "PATH": path or _PATH,
                 "HOME": str(self.home),
                 "EPHEMERA_HOME": str(self.home / "state"),
                 "PYTHONPATH": os.pathsep.join((str(_ROOT / "src"), str(_ROOT), _packages())),

@@ -31,8 +31,11 @@ def user() -> Iterator[User]:
 
 
 @pytest.fixture(scope="module")
-def platform(user: User) -> Iterator[User]:
-    """A user whose platform runs; nothing of either is left afterwards."""
+def platform(user: User, registry: Registry) -> Iterator[User]:
+    """A user whose platform runs; nothing of either is left afterwards.
+
+    The registry is there before it: `pasta` looks once a second for what listens.
+    """
     up = user.ephemera(*_UP)
     assert up.returncode == 0, up
     yield user
@@ -208,3 +211,38 @@ def kept(request: pytest.FixtureRequest, user: User, registry: Registry) -> dict
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_contract_of_drivers_is_kept(check: str, kept: dict[str, str]) -> None:
     assert not kept[check], kept[check]
+
+
+@pytest.fixture
+def lonely() -> Iterator[User]:
+    """A user whose platform nobody else uses."""
+    with an_ordinary_user() as user:
+        yield user
+        user.ephemera("down")
+
+
+def _path_without(user: User, *missing: str) -> str:
+    """Return a PATH with all programs of `/usr/bin` but some."""
+    folder = user.home / "bin"
+    folder.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if program.name not in missing:
+            (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def test_without_pasta_machines_run_and_it_is_said_that_nothing_is_outside(lonely: User) -> None:
+    path = _path_without(lonely, "pasta")
+    up = lonely.ephemera(*_UP, path=path)
+    assert up.returncode == 0, up
+    assert lonely.output("machine", "run", "--rm", "host", "echo", "ran") == "ran"
+    log = (lonely.home / "state/platform.log").read_text()
+    assert "nor pulls reach the world outside: pasta is not installed" in log
+
+
+def test_without_newuidmap_the_driver_does_not_start_and_says_why(lonely: User) -> None:
+    path = _path_without(lonely, "newuidmap")
+    up = lonely.ephemera(*_UP, path=path)
+    assert up.returncode == 1, up
+    assert "there is no newuidmap and newgidmap" in up.stderr
+    assert "apt-get install uidmap" in up.stderr

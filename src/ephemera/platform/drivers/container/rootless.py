@@ -62,6 +62,7 @@ def entered(home: Path) -> Iterator[None]:
     if sys.platform != "linux" or os.geteuid() == 0:
         yield
         return
+    os.environ["PATH"] = subordinates.PATH  # a user's has no `nft` and no `ip`
     ids = _ids()
     connecting = _Helper(_connect_script())
     try:
@@ -90,7 +91,6 @@ class _Helper:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
-            env={**os.environ, "PATH": subordinates.PATH},
             start_new_session=True,  # Ctrl-C is for the server, which needs it to end well
         )
         assert self._process.stdin
