@@ -4,7 +4,7 @@
 # Arguments for pytest are in `vm-arguments`, one a line; without them it is what tests containers.
 set -uo pipefail
 cd /project
-export HOME=/root PATH=/project/.venv/bin:$PATH LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=
+export HOME=/root PATH=/project/.venv/bin:$PATH LANG=C.UTF-8
 TESTS=(
     tests/contract/test_drivers.py::TestTheContainerDriver
     tests/integration/test_container_*.py
