@@ -17,20 +17,19 @@ from tests.acceptance.shop import PAUSE, Shop
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandLine, Client]]:
     """A platform whose machines are played: they have terminals, and leave files."""
     home = tmp_path_factory.mktemp("played") / "home"
     ephemera = CommandLine(home)
     url = ephemera("up", "--detach", "--driver", "mock", "--listen", "127.0.0.1:0").stdout.strip()
     with Client(url, read_token(home)) as client:
-        yield client
+        yield ephemera, client
     ephemera("down")
 
 
 @pytest.fixture
-def shop(platform: Client, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    home = tmp_path_factory.getbasetemp() / "played0" / "home"
-    return Shop(CommandLine(home), platform, new_machine_name())
+def shop(played: tuple[CommandLine, Client]) -> Shop:
+    return Shop(*played, new_machine_name())
 
 
 def at_prompt(seat: Seat) -> None:

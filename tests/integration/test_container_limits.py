@@ -201,18 +201,18 @@ def _commands_of_machines(machines: Machines, command: str) -> list[int]:
 def test_a_suspended_machine_uses_nothing_and_goes_on_where_it_was(machines: Machines) -> None:
     machine = machines.start("sh", "-c", "n=0; while :; do n=$((n+1)); done")
     machines.await_(machines.driver.suspend(machine))
-    before = _used_of_one_s(machines, machine)
+    (pid,) = _file(machines, machine, "cpu", "cgroup.procs")
+    before = _used_of_one_s(pid)
     time.sleep(0.2)  # processor time is what is measured
-    assert _used_of_one_s(machines, machine) == before
+    assert _used_of_one_s(pid) == before
     machines.await_(machines.driver.resume(machine))
     machines.exec(machine, "sleep", "0.1")
-    assert _used_of_one_s(machines, machine) > before
+    assert _used_of_one_s(pid) > before
     machines.await_(machines.driver.suspend(machine))
     assert machines.ended_by_kill(machine).exit.exit_code == 137
 
 
-def _used_of_one_s(machines: Machines, machine: str) -> float:
-    (pid,) = _file(machines, machine, "cpu", "cgroup.procs")
+def _used_of_one_s(pid: str) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 

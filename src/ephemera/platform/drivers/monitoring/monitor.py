@@ -203,6 +203,8 @@ def _run(taken: _Taken, request: Message) -> None:
     def record(pid: int) -> None:
         os.pwrite(taken.lock, _record(pid), 0)
 
+    with suppress(OSError):  # then it is tried again when there is an end to write
+        taken.folder.reserve_exit()  # before a program runs that may fill the disk
     try:
         streams = Streams(ready.nothing, ready.printed, ready.printed)
         pids = body.start(request, streams, record)
@@ -213,8 +215,6 @@ def _run(taken: _Taken, request: Message) -> None:
         return
     # before the rest is made ready: the server goes on meanwhile
     peer.say(frames.started(taken.kind.questions))
-    with suppress(OSError):  # then it is tried again when there is an end to write
-        taken.folder.reserve_exit()
     os.close(ready.printed)
     printed = [ready.pipe]  # also where there is a terminal: by the programs beside the main one
     if body.terminal is not None:
