@@ -99,7 +99,7 @@ pack_project() {
     local arguments=$WORK/vm-arguments
     printf '%s\n' "$@" >"$arguments"
     git ls-files --cached --others --exclude-standard --deduplicate -z |
-        while IFS= read -r -d '' one; do [[ -e $one ]] && printf '%s\0' "$one"; done |
+        while IFS= read -r -d '' one; do if [[ -e $one ]]; then printf "%s\0" "$one"; fi; done |
         tar -c --null --files-from=- -f "$WORK/project.tar"
     tar -r -f "$WORK/project.tar" -C "$WORK" vm-arguments
 }
@@ -111,21 +111,33 @@ boot() {
     if [[ $VARIANT == systemd ]]; then init=/sbin/init; fi
     timeout "$TIMEOUT_S" nice -n 10 qemu-system-x86_64 \
         -machine q35 -accel "$ACCEL" -cpu max -smp 1 -m "$MEMORY_MB" \
-        -nodefaults -display none -no-reboot -serial stdio \
+        -nodefaults -display none -no-reboot -serial "file:$LOG" \
         -kernel "$1/vmlinuz" -initrd "$1/initrd" \
         -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 tsc_early_khz=$khz init=$init" \
         -drive "file=$1/disk,if=virtio,format=raw,snapshot=on" \
         -drive "file=$WORK/project.tar,if=virtio,format=raw,readonly=on" \
-        </dev/null | tee "$CACHE/$VARIANT.log"
+        </dev/null &
+    VM=$!
+    tail --lines +1 --follow --pid "$VM" "$LOG" &
+    wait "$VM" || fail "it did not end in time, or did not start" "read $LOG"
+    wait
+}
+
+stop() {
+    if [[ $VM ]]; then kill "$VM" 2>/dev/null || true; fi
+    rm -rf "$WORK"
 }
 
 require
 mkdir -p "$CACHE"
 DISK=$CACHE/$(disk_name)
 if [[ ! -d $DISK ]]; then make_disk "$DISK"; fi
+LOG=$CACHE/$VARIANT.log
+VM=
 WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
+trap stop EXIT
+trap 'exit 143' HUP INT TERM # without it, EXIT waits for what is waited for
+: >"$LOG"
 pack_project "$@"
-boot "$DISK" || fail "it did not end in time, or did not start" "read $CACHE/$VARIANT.log"
-grep -q '^vm: all is well' "$CACHE/$VARIANT.log" ||
-    fail "something failed, see above" "it is also in $CACHE/$VARIANT.log"
+boot "$DISK"
+grep -q '^vm: all is well' "$LOG" || fail "something failed, see above" "it is also in $LOG"
