@@ -6,6 +6,7 @@ and its successor clears up. Standard library only.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -103,7 +104,8 @@ def _kill_and_see_dead(victims: Iterable[Process]) -> None:
             pidfd = _grip(victim)
             if pidfd is not None:
                 watched.append(pidfd)
-                with suppress(PermissionError):  # it changed its user: wait for its own end
+                # it is dead by now, or changed its user: wait for its own end
+                with suppress(ProcessLookupError, PermissionError):
                     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         for pidfd in watched:
             poll = select.poll()
@@ -131,8 +133,11 @@ def _grip(victim: Process) -> int | None:
     """Return a descriptor of exactly this process, or None where it is gone."""
     try:
         pidfd = os.pidfd_open(victim.pid)
-    except ProcessLookupError:
-        return None
+    except OSError as error:
+        # the second, from older kernels, where only its group or session has the number still
+        if error.errno in (errno.ESRCH, errno.EINVAL):
+            return None
+        raise
     now = kernel.process(victim.pid)
     if now is not None and now.start == victim.start:
         return pidfd
