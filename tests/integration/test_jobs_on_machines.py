@@ -169,7 +169,7 @@ class TestOneProcess:
         eventually(lambda: job.attempts()[-1].stage == "kept")
         assert [one.machine_id for one in reap(dry_run=True, keep=0)] == [job.machine_id]
         assert [one.why for one in reap(keep=0)] == ["too_many"]
-        assert machine_states()[job.machine_id] == "destroyed"
+        eventually(lambda: machine_states()[job.machine_id] == "destroyed")
 
     def test_reports_can_be_fetched_instead_of_sent(self) -> None:
         configure(report="pull")
