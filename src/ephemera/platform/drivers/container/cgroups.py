@@ -21,7 +21,7 @@ PIDS_MAX = 4096
 _PERIOD_US = 100_000
 #: Shares of one cpu: the defaults of version 1 and of version 2.
 _SHARES, _WEIGHT = 1024, 100
-_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
+CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _LOOK_S = 0.001
 #: A frozen cgroup is one within milliseconds, unless a process waits for a disk.
 _FROZEN_WITHIN_S = 5.0
@@ -62,7 +62,7 @@ class Tree(NamedTuple):
                 unified = unified or place
             elif kind == "cgroup":
                 given = options.split(" ")[-1].split(",")
-                roots |= {one: place for one in _CONTROLLERS if one in given and one not in roots}
+                roots |= {one: place for one in CONTROLLERS if one in given and one not in roots}
         if "memory" in roots:
             return Tree(1, roots, unified)
         return Tree(2, {"": unified}) if unified else Tree(0, {})
@@ -309,7 +309,7 @@ def _pass_on(folder: str) -> None:
     """
     with open(f"{folder}/cgroup.controllers") as file:
         there = file.read().split()
-    for one in _CONTROLLERS:
+    for one in CONTROLLERS:
         if one in there:
             with suppress(OSError):
                 _write(f"{folder}/cgroup.subtree_control", f"+{one}")

@@ -12,8 +12,8 @@ import os
 import struct
 from typing import NamedTuple
 
-#: Where the tools of e2fsprogs are, also for those with no such `PATH`.
-_TOOL_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+#: Where programs of the system are, e2fsprogs' among them, that only root has in the path.
+TOOL_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 _AT, _BYTES, _MAGIC = 1024, 1024, 0xEF53
 #: The kernel keeps a fiftieth back so that what it promised can be written, and no more than this.
@@ -106,7 +106,7 @@ def _run(*command: str, lock: int) -> str:
 
     done = subprocess.run(
         command,
-        env={"PATH": _TOOL_PATH, "LC_ALL": "C"},
+        env={"PATH": TOOL_PATH, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

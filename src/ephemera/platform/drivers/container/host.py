@@ -20,7 +20,8 @@ from typing import Literal
 
 from ephemera.errors import DriverError
 from ephemera.platform.drivers.container import subordinates, syscalls
-from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.container.cgroups import CONTROLLERS, Tree
+from ephemera.platform.drivers.container.ext4 import TOOL_PATH
 
 Layout = Literal["v2", "v1", "hybrid", "none"]
 
@@ -30,7 +31,6 @@ _PROGRAM = (
     f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
     "from ephemera.platform.drivers.container.probing import main; main()"
 )
-_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _PROBES = ("user_namespaces", "namespaces", "overlay", "idmap", "veth", "bridge", "nft")
 #: What is tried takes a tenth of a second; a computer that needs this long is stuck.
 _PROBED_WITHIN_S = 20
@@ -93,7 +93,7 @@ def probe(home: Path) -> Host:
     is_root = os.geteuid() == 0 and not in_user_namespace
     if sys.platform != "linux":
         return Host(kernel, is_root)
-    crun, nft = shutil.which("crun") or "", shutil.which("nft", path=_SYSTEM_PATH) or ""
+    crun, nft = shutil.which("crun") or "", shutil.which("nft", path=TOOL_PATH) or ""
     tried = _try_out(home, crun, nft)
     version = _VERSION.search(tried["crun"])
     tree = Tree.find()
@@ -114,10 +114,6 @@ def probe(home: Path) -> Host:
         reasons={name: tried[name] for name in _PROBES if tried[name]},
         **works,
     )
-
-
-#: Where programs of the system are that only root has in the path.
-_SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 
 def _try_out(home: Path, crun: str, nft: str) -> dict[str, str]:
@@ -153,7 +149,7 @@ def _existing(folder: Path) -> Path:
 def _has_disks() -> bool:
     """Whether files can be disks. To mount one would take a device, so it is not tried."""
     ext4 = "\text4\n" in Path("/proc/filesystems").read_text()
-    made_with = shutil.which("mkfs.ext4", path=_SYSTEM_PATH)
+    made_with = shutil.which("mkfs.ext4", path=TOOL_PATH)
     return ext4 and bool(made_with) and os.access("/dev/loop-control", os.R_OK | os.W_OK)
 
 
@@ -172,7 +168,7 @@ def usable_controllers(tree: Tree) -> dict[str, str]:
     also to be enabled for the groups below, which a group with processes of its own may not do
     unless it is the root of all.
     """
-    places = {one: tree.roots.get(one) or tree.roots.get("", "") for one in _CONTROLLERS}
+    places = {one: tree.roots.get(one) or tree.roots.get("", "") for one in CONTROLLERS}
     usable = {one: place for one, place in places.items() if place and os.access(place, os.W_OK)}
     if tree.version != 2 or not usable:
         return usable
