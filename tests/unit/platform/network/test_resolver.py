@@ -29,6 +29,25 @@ from tests.unit.platform.network.test_names import HERE, Shelf, machine
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
+def bound_twice() -> tuple[int, dict[socket.SocketKind, socket.socket]]:
+    """Return a port of loopback, and the sockets that hold it for datagrams and for streams.
+
+    A port that is free for one kind may be taken for the other, by whoever else runs here.
+    """
+    while True:
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(("127.0.0.1", 0))
+        port = int(datagrams.getsockname()[1])
+        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            stream.bind(("127.0.0.1", port))
+        except OSError:
+            stream.close()
+            datagrams.close()
+        else:
+            return port, {socket.SOCK_DGRAM: datagrams, socket.SOCK_STREAM: stream}
+
+
 class OnLoopback:
     """What the resolver needs of a router; everybody is in one network, or in none."""
 
@@ -36,12 +55,10 @@ class OnLoopback:
         self.network = HERE
         self.closed = False
         self.services = ["127.0.0.1"]
-        self.port = 0
+        self.port, self._bound = bound_twice()
 
     def listen(self, host: str, port: int, kind: socket.SocketKind) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, kind)
-        sock.bind((host, self.port))
-        self.port = sock.getsockname()[1]
+        sock = self._bound.pop(kind)
         if kind == socket.SOCK_STREAM:
             sock.listen()
         sock.setblocking(False)
