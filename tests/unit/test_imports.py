@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "runner": set(),
     "client": {"wire"},
     "jobs": {"client", "wire", "runner"},
+    "integrations": {"jobs"},
+    "deploy": {"client", "wire"},
     "platform.drivers": {"wire", "platform.logfile", "platform.images", "platform.network"},
     "platform.images": set(),
     "platform.unpacker": set(),
@@ -41,7 +43,7 @@ MAY_IMPORT = {
     "platform.logfile": set(),
     "demos": {"jobs"},
     "testing": {"wire", "client", "jobs", "platform", "platform.drivers", "platform.logfile"},
-    "cli": {"wire", "client", "jobs", "platform", "platform.drivers", "demos"},
+    "cli": {"wire", "client", "jobs", "deploy", "platform", "platform.drivers", "demos"},
     "__main__": {"cli"},
     "": {"client", "jobs"},
 }
