@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from ephemera.oci.patience import Patience
 from ephemera.platform.images import Image, Images
-from ephemera.platform.images.patience import Patience
 
 T = TypeVar("T")
 

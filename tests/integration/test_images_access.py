@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images.trust import may_be_plain, split_host
+from ephemera.oci.trust import may_be_plain, split_host
 from tests import images, needs
 from tests.pulling import Pulls
 from tests.registry import PASSWORD, USER, Registry, running_registry
@@ -90,7 +90,7 @@ def test_tls_with_an_authority_of_its_own(
 def test_tls_with_an_authority_in_the_place_where_docker_has_it(
     pulls: Pulls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ephemera.platform.images.trust._CERTIFICATES", tmp_path / "certs.d")
+    monkeypatch.setattr("ephemera.oci.trust._CERTIFICATES", tmp_path / "certs.d")
     with running_registry(tmp_path / "r", tls=True) as registry:
         folder = tmp_path / "certs.d" / registry.address
         folder.mkdir(parents=True)

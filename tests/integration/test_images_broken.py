@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import ImageUnavailable
+from ephemera.oci.patience import Patience
 from ephemera.platform.images import Images
-from ephemera.platform.images.patience import Patience
 from ephemera.wire.ids import new_machine_name
 from tests import images, needs
 from tests.images import Blob, Built, file

@@ -5,8 +5,7 @@
    │
    ├─ shared        one pull for all who ask at once
    ├─ pull          index ─► manifest ─► config ─► layers
-   │    ├─ registries ─► registry ─► entrance      HTTP: challenges, tokens, retries
-   │    ├─ manifests, reference, architectures     what documents and names mean; no I/O
+   │    ├─ ephemera.oci             how registries are spoken to, and what they say
    │    └─ unpacking ══ a process ══ unpacker   beside this package: it needs nothing of it
    └─ records       what is on the disk
 ```
@@ -14,7 +13,8 @@
 
 from __future__ import annotations
 
-from ephemera.platform.images.image import Image, ImageConfig, Pruned, Say, StoredImage
+from ephemera.oci.imageconfig import ImageConfig
+from ephemera.platform.images.image import Image, Pruned, Say, StoredImage
 from ephemera.platform.images.images import Images
 
 __all__ = ["Image", "ImageConfig", "Images", "Pruned", "Say", "StoredImage"]

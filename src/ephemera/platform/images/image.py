@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ephemera.oci.imageconfig import ImageConfig
+
 #: Called for each line there is to say about an image that is being prepared: (level, message).
 Say = Callable[[str, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """What an image says about the program that it is for."""
-
-    entrypoint: tuple[str, ...] = ()
-    cmd: tuple[str, ...] = ()
-    #: Each `NAME=value`.
-    env: tuple[str, ...] = ()
-    #: `NAME`, `UID`, or either with `:GROUP`; empty for root.
-    user: str = ""
-    workdir: str = ""
-    #: Such as `SIGTERM` or `15`; empty where it says nothing.
-    stop_signal: str = ""
-    #: Such as `8080/tcp`.
-    exposed_ports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

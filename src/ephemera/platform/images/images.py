@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import reference as references
+from ephemera.oci import reference as references
+from ephemera.oci.patience import Patience, RegistryAway
+from ephemera.oci.reference import Reference
+from ephemera.oci.registries import Registries
 from ephemera.platform.images.image import Image, Pruned, Say, StoredImage
-from ephemera.platform.images.patience import Patience, RegistryAway
 from ephemera.platform.images.progress import duration
 from ephemera.platform.images.pull import LayerLocks, Pull
 from ephemera.platform.images.records import Layer, Meaning, Record, Records
-from ephemera.platform.images.reference import Reference
-from ephemera.platform.images.registries import Registries
 from ephemera.platform.images.removal import flush, remove
 from ephemera.platform.images.shared import Shared
 from ephemera.platform.images.unpacking import no_room

@@ -21,14 +21,15 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import manifests, records, unpacking
-from ephemera.platform.images.architectures import this_computer
+from ephemera.oci import manifests
+from ephemera.oci.architectures import this_computer
+from ephemera.oci.manifests import Contents, Descriptor
+from ephemera.oci.reference import Reference
+from ephemera.oci.registry import Document, Repository
+from ephemera.platform.images import records, unpacking
 from ephemera.platform.images.image import Image, Say
-from ephemera.platform.images.manifests import Contents, Descriptor
 from ephemera.platform.images.progress import Progress
 from ephemera.platform.images.records import Layer, Meaning, Record, Records
-from ephemera.platform.images.reference import Reference
-from ephemera.platform.images.registry import Document, Repository
 from ephemera.platform.images.removal import remove
 
 #: Of one image at a time: a line is seldom faster with more, and a computer has few processors.

@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ephemera.platform.images.image import Image, ImageConfig
+from ephemera.oci.imageconfig import ImageConfig
+from ephemera.platform.images.image import Image
 
 _log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 import httpx2
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import trust
-from ephemera.platform.images.entrance import Entrance
-from ephemera.platform.images.manifests import ACCEPTED, DOCUMENT_MAX_BYTES, Descriptor
-from ephemera.platform.images.patience import Patience, RegistryAway, Tries
-from ephemera.platform.images.reference import Reference
+from ephemera.oci import trust
+from ephemera.oci.entrance import Entrance
+from ephemera.oci.manifests import ACCEPTED, DOCUMENT_MAX_BYTES, Descriptor
+from ephemera.oci.patience import Patience, RegistryAway, Tries
+from ephemera.oci.reference import Reference
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Registries send to a store, and stores to the nearest copy.

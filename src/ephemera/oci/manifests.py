@@ -15,8 +15,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images.architectures import Architecture
-from ephemera.platform.images.image import ImageConfig
+from ephemera.oci.architectures import Architecture
+from ephemera.oci.imageconfig import ImageConfig
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import manifests
-from ephemera.platform.images.architectures import Architecture
-from ephemera.platform.images.image import ImageConfig
+from ephemera.oci import manifests
+from ephemera.oci.architectures import Architecture
+from ephemera.oci.imageconfig import ImageConfig
 from tests import images
 
 AMD64, ARM64 = Architecture("amd64"), Architecture("arm64", "v8")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images.reference import parse
+from ephemera.oci.reference import parse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images.trust import can_be_called, split_host
+from ephemera.oci.trust import can_be_called, split_host
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images.credentials import Credentials, find
+from ephemera.oci.credentials import Credentials, find
 
 ME = {"auth": base64.b64encode(b"me:pass:word").decode()}
 

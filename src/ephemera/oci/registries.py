@@ -11,11 +11,11 @@ import httpx2
 
 from ephemera import __version__
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import credentials, trust
-from ephemera.platform.images.entrance import Entrance
-from ephemera.platform.images.patience import Patience, RegistryAway
-from ephemera.platform.images.reference import Reference
-from ephemera.platform.images.registry import Repository
+from ephemera.oci import credentials, trust
+from ephemera.oci.entrance import Entrance
+from ephemera.oci.patience import Patience, RegistryAway
+from ephemera.oci.reference import Reference
+from ephemera.oci.registry import Repository
 
 #: A line that is dead is noticed in time; one that is slow is not taken for dead.
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=30.0, write=30.0, pool=None)

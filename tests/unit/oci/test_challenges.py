@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ephemera.platform.images.challenges import Challenge, parse
+from ephemera.oci.challenges import Challenge, parse
 
 BEARER = {
     "realm": "https://auth.io/token",

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import httpx2
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import challenges
-from ephemera.platform.images.challenges import Challenge
-from ephemera.platform.images.credentials import Credentials
-from ephemera.platform.images.trust import can_be_called, is_loopback
+from ephemera.oci import challenges
+from ephemera.oci.challenges import Challenge
+from ephemera.oci.credentials import Credentials
+from ephemera.oci.trust import can_be_called, is_loopback
 
 _CLIENT_ID = "ephemera"
 #: An answer that holds a token; more than that is none.

@@ -1,0 +1,9 @@
+"""Container images as registries have them: for the platform, which pulls, and deploy, which pushes.
+
+```
+ registries ─► registry ─► entrance ─► challenges, credentials     HTTP: logins, tokens, retries
+     └─ trust, patience
+ manifests ─► imageconfig, architectures     what documents mean; no I/O
+ reference                                   what names mean; no I/O
+```
+"""
