@@ -15,6 +15,7 @@ The engine knows bytes and no machines, routing knows machines and no bytes.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -93,6 +94,8 @@ class Asked:
     #: As `services[].ports[].port` has it: 80 for the platform's plain listener, 443 for TLS.
     port: int
     tls: bool
+    #: The address of the client: a machine reaches apps of its network or organisation only.
+    client: str = ""
     #: `Fly-Force-Instance-Id`, `Fly-Prefer-Instance-Id`, `Fly-Force-Region` and
     #: `Fly-Prefer-Region`, as the client sent them, by name in lower case.
     wishes: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +144,14 @@ class Seat(Protocol):
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:
         """Where its service may listen, (host, port), the likeliest first."""
+        ...
+
+    def socket(self, host: str) -> socket.socket | None:
+        """Return a fresh socket, not blocking, from which a host of `addresses` is reached.
+
+        None where any socket of this process will do. The IPv4 addresses of machines in private
+        networks are reached from inside their router only.
+        """
         ...
 
     @property
