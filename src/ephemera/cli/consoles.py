@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ephemera.cli.locating import AppOfMachine, MachineId, app_of
-from ephemera.cli.options import NO_APP_NAMED
+from ephemera.cli.choosing import usual_app
+from ephemera.cli.locating import app_of
+from ephemera.cli.options import App, AppOfMachine, ConfigFile, MachineId
 from ephemera.cli.screen import note
 from ephemera.errors import ConfigError, NotFound, WrongState
 
@@ -30,6 +31,7 @@ def exec(  # noqa: A001 - the API's verb, and the command's name
     machine: MachineId,
     command: Annotated[list[str], typer.Argument(help="The program and its arguments.")],
     app: AppOfMachine = None,
+    config: ConfigFile = None,
     tty: Annotated[
         bool, typer.Option("--tty", "-t", help="With a terminal, at which you sit.")
     ] = False,
@@ -47,7 +49,7 @@ def exec(  # noqa: A001 - the API's verb, and the command's name
     from ephemera.cli.seat import check_taken
     from ephemera.cli.sitting import sit_in
 
-    found = app_of(machine, app)
+    found = app_of(machine, app, config)
     try:
         if tty:
             check_taken("leave out --tty")
@@ -81,7 +83,12 @@ def _input() -> str:
         ) from error
 
 
-def shell(machine: MachineId, command: Command = None, app: AppOfMachine = None) -> None:
+def shell(
+    machine: MachineId,
+    command: Command = None,
+    app: AppOfMachine = None,
+    config: ConfigFile = None,
+) -> None:
     """Open a shell in a machine. If it has ended: in a copy of its file system.
 
     The copy has the machine's environment, no network and no volumes, and is gone with the shell.
@@ -92,7 +99,7 @@ def shell(machine: MachineId, command: Command = None, app: AppOfMachine = None)
 
     if not command:
         check_taken(f"name a command: `ephemera machine shell {machine} -- ls -l`")
-    found = app_of(machine, app)
+    found = app_of(machine, app, config)
     at_rest = _state(found, machine) in _AT_REST
     if at_rest and not command:
         note(f"machine {machine} has ended: this is a copy of its file system, gone when you leave")
@@ -101,7 +108,8 @@ def shell(machine: MachineId, command: Command = None, app: AppOfMachine = None)
 
 def console(
     command: Command = None,
-    app: AppOfMachine = None,
+    app: App = None,
+    config: ConfigFile = None,
     machine: Annotated[
         str | None, typer.Option("--machine", "-m", metavar="ID", help="In this machine.")
     ] = None,
@@ -124,8 +132,8 @@ def console(
     if machine is not None and image is not None:
         raise typer.BadParameter("--machine names a machine that is there, --image a new one")
     if machine is not None:
-        raise typer.Exit(sit_in(app_of(machine, app), machine, command))
-    app = app or NO_APP_NAMED
+        raise typer.Exit(sit_in(app_of(machine, app, config), machine, command))
+    app = usual_app(app, config)
     running, wish = _chosen(app) if image is None else (None, _wish(image, {}))
     if running is not None:
         raise typer.Exit(sit_in(app, running, command))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from ephemera.cli.locating import AppOfMachine, MachineId, app_of
-from ephemera.cli.options import Json
+from ephemera.cli.locating import app_of
+from ephemera.cli.options import AppOfMachine, ConfigFile, Json, MachineId
 from ephemera.cli.screen import note, say, say_json, say_record, say_table
 from ephemera.errors import ConfigError
 
@@ -25,6 +25,7 @@ _LINES = 20
 def inspect(
     machine: MachineId,
     app: AppOfMachine = None,
+    config: ConfigFile = None,
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, metavar="N", help="How many lines of its log.")
     ] = _LINES,
@@ -36,7 +37,7 @@ def inspect(
     """
     from ephemera.cli.findings import gathered
 
-    findings = gathered(app_of(machine, app), machine, lines)
+    findings = gathered(app_of(machine, app, config), machine, lines)
     if as_json:
         say_json(findings.as_json())
     else:
@@ -61,6 +62,7 @@ def _show(findings: Findings) -> None:
 def export(
     machine: MachineId,
     app: AppOfMachine = None,
+    config: ConfigFile = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; `-` is standard output."),
@@ -76,7 +78,7 @@ def export(
         raise ConfigError(
             "an archive is not for a terminal", hint=f"write it to a file: -o {machine}.tar"
         )
-    found = app_of(machine, app)
+    found = app_of(machine, app, config)
     with OwnMachines() as own, own.export(found, machine) as blocks:
         if output in (None, "-"):
             _copy(blocks, sys.stdout.buffer)

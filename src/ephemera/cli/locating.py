@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-from ephemera.cli.options import NO_APP_NAMED
+from ephemera.cli.choosing import app_of_folder, named_app
 from ephemera.errors import NotFound
-
-MachineId = Annotated[str, typer.Argument(metavar="MACHINE", help="The machine's id.")]
-#: Like `App`, where it can be left out.
-AppOfMachine = Annotated[
-    str | None,
-    typer.Option(
-        "--app",
-        "-a",
-        envvar=["FLY_APP_NAME", "EPHEMERA_APP"],
-        help="The app's name; can be left out on the embedded platform.",
-        show_default=False,
-    ),
-]
+from ephemera.jobs.settings import DEFAULT_APP
 
 
-def app_of(machine: str, named: str | None) -> str:
-    """Return the app that was named, else that of the machine, else the usual one.
+def app_of(machine: str, app: str | None, config: Path | None) -> str:
+    """Return the app that was named, else that of the machine, else that of the folder.
 
-    Only the embedded platform can be asked, and of machines that are not destroyed.
+    Only the embedded platform can be asked, and of machines that are not destroyed. Where nothing
+    tells, it is the app of the jobs.
+
+    Args:
+        app: What `-a` names.
+        config: The `fly.toml` that `-c` names.
     """
-    if named is not None:
-        return named
+    return named_app(app, config) or _located(machine) or app_of_folder() or DEFAULT_APP
+
+
+def _located(machine: str) -> str | None:
     from ephemera.client.own.machines import OwnMachines
 
     with OwnMachines() as own:
         if own.fly:
-            return NO_APP_NAMED
+            return None
         try:
             return own.locate(machine)
         except NotFound:
-            return NO_APP_NAMED
+            return None

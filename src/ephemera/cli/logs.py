@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ephemera.cli.options import NO_APP_NAMED, App, Json, NoTail
+from ephemera.cli.choosing import usual_app
+from ephemera.cli.options import App, ConfigFile, Json, NoTail
 from ephemera.cli.screen import colours, say
 
 
 def logs(
-    app: App = NO_APP_NAMED,
+    app: App = None,
+    config: ConfigFile = None,
     machine: Annotated[
         str | None, typer.Option("--machine", "-m", metavar="ID", help="Only of this machine.")
     ] = None,
@@ -26,7 +28,7 @@ def logs(
     from ephemera.cli import loglines
     from ephemera.client import Client
 
-    coloured = colours(sys.stdout)
+    named, coloured = usual_app(app, config), colours(sys.stdout)
     with Client() as client:
-        for entry in client.logs.follow(app, machine=machine, region=region, tail=not no_tail):
+        for entry in client.logs.follow(named, machine=machine, region=region, tail=not no_tail):
             say(loglines.as_json(entry) if as_json else loglines.plain(entry, coloured=coloured))

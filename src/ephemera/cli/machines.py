@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from ephemera.cli import consoles, inspecting, runs
-from ephemera.cli.locating import AppOfMachine, MachineId, app_of
-from ephemera.cli.options import NO_APP_NAMED, App, Json
+from ephemera.cli.choosing import usual_app
+from ephemera.cli.locating import app_of
+from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
 from ephemera.cli.screen import duration, say, say_json, say_record, say_table
 from ephemera.errors import EphemeraError
 
@@ -29,7 +30,8 @@ Timeout = Annotated[
 
 @group.command("list")
 def list_(
-    app: App = NO_APP_NAMED,
+    app: App = None,
+    config: ConfigFile = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also those that are destroyed.")
     ] = False,
@@ -39,7 +41,7 @@ def list_(
     from ephemera.client import Client
 
     with Client() as client:
-        machines = client.machines.list(app, include_deleted=everything)
+        machines = client.machines.list(usual_app(app, config), include_deleted=everything)
     if as_json:
         say_json([machine.model_dump(mode="json", exclude_none=True) for machine in machines])
     else:
@@ -50,11 +52,13 @@ def list_(
 
 
 @group.command()
-def show(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) -> None:
+def show(
+    machine: MachineId, app: AppOfMachine = None, config: ConfigFile = None, as_json: Json = False
+) -> None:
     """Show a machine, and what happened to it."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         found = client.machines.get(app, machine)
     if as_json:
@@ -77,11 +81,11 @@ def show(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) ->
 
 
 @group.command()
-def start(machine: MachineId, app: AppOfMachine = None) -> None:
+def start(machine: MachineId, app: AppOfMachine = None, config: ConfigFile = None) -> None:
     """Start a stopped machine."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.start(app, machine)
         client.machines.wait(app, machine, ("started", "stopped", "failed"))
@@ -92,12 +96,13 @@ def start(machine: MachineId, app: AppOfMachine = None) -> None:
 def stop(
     machine: MachineId,
     app: AppOfMachine = None,
+    config: ConfigFile = None,
     timeout: Timeout = None,
 ) -> None:
     """Stop a machine; returns when it has stopped."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.stop(app, machine, timeout=timeout)
         client.machines.wait(app, machine, ("stopped", "destroyed"), timeout=330)
@@ -105,11 +110,11 @@ def stop(
 
 
 @group.command()
-def suspend(machine: MachineId, app: AppOfMachine = None) -> None:
+def suspend(machine: MachineId, app: AppOfMachine = None, config: ConfigFile = None) -> None:
     """Freeze a machine where it is; `start` has it go on. Returns when it is suspended."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.suspend(app, machine)
         state = client.machines.wait(app, machine, ("suspended", "stopped", "destroyed")).state
@@ -122,11 +127,13 @@ def suspend(machine: MachineId, app: AppOfMachine = None) -> None:
 
 
 @group.command()
-def restart(machine: MachineId, app: AppOfMachine = None, timeout: Timeout = None) -> None:
+def restart(
+    machine: MachineId, app: AppOfMachine = None, config: ConfigFile = None, timeout: Timeout = None
+) -> None:
     """End a machine's program and start it again; returns when it runs."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.restart(app, machine, timeout=timeout)
         client.machines.wait(app, machine, ("started", "stopped", "failed"))
@@ -138,23 +145,26 @@ def signal(
     machine: MachineId,
     name: Annotated[str, typer.Argument(metavar="SIGNAL", help="Such as `SIGUSR1` or `HUP`.")],
     app: AppOfMachine = None,
+    config: ConfigFile = None,
 ) -> None:
     """Send a signal to a machine's program."""
     from ephemera.client import Client
 
     chosen = "SIG" + name.upper().removeprefix("SIG")
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.signal(app, machine, chosen)
     say(f"sent {chosen} to {machine}")
 
 
 @group.command()
-def ps(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) -> None:
+def ps(
+    machine: MachineId, app: AppOfMachine = None, config: ConfigFile = None, as_json: Json = False
+) -> None:
     """List the processes of a running machine."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         processes = client.machines.ps(app, machine)
     if as_json:
@@ -179,12 +189,13 @@ def ps(machine: MachineId, app: AppOfMachine = None, as_json: Json = False) -> N
 def destroy(
     machine: MachineId,
     app: AppOfMachine = None,
+    config: ConfigFile = None,
     force: Annotated[bool, typer.Option("--force", help="Also if it is running.")] = False,
 ) -> None:
     """Destroy a machine. Its log is kept."""
     from ephemera.client import Client
 
-    app = app_of(machine, app)
+    app = app_of(machine, app, config)
     with Client() as client:
         client.machines.destroy(app, machine, force=force)
     say(f"destroyed {machine}")

@@ -18,6 +18,7 @@ import typer
 
 from ephemera import __version__
 from ephemera.cli import apps, consoles, demo, doctor, images, jobs, logs, machines, platform
+from ephemera.cli.panels import APP, JOBS, MACHINES, PLATFORM, START
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
 
@@ -29,19 +30,20 @@ app = typer.Typer(
     help="Gives every background job of a Python web application its own machine.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(platform.up)
-app.command()(platform.down)
-app.command()(platform.status)
-app.command()(doctor.doctor)
-app.command()(logs.logs)
-app.command()(consoles.console)
-app.command()(demo.demo)
-app.command()(jobs.supervise)
-app.add_typer(platform.auth, name="auth")
-app.add_typer(apps.group, name="apps")
-app.add_typer(machines.group, name="machine")
-app.add_typer(images.group, name="images")
-app.add_typer(jobs.group, name="jobs")
+# In the order in which `--help` shows them, under their headings.
+app.command(rich_help_panel=START)(demo.demo)
+app.command(rich_help_panel=APP)(platform.status)
+app.command(rich_help_panel=APP)(logs.logs)
+app.command(rich_help_panel=MACHINES)(consoles.console)
+app.add_typer(apps.group, name="apps", rich_help_panel=APP)
+app.add_typer(machines.group, name="machine", rich_help_panel=MACHINES)
+app.add_typer(images.group, name="images", rich_help_panel=MACHINES)
+app.add_typer(jobs.group, name="jobs", rich_help_panel=JOBS)
+app.command(rich_help_panel=JOBS)(jobs.supervise)
+app.command(rich_help_panel=PLATFORM)(platform.up)
+app.command(rich_help_panel=PLATFORM)(platform.down)
+app.command(rich_help_panel=PLATFORM)(doctor.doctor)
+app.add_typer(platform.auth, name="auth", rich_help_panel=PLATFORM)
 
 
 def _show_version(asked: bool) -> None:

@@ -1,20 +1,57 @@
-"""Options that several commands have, so that they are the same everywhere."""
+"""Options that several commands have, so that they are the same everywhere.
+
+A command about an app takes `app: App = None, config: ConfigFile = None` and has
+`ephemera.cli.choosing` say which app that is.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ephemera.jobs.settings import DEFAULT_APP
+from ephemera.cli import completing
 
-#: Where nobody names an app: that of the jobs, which is what most people look for.
-NO_APP_NAMED = DEFAULT_APP
 App = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        "-a",
+        metavar="APP",
+        help="The app's name; else FLY_APP_NAME, or what the fly.toml here says.",
+        show_default=False,
+        autocompletion=completing.apps,
+    ),
+]
+#: Of commands that name a machine, so that the embedded platform knows its app.
+AppOfMachine = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        "-a",
+        metavar="APP",
+        help="The app's name; can be left out on the embedded platform.",
+        show_default=False,
+        autocompletion=completing.apps,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The fly.toml that says which app it is.",
+        show_default=False,
+    ),
+]
+MachineId = Annotated[
     str,
-    typer.Option("--app", "-a", envvar=["FLY_APP_NAME", "EPHEMERA_APP"], help="The app's name."),
+    typer.Argument(metavar="MACHINE", help="The machine's id.", autocompletion=completing.machines),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs to read.")]
 NoTail = Annotated[
     bool, typer.Option("--no-tail", "-n", help="End after the lines that are there.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ephemera.cli.options import NO_APP_NAMED, App, Json
+from ephemera.cli.choosing import usual_app
+from ephemera.cli.options import App, ConfigFile, Json
 from ephemera.cli.screen import note, say, say_json
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def run(
     command: Annotated[
         list[str] | None, typer.Argument(help="What to run, in the place of the image's own.")
     ] = None,
-    app: App = NO_APP_NAMED,
+    app: App = None,
+    config: ConfigFile = None,
     name: Annotated[
         str | None, typer.Option(help="Its name; one is made up where none is given.")
     ] = None,
@@ -114,6 +116,7 @@ def run(
         restart=restart,
         destroyed_at_end=remove,
     )
+    app = usual_app(app, config)
     asked = {"name": name, "region": region}
     if tty:
         from ephemera.cli.temporary import sit_in_temporary
