@@ -26,6 +26,7 @@ EphemeraError                 .hint
 │  ├─ Unsupported             the driver cannot do what was asked
 │  ├─ ImageUnavailable
 │  └─ BootFailed
+├─ BuildError                 the image of an app could not be built or pushed
 ├─ IllegalMove                the state table has no such move          .state .event
 └─ Stale                      somebody else moved it first
 ```
@@ -269,6 +270,10 @@ class ImageUnavailable(DriverError):
 
 class BootFailed(DriverError):
     """The machine was made, but its program could not be started."""
+
+
+class BuildError(EphemeraError):
+    """The image of an app could not be built or pushed. Nothing was deployed; repeating is safe."""
 
 
 class IllegalMove(EphemeraError):

@@ -1,4 +1,4 @@
-"""Container images as registries have them: for the platform, which pulls, and deploy, which pushes.
+"""Container images as registries have them, for those who pull them and those who push.
 
 ```
  registries ─► registry ─► entrance ─► challenges, credentials     HTTP: logins, tokens, retries

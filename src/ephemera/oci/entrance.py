@@ -25,16 +25,24 @@ _ANSWER_MAX_BYTES = 256 * 1024
 class Entrance:
     """The way into one repository.
 
+    Args:
+        actions: What is to be done there: `pull`, or `pull,push`.
+
     Attributes:
         authorization: The header to send; empty while nothing was asked for.
     """
 
     def __init__(
-        self, http: httpx2.AsyncClient, host: str, repository: str, credentials: Credentials
+        self,
+        http: httpx2.AsyncClient,
+        host: str,
+        repository: str,
+        credentials: Credentials,
+        actions: str = "pull",
     ) -> None:
         self._http = http
         self._host = host
-        self._scope = f"repository:{repository}:pull"
+        self._scope = f"repository:{repository}:{actions}"
         self._credentials = credentials
         self.authorization = ""
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import httpx2
 
@@ -23,6 +24,14 @@ _TIMEOUT = httpx2.Timeout(connect=10.0, read=30.0, write=30.0, pool=None)
 _LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=4.0)
 #: Where Docker Hub's images really are.
 _ADDRESSES = {"docker.io": "registry-1.docker.io"}
+
+
+class Way(NamedTuple):
+    """How a repository is reached: connections, the registry's address, and who we are to it."""
+
+    http: httpx2.AsyncClient
+    base: httpx2.URL
+    entrance: Entrance
 
 
 class Registries:
@@ -49,13 +58,24 @@ class Registries:
             ImageUnavailable: certificates, logins or settings cannot be used.
             RegistryAway: nobody listens there.
         """
+        known = await credentials.find(reference.host, self._environ)
+        way = await self.way(reference, known)
+        return Repository(way.http, way.base, reference, way.entrance, patience or self._patience)
+
+    async def way(
+        self, reference: Reference, login: credentials.Credentials, actions: str = "pull"
+    ) -> Way:
+        """Return how the repository that a reference is about is reached.
+
+        Raises:
+            ImageUnavailable: certificates or settings cannot be used.
+            RegistryAway: nobody listens there.
+        """
         host = _ADDRESSES.get(reference.host, reference.host)
         plain = await self._is_plain(host)
         http = await self._client(host, plain=plain)
-        known = await credentials.find(reference.host, self._environ)
-        entrance = Entrance(http, reference.host, reference.repository, known)
-        base = httpx2.URL(f"{'http' if plain else 'https'}://{host}")
-        return Repository(http, base, reference, entrance, patience or self._patience)
+        entrance = Entrance(http, reference.host, reference.repository, login, actions)
+        return Way(http, httpx2.URL(f"{'http' if plain else 'https'}://{host}"), entrance)
 
     async def close(self) -> None:
         """Close all connections. Repeating is safe."""

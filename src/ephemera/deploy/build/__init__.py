@@ -1,0 +1,25 @@
+"""From a project's folder to an image in a registry.
+
+```
+ build ─► choosing: which builder
+   ├─ python       layers of dependencies and source on a base image, without a container
+   │    ├─ locks ─► installing ─► dependencies      a layer, kept as long as the lock is the same
+   │    ├─ ignoring ─► tree ─► source               a layer
+   │    └─ layers, document                         archives, the image's config and manifest
+   ├─ dockerfile   by `buildah` or `docker`
+   └─ host         a copy of the source, for machines that are processes of this computer
+ pushing           what of an image its registry lacks
+```
+"""
+
+from __future__ import annotations
+
+from ephemera.deploy.build.request import (
+    BuildRequest,
+    Built,
+    Destination,
+    Dockerfile,
+    Tell,
+)
+
+__all__ = ["BuildRequest", "Built", "Destination", "Dockerfile", "Tell"]
