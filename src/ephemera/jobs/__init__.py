@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ephemera.jobs.runtime import configure, supervise
     from ephemera.jobs.serving import run_supervisor
     from ephemera.jobs.tasks import Command, Task, command, task
+    from ephemera.jobs.webside import app_url
 
 _HOMES = {
     "Cause": "outcome",
@@ -32,6 +33,7 @@ _HOMES = {
     "Outcome": "outcome",
     "Reaped": "retention",
     "Task": "tasks",
+    "app_url": "webside",
     "command": "tasks",
     "configure": "runtime",
     "reap": "reaping",
@@ -47,6 +49,7 @@ __all__ = [
     "Outcome",
     "Reaped",
     "Task",
+    "app_url",
     "command",
     "configure",
     "reap",

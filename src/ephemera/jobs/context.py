@@ -30,3 +30,8 @@ class Context:
     ended: Callable[[str], None]
     #: How many machines are being made at the same time at most.
     making: asyncio.Semaphore
+
+    @property
+    def reports_url(self) -> str:
+        """Below which machines report: our listener, or a web application's routes."""
+        return self.settings.report_url or f"{self.listener_url}/reports"

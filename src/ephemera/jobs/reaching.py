@@ -1,6 +1,7 @@
 """At which address machines find the supervisor.
 
 ```
+a web application takes reports       at its own URL, which wakes it where it was stopped as idle
 the platform is on this computer     it says where its machines reach this computer
 we are in a machine of a platform    our own private address, if jobs get machines of our app
 neither                              nowhere: reports are fetched
@@ -39,6 +40,8 @@ def may_push(client: AsyncClient, settings: Settings) -> bool:
     """Return whether machines are to report by themselves."""
     if settings.report != "auto":
         return settings.report == "push"
+    if settings.report_url:
+        return True
     return client.local or _is_neighbour(client, settings, os.environ)
 
 

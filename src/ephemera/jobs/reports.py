@@ -1,4 +1,4 @@
-"""Where runners report to: a small HTTP listener in the supervisor.
+"""Where runners report to: a small HTTP listener in the supervisor, or a web application.
 
 `POST /reports/{store}/{attempt}` takes a report. The answers are made for the runner, which
 sends the last report again and again until it is told that this is of no use:
@@ -18,7 +18,8 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -29,6 +30,7 @@ from starlette.routing import Route
 
 from ephemera.jobs.clock import Clock
 from ephemera.jobs.outcome import Report
+from ephemera.jobs.records import Identity
 from ephemera.jobs.store import Store
 from ephemera.jobs.tokens import is_token_of
 
@@ -81,27 +83,60 @@ def _interrupted(said: dict[str, Any]) -> Any:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """To whom a report goes, and what proves whose it is."""
+
+    store_id: str
+    attempt_id: str
+    #: The header, as it came.
+    authorization: str
+
+
+def addressed_by(store: str, attempt: str, headers: Mapping[str, str]) -> Addressed:
+    """Return what the path and the headers of a request say."""
+    return Addressed(store, attempt, headers.get("authorization", ""))
+
+
+def refused(identity: Identity, addressed: Addressed) -> int | None:
+    """Return the status to answer with before any body is read; None where it is to be read."""
+    if addressed.store_id != identity.id:
+        return 404
+    scheme, _, offered = addressed.authorization.partition(" ")
+    if scheme != "Bearer" or not is_token_of(identity.secret, addressed.attempt_id, offered):
+        return 401
+    return None
+
+
+def take_report(store: Store, addressed: Addressed, body: bytes | None, now: float) -> int:
+    """Note the report of an attempt that proved itself, and return the status to answer with.
+
+    Repeating is safe: the first last report stays.
+
+    Args:
+        body: None where it was too large to be read.
+    """
+    if body is None:
+        return 413
+    try:
+        report = read_report(body)
+    except ValueError as error:
+        attempt = addressed.attempt_id
+        _log.warning("Attempt %s sent something that is no report: %s", attempt, error)
+        return 400
+    return 204 if store.note_report(addressed.attempt_id, report, at=now) else 410
+
+
 def report_app(store: Store, clock: Clock, on_poke: Callable[[], None]) -> Starlette:
     """Return the listener as an ASGI application."""
     identity = store.identity()
 
     async def take(request: Request) -> Response:
-        attempt_id = request.path_params["attempt"]
-        if request.path_params["store"] != identity.id:
-            return Response(status_code=404)
-        scheme, _, offered = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or not is_token_of(identity.secret, attempt_id, offered):
-            return Response(status_code=401)
-        body = await _body(request)
-        if body is None:
-            return Response(status_code=413)
-        try:
-            report = read_report(body)
-        except ValueError as error:
-            _log.warning("Attempt %s sent something that is no report: %s", attempt_id, error)
-            return Response(status_code=400)
-        in_time = store.note_report(attempt_id, report, at=clock.now())
-        return Response(status_code=204 if in_time else 410)
+        addressed = addressed_by(**request.path_params, headers=request.headers)
+        status = refused(identity, addressed)
+        if status is None:
+            status = take_report(store, addressed, await body_of(request.stream()), clock.now())
+        return Response(status_code=status)
 
     async def poke(_: Request) -> Response:
         on_poke()
@@ -115,10 +150,10 @@ def report_app(store: Store, clock: Clock, on_poke: Callable[[], None]) -> Starl
     )
 
 
-async def _body(request: Request) -> bytes | None:
+async def body_of(stream: AsyncIterator[bytes]) -> bytes | None:
     """Return the body of a request; None where it is too large."""
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in stream:
         body += chunk
         if len(body) > REPORT_MAX_BYTES:
             return None

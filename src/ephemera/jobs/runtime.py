@@ -41,6 +41,8 @@ class Runtime:
         self.endings = Endings()
         self._lock = threading.RLock()
         self._changes: dict[str, Any] = {}
+        #: A store that the application made itself, as an object.
+        self._given: Store | None = None
         self._store: Store | None = None
         self._background: Background | None = None
 
@@ -51,9 +53,12 @@ class Runtime:
         with self._lock:
             changed = {**self._changes, **changes}
             replace(settings_module.from_environment(os.environ), **changed)
-            self.close()
+            if store is None and self._given is not None:
+                self._stop()
+            else:
+                self.close()
+                self._given = store if not isinstance(store, str) else None
             self._changes = changed
-            self._store = store if not isinstance(store, str) else None
 
     def settings(self) -> Settings:
         """Return the settings in force."""
@@ -67,7 +72,7 @@ class Runtime:
         """
         with self._lock:
             if self._store is None:
-                self._store = _open_store(self.settings().store)
+                self._store = self._given or _open_store(self.settings().store)
             return self._store
 
     def wake(self) -> None:
@@ -111,18 +116,23 @@ class Runtime:
 
     def close(self) -> None:
         """Stop the thread and close the store. Both come back when they are needed."""
+        self._stop()
         with self._lock:
-            background, store = self._background, self._store
-            self._background = self._store = None
-        if background is not None:
-            background.stop()
+            store, self._store = self._store, None
         if store is not None:
             store.close()
+
+    def _stop(self) -> None:
+        with self._lock:
+            background, self._background = self._background, None
+        if background is not None:
+            background.stop()
 
     def reset(self) -> None:
         """Close, and forget what `configure` was told, so that the next test starts afresh."""
         self.close()
         self._changes = {}
+        self._given = None
 
     def forget(self) -> None:
         """Start afresh in a forked child, without touching what belongs to the parent."""
@@ -181,6 +191,7 @@ def configure(
     region: str | None = None,
     supervise: bool | None = None,
     report: ReportMode | None = None,
+    report_url: str | None = None,
     keep: int | None = None,
     keep_for: float | None = None,
 ) -> None:
@@ -196,6 +207,7 @@ def configure(
         region: The region they run in.
         supervise: Whether this process may supervise jobs, in a thread of its own.
         report: `push`, `pull` or `auto`; see `ephemera.jobs.settings.Settings`.
+        report_url: The URL below which a web application takes reports; see `webside`.
         keep: How many machines of jobs that went wrong are kept at most.
         keep_for: Seconds such a machine is kept at most.
 
@@ -208,6 +220,7 @@ def configure(
         "region": region,
         "supervise": supervise,
         "report": report,
+        "report_url": report_url,
         "keep": keep,
         "keep_for_s": keep_for,
     }

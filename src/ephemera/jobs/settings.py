@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ephemera.errors import ConfigError
 from ephemera.home import home
@@ -31,6 +32,9 @@ class Settings:
     #: How results come back: `push` from the machine to the supervisor's listener, `pull` by
     #: the supervisor through the API, or `auto`: push where the API is on this computer.
     report: ReportMode = "auto"
+    #: Where machines report to instead of to the supervisor's own listener: the URL below which a
+    #: web application takes reports, see `webside`. Empty for none.
+    report_url: str = ""
     #: How many machines of jobs that went wrong are kept at most.
     keep: int = 10
     #: Seconds such a machine is kept at most.
@@ -43,16 +47,22 @@ class Settings:
             raise ConfigError("'keep' and 'keep_for' cannot be negative")
         if self.report not in ("auto", "push", "pull"):
             raise ConfigError(f"'report' is {self.report!r}, not 'auto', 'push' or 'pull'")
+        if self.report_url and urlsplit(self.report_url).scheme not in ("http", "https"):
+            raise ConfigError(
+                f"'report_url' is {self.report_url!r}, which is not an http or https URL",
+                hint="it is such as 'https://shop.example/ephemera/reports'",
+            )
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Return the settings that the environment asks for.
 
     `EPHEMERA_STORE` (default `jobs.db` in the state folder), `FLY_APP_NAME` or `EPHEMERA_APP`,
-    `FLY_IMAGE_REF`, and `EPHEMERA_SUPERVISE`, where `0` leaves the work to `ephemera supervise`.
+    `FLY_IMAGE_REF`, `EPHEMERA_REPORT_URL`, and `EPHEMERA_SUPERVISE`, where `0` leaves the work to
+    `ephemera supervise`.
 
     Raises:
-        ConfigError: `EPHEMERA_SUPERVISE` is neither `0` nor `1`.
+        ConfigError: `EPHEMERA_SUPERVISE` is neither `0` nor `1`, or the URL is not one.
     """
     supervise = environ.get("EPHEMERA_SUPERVISE", "1")
     if supervise not in ("0", "1"):
@@ -62,4 +72,5 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         app=environ.get("FLY_APP_NAME") or environ.get("EPHEMERA_APP") or DEFAULT_APP,
         image=environ.get("FLY_IMAGE_REF") or HOST_IMAGE,
         supervise=supervise == "1",
+        report_url=environ.get("EPHEMERA_REPORT_URL", "").rstrip("/"),
     )

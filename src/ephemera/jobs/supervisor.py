@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from urllib.parse import urlsplit
 from ephemera.client import AsyncClient
 from ephemera.errors import ConfigError, EphemeraError, Stale
 from ephemera.jobs.attempts import attend
+from ephemera.jobs.busyness import Busyness
 from ephemera.jobs.clock import Clock, SystemClock
 from ephemera.jobs.context import Context
 from ephemera.jobs.hindrance import Hindrance
@@ -96,6 +98,7 @@ class Supervisor:
         self._listeners: Listeners | None = None
         self._trim_at = 0.0
         self._trimming: asyncio.Task[None] | None = None
+        self._busyness = Busyness(self._clock, os.environ)
 
     @property
     def holder(self) -> str:
@@ -141,6 +144,7 @@ class Supervisor:
         self._context = await self._reached(self._context)
         self._is_active()  # others are told where we listen
         self._survey(self._context)
+        self._busyness.tell(self._context.client, busy=self._is_busy())
 
     async def _turn_or_step_back(self, stack: contextlib.AsyncExitStack) -> None:
         try:
@@ -183,7 +187,8 @@ class Supervisor:
     async def _reached(self, context: Context) -> Context:
         """Return the context with where the machines of jobs that are due find us."""
         busy = self._store.queued(limit=1) or self._store.under_way()
-        if not busy or not self._listeners or not may_push(context.client, self._settings):
+        asked = bool(busy) and not self._settings.report_url
+        if not asked or not self._listeners or not may_push(context.client, self._settings):
             return context
         url = await self._listeners.for_machines(context.client)
         return replace(context, listener_url=url or context.listener_url, pushes=url is not None)
@@ -198,10 +203,14 @@ class Supervisor:
                 self._attending[attempt_id].nudged.set()
         self._trim_now_and_then(context)
 
+    def _is_busy(self) -> bool:
+        """Return whether there are jobs whose outcome is still to be written or dealt with."""
+        return bool(self._attending) or bool(self._store.queued(limit=1))
+
     def _claim(self, context: Context, job: JobRecord) -> None:
         attempt = new_attempt(job, now=self._clock.now())
         if context.pushes:
-            report_url = f"{context.listener_url}/reports/{self._store.identity().id}/{attempt.id}"
+            report_url = f"{context.reports_url}/{self._store.identity().id}/{attempt.id}"
             attempt = replace(attempt, report_url=report_url)
         try:
             self._store.claim(job, attempt)
@@ -260,8 +269,7 @@ class Supervisor:
     async def _leave_all(self) -> None:
         """Let go of every attempt, as it is: another supervisor has it, or will."""
         tasks = [attendance.task for attendance in self._attending.values()]
-        if self._trimming is not None:
-            tasks.append(self._trimming)
+        tasks += [task for task in (self._trimming, self._busyness.task) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

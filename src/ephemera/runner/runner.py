@@ -183,7 +183,9 @@ class Listener:
         lines = [f"POST {self._path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in self._headers.items()]
         lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        address = (self._host, self._port)
+        # not every system resolves names below `localhost`, which are this computer (RFC 6761)
+        here = self._host.endswith(".localhost")
+        address = ("127.0.0.1" if here else self._host, self._port)
         with socket.create_connection(address, timeout=SEND_TIMEOUT_S) as connection:
             connection.sendall("\r\n".join(lines).encode() + body)
             with connection.makefile("rb") as answer:
