@@ -66,11 +66,7 @@ def check(port: int, **more: Any) -> HealthCheck:
 
 
 async def asked(one: HealthCheck) -> Finding:
-    asker = Asker()
-    try:
-        return await asker.ask(one, HERE)
-    finally:
-        await asker.close()
+    return await Asker().ask(one, [HERE])
 
 
 def run(scene: Callable[[], Awaitable[None]]) -> None:

@@ -102,7 +102,13 @@ class Platform:
         self._owners = Owners()
         self.networks = PrivateNetworks(driver, self._apps, self._records, self._reach)
         #: Told of each write of any machine, once it is on disk.
-        self._unasked = Unasked(clock, self.logs, self._owners.get, self.address)
+        self._unasked = Unasked(
+            clock,
+            self.logs,
+            self._owners.get,
+            self.networks.addresses,
+            self.networks.socket_to,
+        )
         self.observers: list[Observer] = [self.sockets.moved, self._unasked.moved]
         self._hold = hold
         self._around = Surroundings(

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import httpx2
+import httpcore2
 
+from ephemera.platform.checks.connecting import Connecting
 from ephemera.platform.configs import HealthCheck
+from ephemera.platform.dialing import SocketTo, any_socket, dial
 
 #: How much of an answer is read and shown.
 OUTPUT_BYTES_MAX = 4096
+_FAILURES = (
+    OSError,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.UnsupportedProtocol,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,73 +33,85 @@ class Finding:
 
 
 class Asker:
-    """Asks machines. Makes its clients when they are needed: most platforms check nothing."""
+    """Asks machines. Makes its clients when they are needed: most platforms check nothing.
 
-    async def ask(self, check: HealthCheck, address: str) -> Finding:
-        """Return whether the program at `address` answers as the check wants, and what it said.
+    Args:
+        socket_to: Returns by which socket an address is reached.
+    """
+
+    def __init__(self, socket_to: SocketTo = any_socket) -> None:
+        self._socket_to = socket_to
+
+    async def ask(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
+        """Return whether the program of a machine answers as the check wants, and what it said.
 
         Args:
             check: Its `timeout_s` is kept to, whatever the program does.
+            hosts: The addresses at which the program may listen.
         """
         try:
             async with asyncio.timeout(check.timeout_s):
                 if check.is_http:
-                    return await self._request(check, address)
-                return await _connect(check, address)
+                    return await self._request(check, hosts)
+                return await self._connect(check, hosts)
         except TimeoutError:
             return Finding(False, f"no answer within {check.timeout_s:g} s")
-        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except _FAILURES as error:
             return Finding(False, str(error) or type(error).__name__)
 
-    async def close(self) -> None:
-        """Close what was opened."""
-        for name in ("_verifying", "_trusting"):
-            if name in self.__dict__:
-                await self.__dict__[name].aclose()
+    async def _connect(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
+        _, sock = await dial(hosts, check.port, self._socket_to)
+        sock.close()
+        return Finding(True, "connected")
 
-    async def _request(self, check: HealthCheck, address: str) -> Finding:
+    async def _request(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
+        """Ask on a connection of its own, straight to the machine and nowhere else."""
         scheme = "https" if check.is_https else "http"
-        host = f"[{address}]" if ":" in address else address
+        host = f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]
         names = {"sni_hostname": check.tls_server_name} if check.tls_server_name else {}
-        verified = check.is_https and not check.tls_skip_verify
-        async with (self._verifying if verified else self._trusting).stream(
-            check.method,
-            f"{scheme}://{host}:{check.port}{check.path}",
-            headers=list(check.headers),
-            extensions=names,
-        ) as response:
+        async with (
+            httpcore2.AsyncConnectionPool(
+                ssl_context=self._tls(check),
+                network_backend=Connecting(hosts, self._socket_to),
+            ) as pool,
+            pool.stream(
+                check.method,
+                f"{scheme}://{host}:{check.port}{check.path}",
+                headers=[*_ALWAYS, *check.headers],
+                extensions=names,
+            ) as response,
+        ):
             said = await _beginning(response)
         text = said.decode(errors="replace")
-        status = f"{response.status_code} {response.reason_phrase}".strip()
-        return Finding(response.is_success, f"{status}\n{text}" if text else status)
+        reason = response.extensions.get("reason_phrase", b"").decode(errors="replace")
+        status = f"{response.status} {reason}".strip()
+        return Finding(200 <= response.status < 300, f"{status}\n{text}" if text else status)
+
+    def _tls(self, check: HealthCheck) -> ssl.SSLContext | None:
+        if not check.is_https:
+            return None
+        return self._trusting if check.tls_skip_verify else self._verifying
 
     @cached_property
-    def _verifying(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(**_ALONE)
+    def _verifying(self) -> ssl.SSLContext:
+        return httpcore2.default_ssl_context()
 
     @cached_property
-    def _trusting(self) -> httpx2.AsyncClient:
-        """For plain http, and for checks that ask for no verification."""
-        return httpx2.AsyncClient(verify=False, **_ALONE)
+    def _trusting(self) -> ssl.SSLContext:
+        """For checks that ask for no verification."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
 
 
-#: Each request on a connection of its own, straight to the machine and nowhere else.
-_ALONE: dict[str, Any] = {
-    "trust_env": False,
-    "timeout": None,
-    "limits": httpx2.Limits(max_keepalive_connections=0, max_connections=None),
-}
+#: What a check sends beside `Host` and its own headers.
+_ALWAYS = (("Accept", "*/*"), ("User-Agent", "ephemera-check"))
 
 
-async def _connect(check: HealthCheck, address: str) -> Finding:
-    _, writer = await asyncio.open_connection(address, check.port)
-    writer.close()
-    return Finding(True, "connected")
-
-
-async def _beginning(response: httpx2.Response) -> bytes:
+async def _beginning(response: httpcore2.Response) -> bytes:
     read = bytearray()
-    async for chunk in response.aiter_raw(OUTPUT_BYTES_MAX):
+    async for chunk in response.aiter_stream():
         read += chunk
         if len(read) >= OUTPUT_BYTES_MAX:
             break

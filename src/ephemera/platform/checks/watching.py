@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from ephemera.platform.checks.asking import Asker, Finding
 from ephemera.platform.clock import Clock, sleep
 from ephemera.platform.configs import HealthCheck, health_checks, stored
+from ephemera.platform.dialing import SocketTo
 from ephemera.platform.logs import Logs, timestamp
 from ephemera.platform.machines.chores import Chores
 from ephemera.platform.records import EventRecord, MachineRecord
@@ -21,6 +23,19 @@ from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
 PASSING, WARNING, CRITICAL = "passing", "warning", "critical"
+#: How soon a check is asked again whose machine is waited for; the next step is twice as long.
+_HURRY_S = 0.02
+
+
+class Standing(Enum):
+    """What some checks of a machine say of it, taken together."""
+
+    #: All of them pass.
+    GOOD = auto()
+    #: One of them has not passed since the boot.
+    NOT_YET = auto()
+    #: One of them has passed, and does not any more.
+    BAD = auto()
 
 
 @dataclass(slots=True)
@@ -31,8 +46,14 @@ class _Seen:
     status: str
     output: str
     updated_at: float
+    #: When the boot began to be watched.
+    begun_at: float = 0.0
     #: Whether it has found anything.
     asked: bool = False
+    #: Whether it has passed since the boot.
+    passed: bool = False
+    #: Set where it is to be asked in short steps until it passes, as the machine is waited for.
+    hurried: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +69,23 @@ class Checks:
     """Checks machines for as long as they are started.
 
     Args:
-        address: Returns where a machine's programs listen.
+        addresses: Returns where a machine's programs may listen.
+        socket_to: Returns by which socket an address is reached.
     """
 
-    def __init__(self, clock: Clock, logs: Logs, address: Callable[[MachineRecord], str]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        logs: Logs,
+        addresses: Callable[[MachineRecord], Sequence[str]],
+        socket_to: SocketTo,
+    ) -> None:
         self._clock = clock
         self._logs = logs
-        self._address = address
-        self._asker = Asker()
+        self._addresses = addresses
+        self._asker = Asker(socket_to)
+        #: Told of each machine of which a check found something else than before.
+        self.observers: list[Callable[[str], None]] = []
         self._watches: dict[str, _Watch] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -85,18 +115,44 @@ class Checks:
             for check in _checks_of(record)
         ]
 
+    def standing(self, machine_id: str, names: Sequence[str]) -> Standing:
+        """Return what the checks of these names say of a machine; good where there are none."""
+        watch = self._watches.get(machine_id)
+        seen = [one for one in watch.seen if one.check.name in names] if watch else []
+        if any(not one.passed for one in seen) or (names and watch is None):
+            return Standing.NOT_YET
+        bad = any(one.status != PASSING for one in seen)
+        return Standing.BAD if bad else Standing.GOOD
+
+    def complaint(self, machine_id: str, names: Sequence[str]) -> str:
+        """Return what the first of these checks says that does not pass; empty if all do."""
+        watch = self._watches.get(machine_id)
+        for one in watch.seen if watch else ():
+            if one.check.name in names and one.status != PASSING:
+                said = one.output.partition("\n")[0]
+                return f"check '{one.check.name}' on port {one.check.port} does not pass: {said}"
+        return ""
+
+    def hurry(self, machine_id: str) -> None:
+        """Ask a machine now, and in short steps until it passes: somebody waits for it.
+
+        What it finds in a grace counts if it passes only.
+        """
+        watch = self._watches.get(machine_id)
+        for one in watch.seen if watch else ():
+            one.hurried.set()
+
     async def close(self) -> None:
         """Check nothing any more."""
         for watch in self._watches.values():
             self._end(watch)
         self._watches.clear()
         await asyncio.gather(*self._ending)
-        await self._asker.close()
 
     def _begin(self, record: MachineRecord, boot: tuple[str, int]) -> None:
         begun = record.updated_at
         seen = [
-            _Seen(check, WARNING if check.grace_s else CRITICAL, "not checked yet", begun)
+            _Seen(check, WARNING if check.grace_s else CRITICAL, "not checked yet", begun, begun)
             for check in _checks_of(record)
         ]
         tasks = Chores(record.id)
@@ -110,21 +166,45 @@ class Checks:
         task.add_done_callback(self._ending.discard)
 
     async def _watch(self, record: MachineRecord, seen: _Seen) -> None:
-        grace_left = seen.updated_at + seen.check.grace_s - self._clock()
-        if grace_left > 0:
-            await sleep(self._clock, grace_left)
+        step = _HURRY_S
+        if self._grace_left(seen) > 0:
+            await self._pause(seen, self._grace_left(seen))
         while True:
-            finding = await self._asker.ask(seen.check, self._address(record))
-            self._note(record, seen, finding)
-            await sleep(self._clock, seen.check.interval_s)
+            finding = await self._asker.ask(seen.check, self._addresses(record))
+            if finding.passing or self._grace_left(seen) <= 0:
+                self._note(record, seen, finding)
+            if seen.hurried.is_set() and not seen.passed:
+                await asyncio.sleep(step)
+                step = min(2 * step, seen.check.interval_s)
+            else:
+                await self._pause(seen, seen.check.interval_s)
+
+    def _grace_left(self, seen: _Seen) -> float:
+        return seen.begun_at + seen.check.grace_s - self._clock()
+
+    async def _pause(self, seen: _Seen, seconds: float) -> None:
+        """Wait until it is time to ask again, or somebody is in a hurry for the first pass."""
+        if seen.passed:
+            await sleep(self._clock, seconds)
+            return
+        hurried = asyncio.ensure_future(seen.hurried.wait())
+        over = asyncio.ensure_future(sleep(self._clock, seconds))
+        try:
+            await asyncio.wait([hurried, over], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hurried.cancel()
+            over.cancel()
 
     def _note(self, record: MachineRecord, seen: _Seen, finding: Finding) -> None:
         changed = not seen.asked or finding.passing != (seen.status == PASSING)
         seen.asked = True
+        seen.passed = seen.passed or finding.passing
         seen.status = PASSING if finding.passing else CRITICAL
         seen.output, seen.updated_at = finding.output, self._clock()
         if changed:
             self._say(record, seen.check, passing=finding.passing)
+            for observe in self.observers:
+                observe(record.id)
 
     def _say(self, record: MachineRecord, check: HealthCheck, *, passing: bool) -> None:
         what = f"Health check '{check.name}' on port {check.port}"

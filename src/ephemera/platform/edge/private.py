@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.drivers.base import Driver
 from ephemera.platform.edge import networks
-from ephemera.platform.machines.boots import LOOPBACK, Reach
+from ephemera.platform.machines.boots import LOOPBACK, LOOPBACK6, Reach
 from ephemera.platform.network.names import Named
 from ephemera.platform.network.resolver import Resolver
 from ephemera.platform.network.router import Network
@@ -66,6 +66,37 @@ class PrivateNetworks:
         """Remove the network of an app that leaves, unless others have it. Repeating is safe."""
         if self._network and len(self._apps.sharing(app)) == 1:
             await self._network.drop(str(networks.of_app(app)))
+
+    # how machines are reached
+
+    def addresses(self, record: MachineRecord) -> tuple[str, ...]:
+        """Return the addresses at which the programs of a machine may listen, likeliest first."""
+        if self._network is None:
+            return (LOOPBACK, LOOPBACK6)
+        app = self._apps[record.app_id]
+        ipv4 = self._network.ipv4(record.id)
+        return (*((ipv4,) if ipv4 else ()), self._reach.address(app, record.id))
+
+    def socket_to(self, host: str) -> socket.socket | None:
+        """Return a fresh socket, not blocking, by which one of these addresses is reached.
+
+        None where any will do.
+
+        Raises:
+            OSError: this process may open no more.
+        """
+        return self._network.socket_to(host) if self._network else None
+
+    def reaches(self, client: str, app: AppRecord) -> bool:
+        """Whether a client may reach an app: any but a machine of another organisation may.
+
+        Args:
+            client: Its address; empty where it is not known, and not a machine's.
+        """
+        network = self._network.network_of(client) if self._network and client else ""
+        if not network or network == str(networks.of_app(app)):
+            return True
+        return any(other.org_slug == app.org_slug for other in self._in(network))
 
     def listeners(self) -> list[socket.socket]:
         """Return sockets at which machines find the API.

@@ -17,7 +17,7 @@ from ephemera.wire.config import MachineConfig
 from ephemera.wire.programs import Process
 
 #: Machines without a network of their own are reached at the host's loopback address.
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
 #: Where a program in a machine with a private network finds the API, as on Fly.io.
 PRIVATE_URL = "http://_api.internal:4280"
 PRIVATE_SOCKET = "/.fly/api"

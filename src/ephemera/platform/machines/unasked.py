@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ephemera.platform.checks.watching import Checks
 from ephemera.platform.clock import Clock
+from ephemera.platform.dialing import SocketTo
 from ephemera.platform.logs import Logs
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.machines.schedules import Schedules, next_run
@@ -18,7 +19,8 @@ class Unasked:
 
     Args:
         owner: Returns who moves a machine that lives, by its id; None where there is none.
-        address: Returns where the programs of a machine listen.
+        addresses: Returns where the programs of a machine may listen.
+        socket_to: Returns by which socket an address is reached.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class Unasked:
         clock: Clock,
         logs: Logs,
         owner: Callable[[str], Owner | None],
-        address: Callable[[MachineRecord], str],
+        addresses: Callable[[MachineRecord], Sequence[str]],
+        socket_to: SocketTo,
     ) -> None:
-        self.checks = Checks(clock, logs, address)
+        self.checks = Checks(clock, logs, addresses, socket_to)
         self._clock = clock
         self._owner = owner
         self._schedules = Schedules(clock, self._run)

@@ -181,6 +181,11 @@ class Numbers:
         if machine_id in self._of:
             self._write(["gone", machine_id])
 
+    def ipv4(self, machine_id: str) -> str:
+        """Return the IPv4 address of a machine; empty where it has none."""
+        network = self._of.get(machine_id)
+        return str(network.address(network.places[machine_id])) if network else ""
+
     def drop(self, name: str) -> None:
         """Forget a network that has no machines. Unknown is fine."""
         if name in self.networks:

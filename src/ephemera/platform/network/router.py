@@ -11,7 +11,7 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ _PRIVATE = "fdaa::/16"
 #: How many neighbours the kernel remembers, of all namespaces together: each machine that
 #: speaks is four of them.
 _NEIGHBOURS = 16384
+#: How many sockets are made ahead at a time.
+_SOCKETS_AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Network:
         #: The bridges that the rules let nothing out of.
         self._closed: set[str] = set()
         self._crowded = ""
+        #: In the router, for connections to come: going there takes a thread.
+        self._sockets: list[socket.socket] = []
         self._changing = asyncio.Lock()
 
     # the router
@@ -134,7 +138,26 @@ class Network:
         """
         return self._switchboard.listen(host, port, kind)
 
+    def socket_to(self, host: str) -> socket.socket | None:
+        """Return a fresh socket, not blocking, that reaches the IPv4 address of a machine.
+
+        None for any other address. This computer has no routes to the IPv4 addresses of machines,
+        which are the same on each platform; the router has.
+
+        Raises:
+            OSError: this process may open no more.
+        """
+        if ":" in host or IPv4Address(host) not in numbers.MACHINES:
+            return None
+        if not self._sockets:
+            self._sockets = self._switchboard.within(_some_sockets)
+        return self._sockets.pop()
+
     # machines
+
+    def ipv4(self, machine_id: str) -> str:
+        """Return the IPv4 address of a machine; empty where it has none."""
+        return self._numbers.ipv4(machine_id)
 
     async def plug(self, network: str, address: str, machine_id: str, *, outside: bool) -> Plug:
         """Return the place of a machine in its network, which is made where it is not there.
@@ -242,6 +265,8 @@ class Network:
         self._numbers.close()
         self._switchboard.close()
         self._bridges = {}
+        while self._sockets:
+            self._sockets.pop().close()
 
     async def _ready(self, name: str, *, outside: bool) -> numbers.Network:
         """Return a network that has its bridge, and whose way out is as it should be.
@@ -264,6 +289,18 @@ class Network:
             self._closed = wanted
         if outside:
             self._forwarding.allow(self._uplink.router4)
+
+
+def _some_sockets() -> list[socket.socket]:
+    found: list[socket.socket] = []
+    try:
+        for _ in range(_SOCKETS_AHEAD):
+            found.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            found[-1].setblocking(False)
+    except OSError:
+        if not found:
+            raise
+    return found
 
 
 def _make_room_for_neighbours() -> str:

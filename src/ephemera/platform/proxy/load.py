@@ -1,0 +1,63 @@
+"""How much each machine has to do: seats that are held, and since when it has had none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+
+class Loads:
+    """The seats of all machines. Nothing of it is stored: a server that starts has no connection.
+
+    Args:
+        clock: Returns the time.
+        freed: Called with a machine's id when a seat of it was given back.
+    """
+
+    def __init__(self, clock: Callable[[], float], freed: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._freed = freed
+        #: By machine and internal port: limits are a service's own.
+        self._seats: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._totals: defaultdict[str, int] = defaultdict(int)
+        self._busy_at: dict[str, float] = {}
+
+    def of_service(self, machine_id: str, internal_port: int) -> int:
+        """Return how many seats of a service are held."""
+        return self._seats.get((machine_id, internal_port), 0)
+
+    def of_machine(self, machine_id: str) -> int:
+        """Return how many seats of a machine are held."""
+        return self._totals.get(machine_id, 0)
+
+    def take(self, machine_id: str, internal_port: int) -> None:
+        """Hold one more."""
+        self._seats[machine_id, internal_port] += 1
+        self._totals[machine_id] += 1
+
+    def give_back(self, machine_id: str, internal_port: int) -> None:
+        """Hold one less. The time since when the machine is idle begins anew."""
+        for counts, key in (
+            (self._seats, (machine_id, internal_port)),
+            (self._totals, machine_id),
+        ):
+            counts[key] -= 1  # type: ignore[index]  # each has keys of its own
+            if not counts[key]:  # type: ignore[index]
+                del counts[key]  # type: ignore[arg-type]
+        self.touch(machine_id)
+        self._freed(machine_id)
+
+    def touch(self, machine_id: str) -> None:
+        """Note that a machine has had something to do until now."""
+        self._busy_at[machine_id] = self._clock()
+
+    def idle_s(self, machine_id: str) -> float:
+        """Return for how many seconds a machine has had nothing to do, as far as is known."""
+        if self.of_machine(machine_id):
+            return 0.0
+        now = self._clock()
+        return now - self._busy_at.setdefault(machine_id, now)
+
+    def forget(self, machine_id: str) -> None:
+        """Forget since when a machine is idle. Repeating is safe."""
+        self._busy_at.pop(machine_id, None)
