@@ -16,12 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ephemera import __version__
 from ephemera.errors import DriverError, Unsupported
+from ephemera.platform.access.basic import as_bearer
 from ephemera.platform.access.door import Door
 from ephemera.platform.faults.over_http import FaultsOverHttp
 from ephemera.platform.faults.stage import Stage
 from ephemera.platform.limits import Buckets, limited
 from ephemera.platform.platform import Platform
 from ephemera.platform.refusals import Refusal, unsupported
+from ephemera.platform.registry.refusals import RegistryRefusal, in_form
 from ephemera.platform.routes import (
     addresses,
     apps,
@@ -37,12 +39,14 @@ from ephemera.platform.routes import (
     networks,
     orgs,
     places,
+    registry,
     remains,
     secretkeys,
     secrets,
     terminals,
     testing,
     tokens,
+    uploads,
     vitals,
     volumes,
 )
@@ -87,6 +91,8 @@ ROUTES = [
     *networks.ROUTES,
     *images.ROUTES,
     *terminals.ROUTES,
+    *registry.ROUTES,
+    *uploads.ROUTES,
     Route("/", about, methods=["GET"]),
     Route("/ephemera/status", status, methods=["GET"]),
 ]
@@ -149,18 +155,26 @@ class Gate:
         except Exception as error:
             if begun:
                 raise
-            await _failure(error, request_id)(scope, receive, named_send)
+            await _failure(error, request_id, scope["path"])(scope, receive, named_send)
 
     def _admit(self, scope: Scope) -> None:
         state = scope.setdefault("state", {})
         authorization = Headers(scope=scope).get("authorization", "")
+        if _is_registry(scope["path"]):
+            authorization = as_bearer(authorization)
         state["principal"] = self._door.admit(
             authorization, scope.get("method", "GET"), scope["path"], state.get("machine")
         )
 
 
-def _failure(error: Exception, request_id: str) -> Response:
+def _is_registry(path: str) -> bool:
+    """Whether a path is of the registry, whose clients have a way of their own."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def _failure(error: Exception, request_id: str, path: str) -> Response:
     if isinstance(error, Refusal):
+        error = in_form(error) if _is_registry(path) else error
         return JSONResponse(error.body(), error.status, headers=error.headers())
     if isinstance(error, Unsupported):
         refusal = unsupported(error.message)
@@ -177,4 +191,6 @@ def _failure(error: Exception, request_id: str) -> Response:
 async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = f"{request.method} {request.url.path}: {error.detail.lower()}"
+    if _is_registry(request.url.path):
+        raise RegistryRefusal(error.status_code, "UNSUPPORTED", said, error.headers)
     return JSONResponse({"error": said}, error.status_code, headers=error.headers)

@@ -7,7 +7,7 @@ machines are read from the store. Routes call it, it calls owners.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from ephemera.platform import orgs, refusals
@@ -23,6 +23,7 @@ from ephemera.platform.edge.addresses import Addresses
 from ephemera.platform.edge.certificates import Certificates
 from ephemera.platform.edge.private import PrivateNetworks
 from ephemera.platform.edge.store import EdgeStore
+from ephemera.platform.images.keeping import keeper
 from ephemera.platform.logs import Logs
 from ephemera.platform.machines import boots
 from ephemera.platform.machines.boots import Reach
@@ -36,6 +37,8 @@ from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
 from ephemera.platform.orgs import Page, Wanted
 from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
+from ephemera.platform.registry import needs
+from ephemera.platform.registry.registry import Registry
 from ephemera.platform.secrets.appsecrets import Secrets
 from ephemera.platform.secrets.keys import SecretKeys
 from ephemera.platform.secrets.store import SecretStore
@@ -89,6 +92,7 @@ class Platform:
             url, str(home), self.sockets.path, lambda: driver.capabilities.private_network
         )
         self._apps = Apps(store, clock)
+        self.registry = Registry(home / "registry", self._apps, url, clock)
         access = AccessStore(store.engine)
         self.tokens = Tokens(access, self._apps.__contains__, clock)
         self.issuer = Issuer(access, self.vault, url, clock)
@@ -97,7 +101,7 @@ class Platform:
         self.certificates = Certificates(edge, self.vault, clock, self._apps.__contains__)
         #: What goes with an app. Rows need no step: they go by themselves, see `apps/rows.py`.
         steps = [self.volumes.drop_app, self._drop_log, self._drop_secrets, self._drop_tokens]
-        steps.append(self._drop_network)
+        steps += [self._drop_network, self.registry.drop_app]
         self._removals = Removals(self._apps, lambda app: self._owners.of(app.id), steps)
         self._owners = Owners()
         self.networks = PrivateNetworks(driver, self._apps, self._records, self._reach)
@@ -129,6 +133,7 @@ class Platform:
             self.leases,
             self._apps.__contains__,
             self.volumes.mounting.place,
+            self.registry.check_use,
         )
 
     async def open(self) -> None:
@@ -142,6 +147,9 @@ class Platform:
         for record in self._store.live_machines():
             self._owners.add(Owner(record, self._around))
         self.volumes.open()
+        self.registry.open()
+        if images := keeper(self.driver):
+            images.images.own = self.registry
         await self.driver.open(self._printed)
         await self.networks.open()
         for stray in await self.driver.machines() - self._owners.ids():
@@ -272,6 +280,11 @@ class Platform:
         for owner in self._owners.all():
             found[owner.record.state] = found.get(owner.record.state, 0) + 1
         return found
+
+    def images_named(self) -> Iterator[str]:
+        """Yield the images that machines, and releases that may come back, are of."""
+        for owner in self._owners.all():
+            yield from needs.images(owner.record)
 
     def machines_of(
         self, apps: Sequence[AppRecord], wanted: Wanted, *, include_deleted: bool

@@ -1,7 +1,8 @@
 """The images of one platform: had when they are needed, kept, and thrown away when asked to.
 
 What a tag means may change, so the registry is asked again when its last answer is older than a
-minute. Where it does not answer, an image that is here is used all the same.
+minute. Where it does not answer, an image that is here is used all the same. The platform's own
+registry is asked each time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ephemera.platform.images.pull import LayerLocks, Pull
 from ephemera.platform.images.records import Layer, Meaning, Record, Records
 from ephemera.platform.images.removal import flush, remove
 from ephemera.platform.images.shared import Shared
+from ephemera.platform.images.sources import OwnRegistry, Source
 from ephemera.platform.images.unpacking import no_room
 
 #: For how long a registry is believed about a tag.
@@ -39,10 +41,14 @@ class Images:
     Args:
         folder: Its own; made where it does not exist. The layers are below `layers/` in it.
         patience: With registries that drop what they were sending.
+
+    Attributes:
+        own: The registry of the platform itself, if it has one; given before `open`.
     """
 
     def __init__(self, folder: Path, patience: Patience = Patience()) -> None:  # noqa: B008 - a value
         self.folder = folder
+        self.own: OwnRegistry | None = None
         self._records = Records(folder)
         self._registries = Registries(patience)
         self._locks = LayerLocks()
@@ -76,7 +82,7 @@ class Images:
         Raises:
             ImageUnavailable: it cannot be had; the message says why.
         """
-        wanted = references.parse(reference)
+        wanted = self._meant_by(reference)
         if digest:
             wanted = wanted.at(digest)
         while True:
@@ -94,7 +100,7 @@ class Images:
         Raises:
             ImageUnavailable: it cannot be had; the message says why.
         """
-        return await self._share(references.parse(reference), say, again=True)
+        return await self._share(self._meant_by(reference), say, again=True)
 
     def list(self) -> Sequence[StoredImage]:
         """Return the images that are here, oldest first: each once for each of its references."""
@@ -122,10 +128,19 @@ class Images:
 
     # finding
 
+    def _meant_by(self, text: str) -> Reference:
+        wanted = references.parse(text)
+        return self.own.settled(wanted) if self.own else wanted
+
+    def _is_own(self, wanted: Reference) -> bool:
+        return self.own is not None and self.own.owns(wanted.host)
+
     def _known(self, wanted: Reference, digest: str) -> Image | None:
         """Return an image that is here and may be used without asking anybody."""
         if digest and (record := self._records.get(digest)):
             return _named(record.image, str(wanted))
+        if self._is_own(wanted):  # its app may be gone, and another one of the same name here
+            return None
         meaning = self._records.meaning(str(wanted))
         if meaning and (wanted.digest or self._is_fresh(wanted, meaning)):
             return self._meant(wanted)
@@ -191,20 +206,25 @@ class Images:
     async def _pulled(self, wanted: Reference, say: Say) -> Image:
         say("info", f"Pulling container image {wanted}")
         begun = time.perf_counter()
-        repository = await self._registries.repository(wanted)
-        record = await Pull(wanted, repository, self._records, self._locks, say).run()
+        source = await self._source(wanted)
+        record = await Pull(wanted, source, self._records, self._locks, say).run()
         took = duration(time.perf_counter() - begun)
         say("info", f"Successfully prepared image {wanted} ({took})")
         if record.unsafe_after:
             self._in_background(self._make_safe(record.image.digest))
         return _named(record.image, str(wanted))
 
+    async def _source(self, wanted: Reference, patience: Patience | None = None) -> Source:
+        if self.own and self.own.owns(wanted.host):
+            return self.own.repository(wanted)
+        return await self._registries.repository(wanted, patience)
+
     async def _still_means(self, wanted: Reference, meaning: Meaning, say: Say) -> bool:
         """Ask the registry whether a tag means what it meant; if it does not answer, it does."""
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT_S):
-                repository = await self._registries.repository(wanted, Patience(tries=1))
-                remote = await repository.digest_of(wanted.asked)
+                source = await self._source(wanted, Patience(tries=1))
+                remote = await source.digest_of(wanted.asked)
         except (RegistryAway, TimeoutError) as error:
             self._away_at[str(wanted)] = time.monotonic()
             why = str(error) or f"no answer in {_CHECK_TIMEOUT_S:g} s"

@@ -25,12 +25,13 @@ from ephemera.oci import manifests
 from ephemera.oci.architectures import this_computer
 from ephemera.oci.manifests import Contents, Descriptor
 from ephemera.oci.reference import Reference
-from ephemera.oci.registry import Document, Repository
+from ephemera.oci.registry import Document
 from ephemera.platform.images import records, unpacking
 from ephemera.platform.images.image import Image, Say
 from ephemera.platform.images.progress import Progress
 from ephemera.platform.images.records import Layer, Meaning, Record, Records
 from ephemera.platform.images.removal import remove
+from ephemera.platform.images.sources import Source
 
 #: Of one image at a time: a line is seldom faster with more, and a computer has few processors.
 _LAYERS_AT_ONCE = 3
@@ -54,7 +55,7 @@ class Pull:
     """What is pulled, from where to where."""
 
     reference: Reference
-    repository: Repository
+    repository: Source
     records: Records
     locks: LayerLocks
     say: Say

@@ -47,6 +47,7 @@ class Creation:
         lives: Whether the app with this id lives.
         place: Says in which region a machine is made, from its app, its config and a region
             expression; a `Refusal` where it can be in none.
+        check_image: Refuses an image that the machines of an app may not have.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Creation:
         leases: Leases,
         lives: Callable[[str], bool],
         place: Callable[[AppRecord, Mapping[str, Any], str], str],
+        check_image: Callable[[AppRecord, str], None],
     ) -> None:
         self._around = around
         self._owners = owners
         self._leases = leases
         self._lives = lives
         self._place = place
+        self._check_image = check_image
 
     def create(
         self, app: AppRecord, config: MachineConfig, wish: Wish
@@ -102,6 +105,7 @@ class Creation:
         """
         driver = self._around.driver
         stored = configs.checked(config, driver.capabilities, driver.name)
+        self._check_image(app, stored["image"])
         if config.standbys:
             living = {owner.record.id for owner in self._owners.of(app.id)}
             owner = self._owners.get(machine_id)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -17,8 +16,9 @@ from starlette.routing import Route
 
 from ephemera.errors import ImageUnavailable
 from ephemera.platform import refusals, requests
-from ephemera.platform.images import Image, Images
+from ephemera.platform.images import Image, Images, Pruned
 from ephemera.platform.images import StoredImage as Stored
+from ephemera.platform.images.keeping import KeepsImages, keeper
 from ephemera.platform.routes.scope import owner_only, platform_of
 from ephemera.wire.own import ImageList, PrunedImages, PullImage, PullNews, StoredImage
 
@@ -28,40 +28,34 @@ _STILL_HERE_S = 10.0
 
 async def list_images(request: Request) -> Response:
     """List the images, oldest first."""
-    listed = [_shown(one) for one in _driver(request).images.list()]
+    listed = [_shown(one) for one in _keeper(request).images.list()]
     return JSONResponse(ImageList(images=listed).model_dump(mode="json"))
 
 
 async def pull(request: Request) -> Response:
     """Have an image as its registry has it now, and say how far that is."""
-    images = _driver(request).images
+    images = _keeper(request).images
     body = await requests.model(request, PullImage)
     return StreamingResponse(_pulled(images, body.reference), media_type="application/x-ndjson")
 
 
 async def prune(request: Request) -> Response:
-    """Remove the images that no machine has."""
-    driver = _driver(request)
-    pruned = await driver.images.prune(driver.used_images())
+    """Remove the images that no machine has, also from the platform's own registry."""
+    owner_only(request)
+    platform = platform_of(request)
+    driver = keeper(platform.driver)
+    pruned = await driver.images.prune(driver.used_images()) if driver else Pruned((), 0, 0)
+    collected = await platform.registry.prune(platform.images_named())
     said = PrunedImages(
         images=[_named(image) for image in pruned.images],
         layers=pruned.layers,
-        freed_bytes=pruned.freed_bytes,
+        freed_bytes=pruned.freed_bytes + collected.freed_bytes,
+        tags=list(collected.tags),
     )
     return JSONResponse(said.model_dump(mode="json"))
 
 
-class _KeepsImages(Protocol):
-    """What a driver has beside the interface of all drivers, if it runs machines from images."""
-
-    images: Images
-
-    def used_images(self) -> set[str]:
-        """Return the digests of those that machines have."""
-        ...
-
-
-def _driver(request: Request) -> _KeepsImages:
+def _keeper(request: Request) -> KeepsImages:
     """Return the driver, for the owner of the platform.
 
     Raises:
@@ -69,11 +63,12 @@ def _driver(request: Request) -> _KeepsImages:
     """
     owner_only(request)
     driver = platform_of(request).driver
-    if getattr(driver, "images", None) is None:
+    found = keeper(driver)
+    if found is None:
         raise refusals.unsupported(
             f"images: the driver '{driver.name}' has none, use 'container' instead"
         )
-    return cast("_KeepsImages", driver)
+    return found
 
 
 async def _pulled(images: Images, reference: str) -> AsyncIterator[str]:
