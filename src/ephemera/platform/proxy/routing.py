@@ -16,6 +16,7 @@ The engine knows bytes and no machines, routing knows machines and no bytes.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,6 +26,9 @@ from ephemera.wire.services import HttpOptions
 
 #: The external ports that the two listeners of a platform stand for, whatever port they have.
 HTTP_PORT, HTTPS_PORT = 80, 443
+#: What the engine speaks behind TLS, best first; every context of a `Router` offers it, unless
+#: `tls_options.alpn` of the port says otherwise.
+ALPN = ("h2", "http/1.1")
 
 
 class ProxyRefusal(EphemeraError):
@@ -200,6 +204,16 @@ class Router(Protocol):
         """
         ...
 
+    def tls(self) -> ssl.SSLContext:
+        """Return what the TLS listener answers with; the certificate is found by the name (SNI).
+
+        Asked for once, at the first connection.
+        """
+        ...
+
     def say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
-        """Write a line of the proxy into an app's log."""
+        """Write a line of the proxy into an app's log.
+
+        The engine does so for each `ProxyRefusal` that has an `app_id`.
+        """
         ...

@@ -1,0 +1,128 @@
+"""All of the proxy that speaks HTTP: its connections and requests, and what they share.
+
+One `sweep` a second looks after all time limits, instead of a timer for each connection and each
+request; where no connection is open, nothing wakes up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable
+
+from ephemera.platform.proxy import refusing
+from ephemera.platform.proxy.exchange import Exchange
+from ephemera.platform.proxy.http1 import Http1
+from ephemera.platform.proxy.pool import Pool
+from ephemera.platform.proxy.routing import ProxyRefusal, Router
+from ephemera.platform.proxy.serving import Connection
+from ephemera.platform.proxy.streams import Listener, Stream
+
+#: More wait until others have gone; and never more than a quarter of what may be open at all.
+CONNECTIONS_MAX = 8192
+_SWEEP_S = 1.0
+#: The same line is written into a log once in this time.
+_REPEAT_S = 1.0
+_REMEMBERED_MAX = 1000
+
+
+class Engine:
+    """Answers clients with what machines say.
+
+    Args:
+        region: Where requests come in: the platform's first.
+        tls_port: Where `force_https` sends clients.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        *,
+        region: str,
+        tls_port: int,
+        connections_max: int | None = None,
+    ) -> None:
+        self.router = router
+        self.pool = Pool()
+        self.region = region
+        self.tls_port = tls_port
+        self._loop = asyncio.get_running_loop()
+        self._connections_max = connections_max or _room()
+        self._connections: set[Connection] = set()
+        self._exchanges: set[Exchange] = set()
+        self._said: dict[tuple[str, str], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+        """Return what makes the protocol of each connection that a listener takes."""
+        return lambda: Http1(self, listener)
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for connection in list(self._connections):
+            connection.abort()
+        self.pool.close()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    # what connections need
+
+    def admit(self, connection: Connection) -> bool:
+        """See `Host`."""
+        if len(self._connections) >= self._connections_max:
+            return False
+        self._connections.add(connection)
+        self._wind_up()
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """See `Host`."""
+        self._connections.discard(connection)
+
+    async def serve(self, stream: Stream) -> None:
+        """See `Host`."""
+        exchange = Exchange(stream, self)
+        self._exchanges.add(exchange)
+        try:
+            await exchange.run()
+        finally:
+            self._exchanges.discard(exchange)
+
+    # what exchanges need
+
+    def complain(self, refusal: ProxyRefusal) -> None:
+        """Write a refusal into the log of its app, if it has one."""
+        if not refusal.app_id:
+            return
+        line = refusing.logged(refusal)
+        key, now = (refusal.app_id, line), self._loop.time()
+        if now - self._said.get(key, -_REPEAT_S) < _REPEAT_S:
+            return
+        if len(self._said) >= _REMEMBERED_MAX:
+            self._said.clear()
+        self._said[key] = now
+        self.router.say(refusal.app_id, refusal.machine_id, self.region, "error", line)
+
+    # time limits
+
+    def _wind_up(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for exchange in list(self._exchanges):
+            exchange.expire_if_idle(now)
+        for connection in list(self._connections):
+            connection.expire(now)
+        self.pool.sweep()
+        if self._connections or not self.pool.empty:
+            self._wind_up()
+
+
+def _room() -> int:
+    """Return how many connections fit: each takes one descriptor, and its machine another."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS_MAX if soft == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, soft // 4)
