@@ -38,6 +38,13 @@ def _shown_request(request: dict[str, Any]) -> dict[str, Any]:
 _image_ref = lru_cache(maxsize=1024)(configs.image_ref)
 
 
+def _image(owner: Owner) -> dict[str, Any]:
+    """Return the image of a machine, with the digest that was found once it has booted."""
+    shown = _image_ref(owner.record.config["image"])
+    found = owner.image_digest
+    return {**shown, "digest": found} if found else shown
+
+
 def machine(
     owner: Owner,
     private_ip: str,
@@ -63,7 +70,7 @@ def machine(
         "instance_id": record.instance_id,
         "version": record.instance_id,
         "private_ip": private_ip,
-        "image_ref": _image_ref(record.config["image"]),
+        "image_ref": _image(owner),
         "created_at": timestamp(record.created_at),
         "updated_at": timestamp(record.updated_at),
         "cordoned": record.cordoned,

@@ -16,6 +16,10 @@ class KeepsImages(Protocol):
         """Return the digests of those that machines have."""
         ...
 
+    def image_digest(self, machine_id: str, version: str, image: str) -> str:
+        """Return which image a version of a machine has; empty before its first boot."""
+        ...
+
 
 def keeper(driver: object) -> KeepsImages | None:
     """Return a driver as one that keeps images; None where it has none."""

@@ -19,6 +19,7 @@ from signal import SIGKILL
 from typing import Any
 
 from ephemera.platform import configs, refusals
+from ephemera.platform.images.keeping import keeper
 from ephemera.platform.machines import happenings
 from ephemera.platform.machines.inside import Inside
 from ephemera.platform.machines.ledger import Ledger
@@ -73,6 +74,14 @@ class Owner:
     def checks(self) -> list[dict[str, Any]]:
         """What its checks found, as the API shows it."""
         return self._around.check_results(self.record)
+
+    @property
+    def image_digest(self) -> str:
+        """Which image its version has; empty where that is not known, or not yet."""
+        record, driver = self.record, keeper(self._around.driver)
+        if driver is None:
+            return ""
+        return driver.image_digest(record.id, record.instance_id, record.config["image"])
 
     # what moves it
 

@@ -285,6 +285,10 @@ class ContainerDriver(MonitoredDriver):
         """Return the digests of the images that machines have."""
         return self._pins.digests()
 
+    def image_digest(self, machine_id: str, version: str, image: str) -> str:
+        """Return which image a version of a machine has; empty before its first boot."""
+        return self._pins.read(machine_id, version, image)
+
     def _setup(self, found: host.Host) -> Setup:
         home = self._places.home
         compiled = seccomp.compiled() if found.seccomp else ""
