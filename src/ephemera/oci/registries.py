@@ -47,18 +47,22 @@ class Registries:
         self._clients: dict[str, httpx2.AsyncClient] = {}
 
     async def repository(
-        self, reference: Reference, patience: Patience | None = None
+        self,
+        reference: Reference,
+        patience: Patience | None = None,
+        login: credentials.Credentials | None = None,
     ) -> Repository:
         """Return the repository that a reference is about.
 
         Args:
             patience: Other than usual.
+            login: Other than what is written down for the registry.
 
         Raises:
             ImageUnavailable: certificates, logins or settings cannot be used.
             RegistryAway: nobody listens there.
         """
-        known = await credentials.find(reference.host, self._environ)
+        known = login or await credentials.find(reference.host, self._environ)
         way = await self.way(reference, known)
         return Repository(way.http, way.base, reference, way.entrance, patience or self._patience)
 

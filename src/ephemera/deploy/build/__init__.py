@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from ephemera.deploy.build.building import build
 from ephemera.deploy.build.request import (
     BuildRequest,
     Built,
@@ -22,4 +23,4 @@ from ephemera.deploy.build.request import (
     Tell,
 )
 
-__all__ = ["BuildRequest", "Built", "Destination", "Dockerfile", "Tell"]
+__all__ = ["BuildRequest", "Built", "Destination", "Dockerfile", "Tell", "build"]

@@ -18,6 +18,13 @@ FLY_REGISTRY = "registry.fly.io"
 _USER = "x"
 
 
+def shown_size(size_bytes: int) -> str:
+    """Return a size for a reader: `12 kB`, `3.4 MB`."""
+    if size_bytes < 1_000_000:
+        return f"{-(-size_bytes // 1000)} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """The registry that an image is pushed to.
@@ -52,13 +59,11 @@ class Dockerfile:
         path: The file.
         args: What its `ARG`s are.
         target: The stage that is wanted; the last one where it is empty.
-        ignorefile: In the place of the folder's `.dockerignore`.
     """
 
     path: Path
     args: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
-    ignorefile: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class BuildRequest:
         driver: How the platform runs machines; empty on Fly.io.
         builder: The one that was asked for; empty to have one chosen.
         dockerfile: One that somebody has written or edited; None to have none built.
+        ignorefile: In the place of the folder's `.dockerignore`.
         python: The version of Python, `3.12`.
         base: The image that builder `python` puts its layers on; empty for Python's own.
         architecture: What the image is for, in the words of images: `amd64`, `arm64`.
@@ -92,6 +98,7 @@ class BuildRequest:
     driver: str = ""
     builder: str = ""
     dockerfile: Dockerfile | None = None
+    ignorefile: Path | None = None
     python: str = "3.12"
     base: str = ""
     architecture: str = "amd64"
@@ -107,7 +114,7 @@ class BuildRequest:
     @property
     def pushed_as(self) -> str:
         """What the image is called where it is pushed."""
-        return f"{self._destination.address}/{self.app}:{self.tag}"
+        return f"{self.repository}:{self.tag}"
 
     @property
     def tag(self) -> str:
@@ -118,6 +125,21 @@ class BuildRequest:
     def cache_folder(self) -> Path:
         """Where layers are kept from build to build."""
         return self.cache or self.home / "build"
+
+    @property
+    def compression(self) -> str:
+        """How layers of ours are packed: on the platform in the way that is faster."""
+        return "gzip" if self._destination.name == FLY_REGISTRY else "zstd"
+
+    @property
+    def repository(self) -> str:
+        """Where the image is pushed, without its tag."""
+        return f"{self._destination.address}/{self.app}"
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """User and password for where the image is pushed."""
+        return self._destination.user, self._destination.token
 
     @property
     def _destination(self) -> Destination:

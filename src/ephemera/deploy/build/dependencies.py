@@ -1,0 +1,142 @@
+"""The layer of a project's dependencies, made once for as long as its lock file is the same.
+
+```
+build/dependencies/<key>/layer      the archive
+                        /about      its digests and size
+```
+
+The key is of all that decides what is installed. What is not whole has no such name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ephemera.deploy.build import bytecode, installing, locks
+from ephemera.deploy.build.installing import Target
+from ephemera.deploy.build.layers import (
+    FILE_MODE,
+    FOLDER_MODE,
+    PROGRAM_MODE,
+    Entry,
+    Layer,
+    write,
+)
+from ephemera.deploy.build.locks import Locked
+from ephemera.deploy.build.request import Tell
+from ephemera.deploy.build.shortage import no_room
+from ephemera.deploy.build.tree import Found, all_files
+from ephemera.deploy.build.venv import Venv
+
+#: Goes up when the same input is made into another layer.
+_FORMAT = 1
+#: Of all projects. What was not used for longest goes.
+_KEPT_LAYERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Makes the layer, or finds it.
+
+    Attributes:
+        project: The project's folder.
+        kept: The folder of layers that were made before.
+        compression: See `layers.write`.
+    """
+
+    project: Path
+    target: Target
+    venv: Venv
+    kept: Path
+    compression: str
+
+    def layer(self, tell: Tell, *, fresh: bool = False) -> Layer:
+        """Return the layer.
+
+        Args:
+            fresh: Make it, also where it was made before.
+
+        Raises:
+            BuildError: dependencies cannot be installed; or there is no room.
+            ConfigError: the lock file cannot be read.
+        """
+        locked = locks.find(self.project)
+        place = self.kept / self._key(locked)
+        found = None if fresh else _read(place)
+        if found:
+            tell(f"dependencies of {locked.file or 'no file'}: as before")
+            return found
+        tell(f"dependencies of {locked.file or 'no file'}: installing for {self.target}")
+        self.kept.mkdir(parents=True, exist_ok=True)
+        with no_room(place), tempfile.TemporaryDirectory(dir=self.kept, prefix="new-") as made:
+            self._make(Path(made), locked, tell)
+            shutil.rmtree(place, ignore_errors=True)
+            (Path(made) / "whole").rename(place)
+        _keep_newest(self.kept)
+        layer = _read(place)
+        assert layer
+        return layer
+
+    def _key(self, locked: Locked) -> str:
+        parts = [_FORMAT, locked.known_by, str(self.target), self.target.is_musl]
+        parts += [self.venv.home, self.compression, bytecode.version_here()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _make(self, place: Path, locked: Locked, tell: Tell) -> None:
+        installed, whole = place / "installed", place / "whole"
+        installed.mkdir()
+        whole.mkdir()
+        if not locked.is_empty:
+            installing.install(locked, installed, self.project, self.target, tell)
+            shown_as = f"/{self.venv.packages}"
+            bytecode.compile_all(installed, shown_as, self.target.python, self.project)
+        layer = write(self._entries(installed), whole / "layer", self.compression)
+        about = [layer.digest, layer.diff_id, layer.size, layer.media_type]
+        (whole / "about").write_text(json.dumps(about))
+
+    def _entries(self, installed: Path) -> Iterator[Entry]:
+        yield from self.venv.entries()
+        for found in all_files(installed):
+            if found.name != "bin":
+                yield self._entry(found)
+
+    def _entry(self, found: Found) -> Entry:
+        """Return a file in its place: installers put programs into `bin` among the packages."""
+        first, _, rest = found.name.partition("/")
+        if first == "bin" and found.is_file:
+            return Entry(
+                f"{self.venv.programs}/{rest}",
+                PROGRAM_MODE,
+                self.venv.script(found.path.read_bytes()),
+            )
+        name = f"{self.venv.packages}/{found.name}"
+        if found.is_link:
+            return Entry(name, link=str(found.path.readlink()))
+        if found.is_folder:
+            return Entry(name, FOLDER_MODE)
+        return Entry(name, PROGRAM_MODE if found.is_program else FILE_MODE, found.path)
+
+
+def _read(place: Path) -> Layer | None:
+    """Return a layer that was made before, and have it count as used now."""
+    try:
+        digest, diff_id, size, media_type = json.loads((place / "about").read_text())
+        place.touch()
+    except (OSError, ValueError):
+        return None
+    layer = place / "layer"
+    is_whole = layer.exists() and layer.stat().st_size == size
+    return Layer(layer, digest, diff_id, size, media_type) if is_whole else None
+
+
+def _keep_newest(kept: Path) -> None:
+    made = [one for one in kept.iterdir() if not one.name.startswith("new-")]
+    by_use = sorted(made, key=lambda one: one.stat().st_mtime, reverse=True)
+    for one in by_use[_KEPT_LAYERS:]:
+        shutil.rmtree(one, ignore_errors=True)

@@ -1,0 +1,160 @@
+"""The builders `buildah` and `docker`: a project's own `Dockerfile`, by a program that is there.
+
+The login at the registry is in a file that is there for the time of the push: arguments can be
+seen by everybody on this computer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ephemera.deploy.build.dockersteps import where_it_failed
+from ephemera.deploy.build.programs import run
+from ephemera.deploy.build.request import BuildRequest, Built, Dockerfile, Tell
+from ephemera.deploy.build.sending import pushed
+from ephemera.errors import BuildError, ConfigError
+from ephemera.oci.reference import parse
+from ephemera.oci.trust import is_loopback
+
+#: Of a program that is only asked something.
+_ANSWER_TIMEOUT_S = 30
+_LOGIN_FILE = "config.json"
+
+
+def by_buildah(request: BuildRequest, tell: Tell) -> Built:
+    """Build and push with `buildah`.
+
+    Raises:
+        BuildError: it fails; what it said was told, and the error has the line of the `Dockerfile`.
+    """
+    file = _dockerfile(request)
+    options = ["--layers", "--format", "oci", "--arch", request.architecture]
+    if request.fresh:
+        options += ["--no-cache", "--pull-always"]
+    if request.ignorefile:
+        options += ["--ignorefile", str(request.ignorefile)]
+    name = f"localhost/{request.app}:{request.tag}"
+    _build(["buildah", "build", *options, *_options(file), "--tag", name], request, file, tell, {})
+    plain = ["--tls-verify=false"] if is_loopback(parse(request.pushed_as).host) else []
+    try:
+        with _login(request) as folder:
+            login = ["--authfile", str(folder / _LOGIN_FILE)]
+            place = f"docker://{request.pushed_as}"
+            _push(["buildah", "push", *plain, *login, name, place], request, tell, {})
+    finally:
+        _answer(["buildah", "untag", name])
+    return _built("buildah", request)
+
+
+def by_docker(request: BuildRequest, tell: Tell) -> Built:
+    """Build and push with `docker`, whose daemon must be there.
+
+    Raises:
+        BuildError: as `by_buildah`.
+    """
+    file = _dockerfile(request)
+    if request.ignorefile:
+        raise ConfigError(
+            f"builder 'docker' takes no other ignore file than its own, and [build] ignorefile"
+            f" is {request.ignorefile}",
+            hint=f"name it {file.path.name}.dockerignore, beside {file.path.name}",
+        )
+    options = ["--platform", f"linux/{request.architecture}"]
+    if request.fresh:
+        options += ["--no-cache", "--pull"]
+    name, plain = request.pushed_as, {"BUILDKIT_PROGRESS": "plain"}
+    command = ["docker", "build", *options, *_options(file), "--tag", name]
+    _build(command, request, file, tell, plain)
+    # The folder of the login takes the place of the one that says which daemon is meant.
+    daemon = os.environ.get("DOCKER_HOST") or _answer(
+        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    )
+    try:
+        with _login(request) as folder:
+            environ = {"DOCKER_CONFIG": str(folder), **({"DOCKER_HOST": daemon} if daemon else {})}
+            _push(["docker", "push", name], request, tell, environ)
+    finally:
+        _answer(["docker", "image", "rm", "--no-prune", name])
+    return _built("docker", request)
+
+
+def _dockerfile(request: BuildRequest) -> Dockerfile:
+    assert request.dockerfile, "the choice of a builder sees to it"
+    return request.dockerfile
+
+
+def _options(file: Dockerfile) -> list[str]:
+    """Return what both programs call the same."""
+    options = ["--file", str(file.path)]
+    for name, value in file.args.items():
+        options += ["--build-arg", f"{name}={value}"]
+    if file.target:
+        options += ["--target", file.target]
+    return options
+
+
+def _build(
+    command: Sequence[str],
+    request: BuildRequest,
+    file: Dockerfile,
+    tell: Tell,
+    environ: Mapping[str, str],
+) -> None:
+    tell(f"{command[0]}: building {file.path}")
+    code, lines = run([*command, "."], tell, cwd=request.folder, environ=environ)
+    if code != 0:
+        where = where_it_failed(lines, file.path)
+        raise BuildError(
+            f"{where or file.path} failed: {command[0]} ended with exit code {code}",
+            hint="what it said is above; correct the Dockerfile, or use `--builder python`",
+        )
+
+
+def _push(
+    command: Sequence[str], request: BuildRequest, tell: Tell, environ: Mapping[str, str]
+) -> None:
+    tell(f"{command[0]}: pushing {request.pushed_as}")
+    code, lines = run(command, tell, cwd=request.folder, environ=environ)
+    if code != 0:
+        reason = lines[-1] if lines else f"{command[0]} ended with exit code {code}"
+        raise BuildError(
+            f"image {request.pushed_as} cannot be pushed: {reason}",
+            hint="look at the registry, and at whether the token may deploy this app",
+        )
+
+
+@contextmanager
+def _login(request: BuildRequest) -> Iterator[Path]:
+    """Have a folder with a file in Docker's form, readable by its owner alone."""
+    user, password = request.login
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    host = request.repository.partition("/")[0]
+    with tempfile.TemporaryDirectory(prefix="ephemera-login-") as made:
+        file = Path(made, _LOGIN_FILE)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+        yield Path(made)
+
+
+def _answer(command: Sequence[str]) -> str:
+    """Return what a program says; nothing where it fails, which does not matter to the build."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_ANSWER_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _built(builder: str, request: BuildRequest) -> Built:
+    digest, size = asyncio.run(pushed(request))
+    return Built(builder, request.image, digest, size)

@@ -1,0 +1,126 @@
+"""Installs a project's dependencies into a folder, for another computer than this one.
+
+By `uv` where it is, else by `pip`. Only wheels are installed: nothing of a package is run here, and
+what would be built here might not run there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ephemera.deploy.build.locks import Locked
+from ephemera.deploy.build.programs import run
+from ephemera.deploy.build.request import Tell
+from ephemera.errors import BuildError
+
+#: What Python calls an architecture of images.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
+#: The versions of glibc that a wheel may be for: up to that of Debian 12, the oldest system that
+#: Python's images are made of. https://peps.python.org/pep-0600/
+_GLIBC = range(36, 4, -1)
+_GLIBC_LEGACY = ("manylinux2014", "manylinux2010", "manylinux1")
+_MUSL = range(2, -1, -1)
+#: Names that uv knows; newer ones are not known to every uv.
+_UV_GLIBC, _UV_MUSL = "manylinux_2_28", "unknown-linux-musl"
+_NO_WHEEL = re.compile(r"No matching distribution found for (\S+)|building source distributions")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The computer that dependencies are for.
+
+    Attributes:
+        python: The version, `3.12`.
+        architecture: In the words of images, `amd64`.
+        is_musl: Whether its C library is musl, as in Alpine.
+    """
+
+    python: str
+    architecture: str
+    is_musl: bool = False
+
+    @property
+    def machine(self) -> str:
+        """What Python calls the architecture."""
+        return _MACHINES.get(self.architecture, self.architecture)
+
+    def __str__(self) -> str:
+        return f"Python {self.python} on linux/{self.architecture}"
+
+
+def install(locked: Locked, folder: Path, project: Path, target: Target, tell: Tell) -> None:
+    """Install what a project depends on into an empty folder.
+
+    Args:
+        folder: Beside it a file of the same name with `.txt` may be written.
+
+    Raises:
+        BuildError: something cannot be resolved or fetched; what the installer said was told.
+    """
+    # Files that a requirements file names are looked for beside it.
+    file = project / locked.file if locked.file.endswith(".txt") else folder.with_suffix(".txt")
+    if not file.exists():
+        file.write_text(locked.requirements)
+    command = _command(file, folder, target)
+    code, lines = run(command, tell, cwd=project)
+    if code != 0:
+        raise _failed(locked, target, lines)
+
+
+def _command(file: Path, folder: Path, target: Target) -> list[str]:
+    uv = shutil.which("uv")
+    common = ["--target", str(folder), "--python-version", target.python, "-r", str(file)]
+    if uv:
+        system = _UV_MUSL if target.is_musl else _UV_GLIBC
+        wheels = ["--only-binary", ":all:", "--python-platform", f"{target.machine}-{system}"]
+        interpreter = ["--python", sys.executable]
+        return [uv, "pip", "install", "--no-progress", *interpreter, *wheels, *common]
+    tags = [word for tag in _tags(target) for word in ("--platform", tag)]
+    options = ["--only-binary=:all:", "--no-compile", "--implementation", "cp", "--quiet"]
+    silent = ["--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
+    return [*_pip(), "install", *options, *silent, *tags, *common]
+
+
+def _pip() -> Sequence[str]:
+    if importlib.util.find_spec("pip"):
+        return (sys.executable, "-m", "pip")
+    found = shutil.which("pip") or shutil.which("pip3")
+    if found is None:
+        raise BuildError(
+            "there is neither uv nor pip to install dependencies with",
+            hint="install one of them: https://docs.astral.sh/uv/, or `python -m ensurepip`",
+        )
+    return (found,)
+
+
+def _tags(target: Target) -> list[str]:
+    """Return the kinds of wheels that run there, best first, in the words of their file names.
+
+    pip takes what it is told and adds nothing.
+    """
+    if target.is_musl:
+        kinds = [f"musllinux_1_{minor}" for minor in _MUSL]
+    else:
+        kinds = [f"manylinux_2_{minor}" for minor in _GLIBC]
+        kinds += _GLIBC_LEGACY
+    return [f"{kind}_{target.machine}" for kind in (*kinds, "linux")]
+
+
+def _failed(locked: Locked, target: Target, lines: Sequence[str]) -> BuildError:
+    reason = next((line for line in reversed(lines) if "error" in line.lower()), "")
+    hint = f"look at {locked.file} and at what was said above"
+    if any(_NO_WHEEL.search(line) for line in lines):
+        hint = (
+            f"a package that has no wheel for {target} needs a Dockerfile, and"
+            " `--builder buildah` or `--builder docker`"
+        )
+    said = f": {reason.strip()}" if reason else ""
+    return BuildError(
+        f"the dependencies in {locked.file} cannot be installed for {target}{said}", hint=hint
+    )
