@@ -27,6 +27,8 @@ EphemeraError                 .hint
 │  ├─ ImageUnavailable
 │  └─ BootFailed
 ├─ BuildError                 the image of an app could not be built or pushed
+├─ DeployError                a release was not made; the one before it serves   .machine_id
+│  └─ AppBusy                 somebody else makes one, and holds the machines
 ├─ IllegalMove                the state table has no such move          .state .event
 └─ Stale                      somebody else moved it first
 ```
@@ -274,6 +276,22 @@ class BootFailed(DriverError):
 
 class BuildError(EphemeraError):
     """The image of an app could not be built or pushed. Nothing was deployed; repeating is safe."""
+
+
+class DeployError(EphemeraError):
+    """A release of an app was not made, and what was done of it was undone.
+
+    Attributes:
+        machine_id: The machine that it failed on; empty where it is none.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", machine_id: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.machine_id = machine_id
+
+
+class AppBusy(DeployError):
+    """Somebody else makes a release of the app, and holds its machines. Nothing was done."""
 
 
 class IllegalMove(EphemeraError):

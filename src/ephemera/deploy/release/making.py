@@ -1,0 +1,178 @@
+"""Making a release: the app's machines are held, signals are heard, and it is written down.
+
+Everything that changes an app's machines goes this way: a deploy, a rollback, new secrets, another
+size. So each is a release, each can be interrupted, and there is one at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from ephemera.client import Client
+from ephemera.deploy.release import history, labels, mending, ports
+from ephemera.deploy.release.doing import Doing
+from ephemera.deploy.release.history import Release, Status
+from ephemera.deploy.release.image import Image
+from ephemera.deploy.release.interruption import Interrupted, Interruption, heard
+from ephemera.deploy.release.leasing import Leases
+from ephemera.deploy.release.plan import Plan
+from ephemera.deploy.release.rollout import Rollout
+from ephemera.deploy.release.telling import Tell
+from ephemera.deploy.release.watching import Watch
+from ephemera.errors import AppBusy, EphemeraError, Unauthorized
+from ephemera.wire.models import Machine
+
+#: Seconds that a machine has to become well, as in Fly's client.
+PATIENCE_S = 300.0
+#: Between two tries to get the leases that another deploy holds.
+_ASK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a release is made, whatever it is."""
+
+    tell: Tell
+    #: Seconds that each machine has to become well.
+    patience_s: float = PATIENCE_S
+    #: Wait for another release of the app that is under way, instead of giving up.
+    waits: bool = False
+
+
+@contextmanager
+def making(client: Client, app: str, what: str, manner: Manner) -> Iterator[Making]:
+    """Hold an app while a release of it is made. What an earlier one left behind is put right.
+
+    Args:
+        what: What is being done, for others: `a deploy`.
+
+    Raises:
+        AppBusy: somebody else holds it.
+        NotFound: there is no such app.
+    """
+    with heard() as interruption, Leases(client, app, what) as leases:
+        _take(leases, interruption, manner)
+        made = Making(client, app, leases, interruption, manner)
+        made.mend()
+        yield made
+
+
+def _take(leases: Leases, interruption: Interruption, manner: Manner) -> None:
+    said = False
+    while True:
+        try:
+            leases.take_all()
+            return
+        except AppBusy as error:
+            if not manner.waits:
+                raise
+            if not said:
+                manner.tell(f"{error.message}: waiting for its end")
+            said = True
+        with interruption.allowed():
+            time.sleep(_ASK_AGAIN_S)
+
+
+class Making:
+    """A release that is being made. Made by `making`.
+
+    Attributes:
+        leases: The leases of the app's machines.
+        interruption: The signals that have come.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        app: str,
+        leases: Leases,
+        interruption: Interruption,
+        manner: Manner,
+    ) -> None:
+        self.leases = leases
+        self.interruption = interruption
+        self._client = client
+        self._app = app
+        self._manner = manner
+        self._all = client.machines.list(app)
+
+    @property
+    def present(self) -> list[Machine]:
+        """The machines that the app's releases are made of."""
+        return labels.managed(self._all)
+
+    @property
+    def names(self) -> set[str]:
+        """The names that are taken, also by machines of jobs."""
+        return {one.name for one in self._all}
+
+    def begin(self, image: Image, description: str) -> Release:
+        """Return the release that is made now."""
+        before = history.read(self.present)
+        return history.begun(before, self.present, image, description)
+
+    def stamp(self, release: Release) -> dict[str, str]:
+        """Return the labels of the machines of a release that is not made yet."""
+        return {**release.stamp(), labels.RELEASES: self._written(release, "running")}
+
+    def free_ports(self) -> Iterator[int]:
+        """Yield ports of this computer that no machine has; nobody is asked before the first."""
+        others = [labels.of(one) for one in self._all]
+        with suppress(Unauthorized):  # the token is for this app alone
+            found = self._client.orgs.machines()
+            others += [one.config.metadata for one in found if one.config and one.config.metadata]
+        yield from ports.free({port for one in others if (port := ports.of(one))})
+
+    def roll_out(self, release: Release, plan: Plan) -> None:
+        """Make a release, or have everything as it was.
+
+        Raises:
+            EphemeraError: why it could not be made.
+            Interrupted: somebody did not want it any more.
+        """
+        try:
+            self._rollout(release.id).run(plan)
+        except (EphemeraError, Interrupted):
+            with suppress(EphemeraError):  # what went wrong is told
+                self._write(release, "failed")
+            raise
+        self._write(release, "succeeded")
+
+    def mend(self) -> None:
+        """Put right what a release left half done whose process was killed."""
+        halves = mending.half_done(self.present)
+        if not halves:
+            return
+        self._manner.tell("a release before this one was cut short: putting it right")
+        versions = {one.id: self._client.machines.versions(self._app, one.id) for one in halves}
+        self._rollout("").finish(mending.mend(self.present, versions))
+        self._all = self._client.machines.list(self._app)
+
+    def _rollout(self, release_id: str) -> Rollout:
+        watch = Watch(self._client, self._app, self.interruption.allowed, self._manner.patience_s)
+        doing = Doing(
+            self._client,
+            self._app,
+            release_id,
+            self.present,
+            self.leases,
+            watch,
+            self._manner.tell,
+        )
+        return Rollout(doing, self._manner.tell)
+
+    def _written(self, release: Release, status: Status) -> str:
+        return history.written(history.ended(history.read(self.present), release, status))
+
+    def _write(self, release: Release, status: Status) -> None:
+        """Write down on every machine what became of a release."""
+        said = {labels.RELEASES: self._written(release, status)}
+        for machine in _living(self._client, self._app):
+            self._client.machines.update_metadata(self._app, machine.id, said)
+
+
+def _living(client: Client, app: str) -> Sequence[Machine]:
+    return labels.managed(client.machines.list(app))
