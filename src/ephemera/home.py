@@ -66,6 +66,9 @@ class Endpoint:
     version: str
     #: The other arguments that it was started with, so that it can be started again as it was.
     options: tuple[str, ...] = ()
+    #: Where its proxy serves apps, without and with TLS; empty where it does not.
+    proxy_url: str = ""
+    proxy_tls_url: str = ""
 
 
 def write_endpoint(folder: Path, endpoint: Endpoint) -> None:

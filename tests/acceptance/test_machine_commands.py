@@ -13,7 +13,7 @@ def test_apps_are_created_and_destroyed(shop: Shop) -> None:
     shop.ephemera("apps", "create", "depot")
     rows = json.loads(shop.ephemera("apps", "list", "--json").stdout)
     assert {"depot", shop.app} <= {row["name"] for row in rows}
-    shop.ephemera("apps", "destroy", "depot")
+    shop.ephemera("apps", "destroy", "depot", "--yes")
     assert "already" in shop.ephemera("apps", "create", shop.app, code=1).stderr
     assert "depot" not in shop.ephemera("apps", "list").stdout
 
@@ -39,14 +39,14 @@ def test_apps_can_share_a_network(shop: Shop) -> None:
         facts = json.loads(shop.ephemera("apps", "network", name, "--json").stdout)
         assert facts["network"] == "inner"
         prefixes.add(facts["prefix"])
-        shop.ephemera("apps", "destroy", name)
+        shop.ephemera("apps", "destroy", name, "--yes")
     assert len(prefixes) == 1
 
 
 def test_an_app_with_running_machines_is_destroyed_by_force_only(shop: Shop) -> None:
     shop.run(PAUSE)
-    shop.ephemera("apps", "destroy", shop.app, code=1)
-    shop.ephemera("apps", "destroy", shop.app, "--force")
+    shop.ephemera("apps", "destroy", shop.app, "--yes", code=1)
+    shop.ephemera("apps", "destroy", shop.app, "--yes", "--force")
     assert shop.app not in shop.ephemera("apps", "list").stdout
 
 

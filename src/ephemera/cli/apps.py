@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ephemera.cli.options import Json
-from ephemera.cli.screen import say, say_json, say_record, say_table
+from ephemera.cli import completing
+from ephemera.cli.asking import ask
+from ephemera.cli.options import Json, Yes
+from ephemera.cli.screen import counted, say, say_json, say_record, say_table
 from ephemera.errors import EphemeraError
 
 if TYPE_CHECKING:
@@ -16,16 +18,26 @@ if TYPE_CHECKING:
 
 group = typer.Typer(no_args_is_help=True, help="Apps: the names that machines belong to.")
 
-Name = Annotated[str, typer.Argument(help="The app's name.")]
+Name = Annotated[str, typer.Argument(help="The app's name.", autocompletion=completing.apps)]
+NewName = Annotated[
+    str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and dashes.")
+]
+Org = Annotated[
+    str, typer.Option("--org", "-o", metavar="SLUG", help="The organisation whose it is.")
+]
+#: Machines in these states have no program that runs.
+_AT_REST = ("created", "stopped", "suspended", "failed", "destroyed")
+#: Volumes in these states have something to lose.
+_KEPT = ("created", "restoring", "hydrating")
 
 
 @group.command("list")
-def list_(as_json: Json = False) -> None:
-    """List the apps."""
+def list_(org: Org = "personal", as_json: Json = False) -> None:
+    """List the apps of an organisation."""
     from ephemera.client import Client
 
     with Client() as client:
-        apps = client.apps.list().apps
+        apps = client.apps.list(org_slug=org).apps
     if as_json:
         say_json([app.model_dump(mode="json") for app in apps])
     else:
@@ -37,7 +49,8 @@ def list_(as_json: Json = False) -> None:
 
 @group.command()
 def create(
-    name: Name,
+    name: NewName,
+    org: Org = "personal",
     network: Annotated[
         str | None,
         typer.Option(help="A private network that apps share; else the app has one of its own."),
@@ -46,17 +59,21 @@ def create(
         bool,
         typer.Option("--outside/--no-outside", help="Whether its machines may reach the world."),
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Create an app."""
     from ephemera.client import Client
     from ephemera.client.own.networks import OwnNetworks
 
     with Client() as client:
-        client.apps.create(name, network=network)
+        made = client.apps.create(name, org_slug=org, network=network)
         if not outside:
             with OwnNetworks() as own:
                 _close(client, own, name)
-    say(f"created app {name}")
+    if as_json:
+        say_json(made.model_dump(mode="json"))
+    else:
+        say(f"created app {name}")
 
 
 def _close(client: Client, own: OwnNetworks, name: str) -> None:
@@ -102,10 +119,29 @@ def destroy(
     force: Annotated[
         bool, typer.Option("--force", help="Also if some of its machines are running.")
     ] = False,
+    yes: Yes = False,
 ) -> None:
-    """Destroy an app with its machines."""
+    """Destroy an app with its machines, volumes and secrets.
+
+    Whoever says yes to machines that are running need not say `--force`.
+    """
     from ephemera.client import Client
 
     with Client() as client:
+        if not yes:
+            question, some_run = _question(client, name)
+            ask(question, yes=False)
+            force = force or some_run
         client.apps.delete(name, force=force)
     say(f"destroyed app {name}")
+
+
+def _question(client: Client, name: str) -> tuple[str, bool]:
+    """Return what to ask before an app is destroyed, and whether some of its machines run."""
+    machines = client.machines.list(name, summary=True)
+    running = sum(one.state not in _AT_REST for one in machines)
+    volumes = sum(one.state in _KEPT for one in client.volumes.list(name, summary=True))
+    lost = [counted(len(machines), "machine")] if machines else []
+    lost += [counted(volumes, "volume")] if volumes else []
+    named = f"Destroy app {name}" + (f" with its {' and '.join(lost)}" if lost else "")
+    return f"{named}, of which {running} run?" if running else f"{named}?", bool(running)

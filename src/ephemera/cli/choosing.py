@@ -30,7 +30,7 @@ def needed_app(app: str | None, config: Path | None) -> str:
     """
     found = found_app(app, config)
     if found is None:
-        raise ConfigError("which app is it about?", hint=_BOTH_WAYS)
+        raise ConfigError("no app is named", hint=_BOTH_WAYS)
     return found
 
 

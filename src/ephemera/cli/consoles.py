@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -54,13 +54,24 @@ def exec(  # noqa: A001 - the API's verb, and the command's name
         if tty:
             check_taken("leave out --tty")
             raise typer.Exit(sit_in(found, machine, command))
-        _exec(found, machine, command, _input() if interactive else "", timeout)
+        execute(found, machine, command, _input() if interactive else "", timeout)
     except WrongState as error:
         error.hint = f"`ephemera machine shell {machine}` looks into a machine that has ended"
         raise
 
 
-def _exec(app: str, machine: str, command: Sequence[str], stdin: str, timeout: int) -> None:
+def execute(
+    app: str, machine: str, command: Sequence[str], stdin: str = "", timeout: int = 30
+) -> NoReturn:
+    """Run a command in a machine, without a terminal, and exit as it does.
+
+    Args:
+        timeout: Seconds that it may take.
+
+    Raises:
+        WaitTimeout: it took longer.
+        WrongState: the machine does not run.
+    """
     from ephemera.client import Client
 
     with Client() as client:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ephemera.cli.options import Json
-from ephemera.cli.screen import counted, note, say, say_json, say_table
+from ephemera.cli.screen import counted, megabytes, note, say, say_json, say_table
 
 group = typer.Typer(no_args_is_help=True, help="Container images: what is here, and what it costs.")
 
@@ -29,7 +29,7 @@ def list_(as_json: Json = False) -> None:
         say_table(
             ("IMAGE", "DIGEST", "SIZE", "PULLED"),
             [
-                (one.reference, _short(one.digest), _size(one.size_bytes), one.pulled_at)
+                (one.reference, _short(one.digest), megabytes(one.size_bytes), one.pulled_at)
                 for one in found
             ],
         )
@@ -62,16 +62,11 @@ def prune(as_json: Json = False) -> None:
     if as_json:
         say_json(pruned.model_dump(mode="json"))
         return
-    for image in pruned.images:
+    for image in (*pruned.images, *pruned.tags):
         say(f"removed {image}")
     layers = counted(pruned.layers, "layer")
-    note(f"{layers} removed, {_size(pruned.freed_bytes)} freed")
+    note(f"{layers} removed, {megabytes(pruned.freed_bytes)} freed")
 
 
 def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
-
-
-def _size(count: int) -> str:
-    """Return a number of bytes for people, in millions."""
-    return f"{count / 1e6:.1f} MB"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ephemera.cli.options import Json
+from ephemera.cli.options import Json, parsed_duration
 from ephemera.cli.screen import (
     colours,
     counted,
@@ -24,7 +24,6 @@ from ephemera.cli.screen import (
     say_table,
 )
 from ephemera.errors import EphemeraError
-from ephemera.wire.durations import parse_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,20 +36,15 @@ group = typer.Typer(no_args_is_help=True, help="Jobs: look at them, end them, tr
 Id = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
 
-def _seconds(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 Keep = Annotated[
     int | None,
     typer.Option(min=0, metavar="N", help="Keep at most so many machines of jobs that failed."),
 ]
 KeepFor = Annotated[
     float | None,
-    typer.Option(parser=_seconds, metavar="DURATION", help="Keep them at most so long: `24h`."),
+    typer.Option(
+        parser=parsed_duration, metavar="DURATION", help="Keep them at most so long: `24h`."
+    ),
 ]
 
 

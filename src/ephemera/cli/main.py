@@ -17,7 +17,27 @@ from typing import Annotated, NoReturn
 import typer
 
 from ephemera import __version__
-from ephemera.cli import apps, consoles, demo, doctor, images, jobs, logs, machines, platform
+from ephemera.cli import (
+    apps,
+    certs,
+    checks,
+    consoles,
+    demo,
+    doctor,
+    images,
+    ips,
+    jobs,
+    logs,
+    machines,
+    opening,
+    platform,
+    regions,
+    secrets,
+    ssh,
+    status,
+    tokens,
+    volumes,
+)
 from ephemera.cli.panels import APP, JOBS, MACHINES, PLATFORM, START
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
@@ -31,17 +51,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # In the order in which `--help` shows them, under their headings.
+app.command("open", rich_help_panel=START)(opening.open_)
 app.command(rich_help_panel=START)(demo.demo)
-app.command(rich_help_panel=APP)(platform.status)
+app.command(rich_help_panel=APP)(status.status)
 app.command(rich_help_panel=APP)(logs.logs)
 app.command(rich_help_panel=MACHINES)(consoles.console)
+app.add_typer(secrets.group, name="secrets", rich_help_panel=APP)
+app.add_typer(volumes.group, name="volumes", rich_help_panel=APP)
+app.add_typer(checks.group, name="checks", rich_help_panel=APP)
+app.add_typer(certs.group, name="certs", rich_help_panel=APP)
+app.add_typer(ips.group, name="ips", rich_help_panel=APP)
+app.add_typer(tokens.group, name="tokens", rich_help_panel=APP)
 app.add_typer(apps.group, name="apps", rich_help_panel=APP)
 app.add_typer(machines.group, name="machine", rich_help_panel=MACHINES)
+app.add_typer(ssh.group, name="ssh", rich_help_panel=MACHINES)
 app.add_typer(images.group, name="images", rich_help_panel=MACHINES)
 app.add_typer(jobs.group, name="jobs", rich_help_panel=JOBS)
 app.command(rich_help_panel=JOBS)(jobs.supervise)
 app.command(rich_help_panel=PLATFORM)(platform.up)
 app.command(rich_help_panel=PLATFORM)(platform.down)
+app.command(rich_help_panel=PLATFORM)(regions.regions)
 app.command(rich_help_panel=PLATFORM)(doctor.doctor)
 app.add_typer(platform.auth, name="auth", rich_help_panel=PLATFORM)
 

@@ -12,6 +12,16 @@ from typing import Annotated
 import typer
 
 from ephemera.cli import completing
+from ephemera.wire.durations import parse_duration
+
+
+def parsed_duration(text: str) -> float:
+    """Return the seconds that an option such as `24h` or `90s` names."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 App = Annotated[
     str | None,
@@ -49,6 +59,10 @@ ConfigFile = Annotated[
 MachineId = Annotated[
     str,
     typer.Argument(metavar="MACHINE", help="The machine's id.", autocompletion=completing.machines),
+]
+VolumeId = Annotated[
+    str,
+    typer.Argument(metavar="VOLUME", help="The volume's id.", autocompletion=completing.volumes),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs to read.")]
 NoTail = Annotated[

@@ -1,34 +1,27 @@
-"""`ephemera up`, `down`, `status` and `auth token`: the embedded platform as a whole."""
+"""`ephemera up`, `down` and `auth token`: the embedded platform as a whole."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ephemera.cli.options import Json
 from ephemera.cli.screen import (
     counted,
-    duration,
     log_to_stderr,
     note,
     say,
     say_json,
-    say_record,
-    when,
 )
 from ephemera.errors import ConfigError
 from ephemera.home import DEFAULT_LISTEN, home, read_token
 from ephemera.platform.drivers import NAMES
 
 if TYPE_CHECKING:
-    from ephemera.cli.running import Running
     from ephemera.home import Endpoint
     from ephemera.platform.settings import Settings
-
-#: The exit status of `status` where nothing runs, as `systemctl status` has it.
-NOT_RUNNING = 3
 
 auth = typer.Typer(no_args_is_help=True, help="Who may use the platform.")
 
@@ -131,62 +124,8 @@ def down(
         say(f"nothing runs in {home()}")
 
 
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs to read.")] = False,
-) -> None:
-    """Show whether the embedded platform runs, and how it is doing.
-
-    The exit status is 3 if it does not run.
-    """
-    from ephemera.cli.running import find_running
-
-    folder, running = home(), find_running(home())
-    if as_json:
-        say_json(_facts(folder, running))
-    elif running:
-        say_record(_described(folder, running))
-    else:
-        note(f"no platform runs in {folder}")
-        note("hint: `ephemera up --detach` starts one, and so does the first job")
-    if running is None:
-        raise typer.Exit(NOT_RUNNING)
-
-
-def _facts(folder: Path, running: Running | None) -> dict[str, Any]:
-    if running is None:
-        return {"running": False, "home": str(folder)}
-    endpoint = running.endpoint
-    return {
-        "running": True,
-        "url": endpoint.url,
-        "pid": endpoint.pid,
-        "driver": endpoint.driver,
-        "version": endpoint.version,
-        "started_at": when(endpoint.started_at),
-        "uptime_s": round(time.time() - endpoint.started_at, 1),
-        "machines": dict(running.machines),
-        "home": str(folder),
-        "log": str(folder / "platform.log"),
-    }
-
-
-def _described(folder: Path, running: Running) -> dict[str, str]:
-    endpoint = running.endpoint
-    counts = (f"{count} {state}" for state, count in running.machines.items())
-    uptime = duration(time.time() - endpoint.started_at)
-    return {
-        "url": endpoint.url,
-        "process": f"{endpoint.pid}, up {uptime}",
-        "driver": endpoint.driver,
-        "version": endpoint.version,
-        "machines": ", ".join(counts) or "none",
-        "folder": str(folder),
-        "log": str(folder / "platform.log"),
-    }
-
-
 @auth.command()
-def token() -> None:
+def token(as_json: Json = False) -> None:
     """Print the token that the platform asks for."""
     found = read_token(home())
     if found is None:
@@ -194,7 +133,10 @@ def token() -> None:
             f"there is no token in {home()} yet",
             hint="`ephemera up` makes one when it starts for the first time",
         )
-    say(found)
+    if as_json:
+        say_json({"token": found})
+    else:
+        say(found)
 
 
 @auth.callback()

@@ -87,3 +87,8 @@ def when(seconds: float | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 machine`, `2 machines`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes for people, in millions."""
+    return f"{count / 1e6:.1f} MB"

@@ -89,3 +89,21 @@ class PrunedImages(Wire):
     images: list[str]
     layers: int
     freed_bytes: int
+    #: Of the platform's own registry: what nothing needs any more.
+    tags: list[str] = []
+
+
+class ListedToken(Wire):
+    """A token for one app, without what is secret of it."""
+
+    id: str
+    app_name: str
+    #: RFC 3339, UTC.
+    created_at: str
+    expires_at: str
+
+
+class TokenList(Wire):
+    """The tokens that are good, of all apps."""
+
+    tokens: list[ListedToken]

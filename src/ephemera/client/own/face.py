@@ -24,6 +24,11 @@ class OwnFace:
         self._place = Place(url, token)
         self._link = Link(self._place, None)
 
+    @property
+    def fly(self) -> bool:
+        """Whether requests go to Fly.io, where there is nothing of this."""
+        return self._place.fly
+
     def close(self) -> None:
         """Close all connections. Repeating is safe."""
         self._link.close()

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 class OwnMachines(OwnFace):
     """The platform's own endpoints for machines. Safe to use from any thread."""
 
-    @property
-    def fly(self) -> bool:
-        """Whether requests go to Fly.io, where there is nothing of this."""
-        return self._place.fly
-
     def locate(self, machine_id: str) -> str:
         """Return the name of the app that a machine is of, if it is not destroyed.
 
