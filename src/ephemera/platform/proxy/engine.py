@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ephemera.platform.proxy import refusing
 from ephemera.platform.proxy.exchange import Exchange
 from ephemera.platform.proxy.http1 import Http1
+from ephemera.platform.proxy.negotiated import Negotiated
 from ephemera.platform.proxy.pool import Pool
 from ephemera.platform.proxy.routing import ProxyRefusal, Router
 from ephemera.platform.proxy.serving import Connection
@@ -55,7 +56,17 @@ class Engine:
 
     def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
         """Return what makes the protocol of each connection that a listener takes."""
-        return lambda: Http1(self, listener)
+        if not listener.tls:
+            return lambda: Http1(self, listener)
+
+        def choose(agreed: str | None) -> asyncio.Protocol:
+            if agreed != "h2":
+                return Http1(self, listener)
+            from ephemera.platform.proxy.http2 import Http2
+
+            return Http2(self, listener)
+
+        return lambda: Negotiated(choose)
 
     async def close(self) -> None:
         """Hang up on everybody."""

@@ -73,6 +73,8 @@ _FOR_THE_PROXY = frozenset(
         b"fly-replay-cache-allow-bypass",
     )
 )
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PORT = re.compile(rb"[0-9]{1,5}")
 
 
@@ -140,9 +142,24 @@ def end_to_end(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0] not in dropped]
 
 
+def trailers(headers: Headers) -> Headers:
+    """Return what of a request's trailers a machine gets: nothing that could pass for a header."""
+    dropped = _HOP_BY_HOP | _OURS | {b"host", b"content-length", b"authorization", b"cookie"}
+    return [
+        (name, value)
+        for name, value in headers
+        if _plain(name) not in dropped and may_stand(name, value)
+    ]
+
+
 def own(request_id: str) -> Headers:
     """Return the headers of every answer, also of those that are the proxy's own."""
     return [(b"server", SERVER), (b"fly-request-id", request_id.encode())]
+
+
+def may_stand(name: bytes, value: bytes) -> bool:
+    """Return whether a header of this name, in lower case, and this value is one."""
+    return bool(_NAME.fullmatch(name)) and not _BAD_VALUE.search(value)
 
 
 def wishes(headers: Headers) -> dict[str, str]:
@@ -188,4 +205,4 @@ def _wanted(headers: Headers, wanted: dict[str, object]) -> Headers:
 
 def _safe(value: str) -> bytes:
     """Return what may stand in a header: an app's configuration is not to end it."""
-    return re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"", value.encode("latin-1", "ignore"))
+    return _BAD_VALUE.sub(b"", value.encode("latin-1", "ignore"))

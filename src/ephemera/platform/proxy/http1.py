@@ -40,6 +40,8 @@ from ephemera.wire.ids import new_ulid
 _AHEAD_MAX = 4
 #: How much of a body is read that the app did not want, and for how long, to keep a connection.
 _SKIPPED_BYTES_MAX, _SKIP_S = 1024 * 1024, 5.0
+#: How long a client may take to read what is left for it when it is hung up on.
+_LINGER_S = 5.0
 #: Who is told not to read: pipes, the queue of requests, the far end of a tunnel.
 _BODY, _QUEUE, _FAR = 1, 2, 4
 
@@ -63,6 +65,7 @@ class Http1(asyncio.Protocol):
         self._unreported = 0
         self._broken: ProxyRefusal | None = None
         self._held = 0
+        self._closing = False
         self._writable: asyncio.Future[None] | None = None
         self._upgrading = False
         self._early = b""
@@ -174,7 +177,9 @@ class Http1(asyncio.Protocol):
         if now < self._deadline:
             return
         self._deadline = math.inf
-        if self._unreported and self._arriving is None:
+        if self._closing:
+            self.abort()
+        elif self._unreported and self._arriving is None:
             self._fail(ProxyRefusal(408, "the headers of the request did not come"))
         else:
             self.close()
@@ -214,6 +219,8 @@ class Http1(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is left, then hang up."""
+        self._closing = True
+        self._deadline = self._loop.time() + _LINGER_S
         if self._transport:
             self._transport.close()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from ephemera.platform.proxy.headers import may_stand
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.streams import Headers, RequestHead
 
@@ -22,8 +23,6 @@ TARGET_BYTES_MAX = 16 * 1024
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _TARGET = re.compile(rb"/[\x21-\x7e]*|\*")
 _AUTHORITY = re.compile(rb"(?:[a-z0-9._~-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -65,7 +64,7 @@ def checked2(pairs: Headers) -> RequestHead:
     if any(host.lower() != authority.lower() for host in hosts):
         raise bad("its Host header is not its :authority")
     for name, value in headers:
-        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+        if not may_stand(name, value):
             raise bad(f"the header {_shown(name)} has characters that no header may have")
     lengths = {value for name, value in headers if name == b"content-length"}
     length = _number(lengths) if lengths else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from ephemera.platform.proxy.headers import lines, trailers
 from ephemera.platform.proxy.machine import MachineConnection
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.streams import Disconnected, Pipe
@@ -82,7 +83,7 @@ class Upload:
     def _finish(self, connection: MachineConnection) -> None:
         self.finished = True
         if self._chunked:
-            connection.write(b"0\r\n\r\n")
+            connection.write(b"0\r\n%b\r\n" % lines(trailers(self._body.trailers)))
 
     def _write(self, connection: MachineConnection, chunk: bytes) -> None:
         if self._chunked:

@@ -1,0 +1,313 @@
+"""Clients that speak HTTP/2: many requests at once over one connection, by the library `h2`.
+
+Frames, windows and the compression of headers are h2's. Here is what connects it with sockets,
+and what a client may not do: open more requests than were agreed, or open and reset them by the
+thousand ("rapid reset"), or send control frames without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import cast
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+
+from ephemera.platform.proxy.exchange import refuse
+from ephemera.platform.proxy.http2_stream import Stream
+from ephemera.platform.proxy.requests import HEAD_BYTES_MAX, checked2
+from ephemera.platform.proxy.routing import ProxyRefusal
+from ephemera.platform.proxy.serving import Host
+from ephemera.platform.proxy.streams import (
+    Client,
+    Headers,
+    Listener,
+    Pipe,
+    RequestHead,
+)
+from ephemera.wire.ids import new_ulid
+
+#: Requests of one connection at a time; what browsers expect at least.
+_STREAMS_MAX = 128
+#: How much of a body may be under way without having been read: of each request, and of all.
+_STREAM_WINDOW, _WINDOW = 256 * 1024, 1024 * 1024
+#: How many resets, and events that ask for nothing, are borne beyond what requests come with.
+_NUISANCES_MAX = 500
+#: How many of them are forgotten with each sweep.
+_NUISANCES_FORGIVEN = 10
+#: How long a client may take to read what is left for it when it is hung up on.
+_LINGER_S = 5.0
+_FRAME_BYTES = 16 * 1024
+
+
+class Http2(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, host: Host, listener: Listener) -> None:
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._client = Client("", listener)
+        self._transport: asyncio.Transport | None = None
+        self._streams: dict[int, Stream] = {}
+        self._writable: asyncio.Future[None] | None = None
+        self._deadline = math.inf
+        self._nuisances = 0
+        self._flushing = False
+        self._closing = False
+        self._h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding=None)
+        )
+        self._h2.local_settings = h2.settings.Settings(
+            client=False,
+            initial_values={
+                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: _STREAMS_MAX,
+                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
+                h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES_MAX,
+                h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 0,
+            },
+        )
+
+    # asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._client.address = str(peer[0]).partition("%")[0] if peer else ""
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(_WINDOW - self._h2.inbound_flow_control_window)
+        if not self._host.admit(self):
+            self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+        self._send()
+        self._deadline = self._loop.time() + self._client.headers_read_s
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """See asyncio."""
+        self._host.leave(self)
+        self._client.leave()
+        self.resume_writing()
+        for stream in list(self._streams.values()):
+            stream.lose()
+        self._streams.clear()
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        if self._writable and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+        self._widen(0)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        try:
+            for event in self._h2.receive_data(data):
+                self._hear(event)
+        except h2.exceptions.ProtocolError:
+            self._hang_up()  # h2 has written down why, for the client to read
+            return
+        if self._nuisances > _NUISANCES_MAX:
+            self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            self._hang_up()
+            return
+        self._send_soon()
+
+    # time limits
+
+    def expire(self, now: float) -> None:
+        """Hang up where nothing is asked for any more."""
+        self._nuisances = max(0, self._nuisances - _NUISANCES_FORGIVEN)
+        if now < self._deadline or any(stream.answering for stream in self._streams.values()):
+            return
+        if self._closing:
+            self.abort()
+            return
+        self._h2.close_connection()
+        self._hang_up()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        if self._transport:
+            self._transport.abort()
+
+    # what h2 hears
+
+    def _hear(self, event: h2.events.Event) -> None:
+        match event:
+            case h2.events.RequestReceived():
+                self._begin(event)
+            case h2.events.DataReceived():
+                self._take(event)
+            case h2.events.TrailersReceived():
+                self._trail(event)
+            case h2.events.StreamEnded():
+                stream = self._streams.get(event.stream_id)
+                if stream:
+                    stream.body.end()
+            case h2.events.WindowUpdated():
+                self._widen(event.stream_id)
+            case h2.events.RemoteSettingsChanged():
+                self._nuisances += 1
+                self._widen(0)
+            case h2.events.StreamReset():
+                self._nuisances += 1
+                self._lose(event.stream_id)
+            case h2.events.ConnectionTerminated():
+                self._hang_up()
+            case _:
+                self._nuisances += 1
+
+    def _begin(self, event: h2.events.RequestReceived) -> None:
+        number = event.stream_id
+        pairs = [(bytes(name), bytes(value)) for name, value in event.headers]
+        body = Pipe(took=lambda count, _: self._acknowledge(count, number))
+        refusal = None
+        try:
+            head = checked2(pairs)
+        except ProxyRefusal as error:
+            head, refusal = RequestHead(b"GET", b"/", b"", [], "2"), error
+        if event.stream_ended:
+            head.length = 0
+        stream = Stream(self, number, head, body, self._client)
+        self._streams[number] = stream
+        if refusal:
+            refuse(stream, refusal, new_ulid())
+            self._forget_if_done(stream)
+        else:
+            stream.task = self._loop.create_task(self._serve(stream))
+
+    async def _serve(self, stream: Stream) -> None:
+        try:
+            await self._host.serve(stream)
+        finally:
+            self._forget_if_done(stream)
+
+    def _forget_if_done(self, stream: Stream) -> None:
+        """Forget a request that is answered, and read no more of its body."""
+        self._deadline = self._loop.time() + self._client.keep_alive_s
+        if not stream.done:
+            return
+        self._streams.pop(stream.number, None)
+        stream.body.discard()
+        if not stream.body.ended:
+            self.reset(stream.number, h2.errors.ErrorCodes.NO_ERROR)
+
+    def _take(self, event: h2.events.DataReceived) -> None:
+        padding = event.flow_controlled_length - len(event.data)
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            self._acknowledge(event.flow_controlled_length, event.stream_id)
+            return
+        if padding:
+            self._acknowledge(padding, event.stream_id)
+        if event.data:
+            stream.body.feed(bytes(event.data))
+        else:
+            self._nuisances += 1
+
+    def _trail(self, event: h2.events.TrailersReceived) -> None:
+        stream = self._streams.get(event.stream_id)
+        if stream:
+            stream.body.trailers += [(bytes(name), bytes(value)) for name, value in event.headers]
+
+    def _widen(self, number: int) -> None:
+        if number:
+            found = self._streams.get(number)
+            changed = [found] if found else []
+        else:
+            changed = list(self._streams.values())
+        for stream in changed:
+            stream.go_on()
+            if stream.done and not stream.answering:
+                self._forget_if_done(stream)
+
+    def _lose(self, number: int) -> None:
+        stream = self._streams.pop(number, None)
+        if stream:
+            stream.lose()
+            stream.body.discard()
+
+    def _acknowledge(self, count: int, number: int) -> None:
+        """Let the client send as much more as was read."""
+        if count:
+            with self._unless_closed():
+                self._h2.acknowledge_received_data(count, number)
+
+    # what streams need
+
+    def begin(self, number: int, headers: Headers, *, end: bool) -> None:
+        """Send a head."""
+        with self._unless_closed():
+            self._h2.send_headers(number, headers, end_stream=end)
+
+    def room(self, number: int) -> int:
+        """Return how many bytes may be sent now."""
+        room = 0
+        if not self._writable:
+            with self._unless_closed():
+                room = self._h2.local_flow_control_window(number)
+        return min(room, _FRAME_BYTES)
+
+    def data(self, number: int, data: bytes) -> None:
+        """Send bytes."""
+        with self._unless_closed():
+            self._h2.send_data(number, data)
+
+    def end(self, number: int, trailers: Headers) -> None:
+        """End an answer."""
+        with self._unless_closed():
+            if trailers:
+                self._h2.send_headers(number, trailers, end_stream=True)
+            else:
+                self._h2.end_stream(number)
+
+    def reset(
+        self, number: int, code: h2.errors.ErrorCodes = h2.errors.ErrorCodes.INTERNAL_ERROR
+    ) -> None:
+        """Break a stream off."""
+        with self._unless_closed():
+            self._h2.reset_stream(number, code)
+
+    async def drain(self) -> None:
+        """Wait while the client is slow."""
+        if self._writable:
+            await asyncio.shield(self._writable)
+
+    # sending
+
+    @contextmanager
+    def _unless_closed(self) -> Iterator[None]:
+        """Do something to a stream, or nothing where the client has closed it meanwhile."""
+        with suppress(h2.exceptions.ProtocolError):
+            yield
+        self._send_soon()
+
+    def _send_soon(self) -> None:
+        """Send what h2 has to send, once for all that happens in this turn of the loop."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        self._flushing = False
+        data = self._h2.data_to_send()
+        if data and self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _hang_up(self) -> None:
+        self._send()
+        self._closing = True
+        self._deadline = self._loop.time() + _LINGER_S
+        if self._transport:
+            self._transport.close()
