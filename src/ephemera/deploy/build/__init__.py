@@ -1,19 +1,21 @@
 """From a project's folder to an image in a registry.
 
 ```
+ asking: what is to be built, of a project and its fly.toml
  build ─► choosing: which builder
    ├─ python       layers of dependencies and source on a base image, without a container
    │    ├─ locks ─► installing ─► dependencies      a layer, kept as long as the lock is the same
    │    ├─ ignoring ─► tree ─► source               a layer
-   │    └─ layers, document                         archives, the image's config and manifest
+   │    ├─ layers, document                         archives, the image's config and manifest
+   │    └─ sending ─► pushing    what of the image its registry lacks
    ├─ dockerfile   by `buildah` or `docker`
-   └─ host         a copy of the source, for machines that are processes of this computer
- pushing           what of an image its registry lacks
+   └─ host         copying: a copy of the source, for machines that are processes of this computer
 ```
 """
 
 from __future__ import annotations
 
+from ephemera.deploy.build.asking import Place, request_for
 from ephemera.deploy.build.building import build
 from ephemera.deploy.build.request import (
     BuildRequest,
@@ -23,4 +25,13 @@ from ephemera.deploy.build.request import (
     Tell,
 )
 
-__all__ = ["BuildRequest", "Built", "Destination", "Dockerfile", "Tell", "build"]
+__all__ = [
+    "BuildRequest",
+    "Built",
+    "Destination",
+    "Dockerfile",
+    "Place",
+    "Tell",
+    "build",
+    "request_for",
+]

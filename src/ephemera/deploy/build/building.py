@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ephemera.deploy.build import choosing, dockerfile, host, python
 from ephemera.deploy.build.request import BuildRequest, Built, Tell
-from ephemera.errors import BuildError
+from ephemera.errors import BuildError, ConfigError
 
 _BUILDERS: Mapping[str, Callable[[BuildRequest, Tell], Built]] = {
     choosing.PYTHON: python.build,
@@ -32,6 +32,11 @@ def build(request: BuildRequest, tell: Tell) -> Built:
     """
     begun = time.monotonic()
     name = choosing.choose(request)
+    if name in (choosing.PYTHON, choosing.HOST) and not request.start:
+        raise ConfigError(
+            f"nothing says how app '{request.app}' is started",
+            hint='give its command in fly.toml, below [processes]: app = "gunicorn main:app"',
+        )
     try:
         built = _BUILDERS[name](request, tell)
     except OSError as error:

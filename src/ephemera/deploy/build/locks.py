@@ -128,6 +128,12 @@ def _line(name: str, version: str, marker: str, hashes: list[str]) -> str:
     return f"{name}{version}{condition}{checked}"
 
 
+def _unlocked_pipfile(path: Path) -> str:
+    raise ConfigError(
+        f"there is no Pipfile.lock beside {path}", hint="`pipenv lock` writes it; then again"
+    )
+
+
 def _requirements(path: Path) -> str:
     return path.read_text()
 
@@ -183,6 +189,7 @@ _READERS: Mapping[str, Callable[[Path], str]] = {
     "uv.lock": _uv,
     "poetry.lock": _poetry,
     "Pipfile.lock": _pipfile,
+    "Pipfile": _unlocked_pipfile,
     _REQUIREMENTS: _requirements,
     "pyproject.toml": _pyproject,
 }

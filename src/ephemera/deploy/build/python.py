@@ -19,13 +19,14 @@ from ephemera.deploy.build import base as bases
 from ephemera.deploy.build import document, ignoring, layers, source
 from ephemera.deploy.build.base import Base
 from ephemera.deploy.build.bytecode import Compiler
+from ephemera.deploy.build.copying import copy
 from ephemera.deploy.build.dependencies import Dependencies
+from ephemera.deploy.build.ignoring import Ignored
 from ephemera.deploy.build.installing import Target
 from ephemera.deploy.build.layers import Layer
 from ephemera.deploy.build.request import BuildRequest, Built, Tell, shown_size
 from ephemera.deploy.build.sending import Image, send
 from ephemera.deploy.build.venv import PLACE, Venv, home_of_python, version_of_python
-from ephemera.errors import ConfigError
 from ephemera.oci.patience import Patience
 from ephemera.oci.registries import Registries
 
@@ -40,13 +41,8 @@ def build(request: BuildRequest, tell: Tell) -> Built:
 
     Raises:
         BuildError: dependencies cannot be installed, a registry says no, or there is no room.
-        ConfigError: there is no start command, or a file of the project cannot be read.
+        ConfigError: a file of the project cannot be understood.
     """
-    if not request.start:
-        raise ConfigError(
-            f"nothing says how app '{request.app}' is started",
-            hint="give its command in [processes] of fly.toml: app = 'gunicorn main:app'",
-        )
     return asyncio.run(_build(request, tell))
 
 
@@ -81,12 +77,23 @@ def _layers(request: BuildRequest, base: Base, made: Path, tell: Tell) -> Sequen
         request.folder, target, venv, kept / "dependencies", compression
     ).layer(tell, fresh=request.fresh)
     compiler = Compiler(target.python, kept / "bytecode" / request.app)
-    ignored = ignoring.ignored(request.folder, request.ignorefile)
-    entries = source.entries(request.folder, ignored, venv, compiler)
+    folder, ignored = _source(request, made, tell)
+    entries = source.entries(folder, ignored, venv, compiler)
     ours = layers.write(entries, made / "layer", compression)
     compiler.keep()
     tell(f"source: {shown_size(ours.size)}")
     return [dependencies, ours]
+
+
+def _source(request: BuildRequest, made: Path, tell: Tell) -> tuple[Path, Ignored]:
+    """Return the folder that goes into the image, and what of it does not.
+
+    It is a copy where files are to be collected, so that none is written into the project.
+    """
+    if not request.collect:
+        return request.folder, ignoring.ignored(request.folder, request.ignorefile)
+    copy(request, made / "copy", tell)
+    return made / "copy", Ignored()
 
 
 def _target(request: BuildRequest, base: Base) -> Target:

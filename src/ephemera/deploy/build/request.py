@@ -85,6 +85,7 @@ class BuildRequest:
         base: The image that builder `python` puts its layers on; empty for Python's own.
         architecture: What the image is for, in the words of images: `amd64`, `arm64`.
         env: More variables of the image.
+        collect: What collects static files into the project; empty for nothing.
         cache: Where layers are kept from build to build.
         fresh: Use nothing of what was kept, and ask again what a tag means.
     """
@@ -103,6 +104,7 @@ class BuildRequest:
     base: str = ""
     architecture: str = "amd64"
     env: Mapping[str, str] = field(default_factory=dict)
+    collect: Sequence[str] = ()
     cache: Path | None = None
     fresh: bool = False
 
