@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ephemera.cli.screen import say, say_record, say_table
+from ephemera.cli.urls import urls
+from ephemera.client import Client
+from ephemera.deploy.release import history, labels
+from ephemera.deploy.release.history import Release
+from ephemera.jobs.machine import JOB_KEY
+from ephemera.wire.models import Machine
 
-if TYPE_CHECKING:
-    from ephemera.client import Client
-    from ephemera.wire.models import Machine
-
-_GROUP, _RELEASE, _JOB = "fly_process_group", "fly_release_version", "ephemera_job"
-#: Groups of machines that are there for one command, such as that before a release.
-_PASSING_GROUPS = "fly_app_"
+#: Process groups of machines that are there for one command, such as that before a release.
+_OF_ONE_COMMAND = "fly_app_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,40 +23,35 @@ class Overview:
     """An app at one moment."""
 
     name: str
+    #: The best first.
     urls: Sequence[str]
+    #: Those of one process group together.
     machines: Sequence[Machine]
 
-    def release(self) -> int | None:
-        """Return the version of the newest release that a machine is of; None before the first."""
-        return max((_release(one) or 0 for one in self._serving()), default=0) or None
-
-    def images(self) -> list[str]:
-        """Return the images of the newest release's machines; mostly it is one."""
-        newest = [one for one in self._serving() if _release(one) == self.release()]
-        return sorted({one.config.image for one in newest if one.config and one.config.image})
-
-    def _serving(self) -> list[Machine]:
-        return [one for one in self.machines if _metadata(one).get(_GROUP) and not _role(one)]
+    def release(self) -> Release | None:
+        """Return the newest release; None before the first."""
+        return next(iter(history.read(labels.managed(self.machines))), None)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs to read."""
+        release = self.release()
         return {
             "name": self.name,
             "urls": list(self.urls),
-            "release": self.release(),
-            "images": self.images(),
+            "release": _released(release) if release else None,
             "machines": [_facts(one) for one in self.machines],
         }
 
     def show(self) -> None:
         """Write it for people."""
         release = self.release()
+        said = f"v{release.version} of {release.created_at}, {release.status}" if release else ""
         say_record(
             {
                 "app": self.name,
                 "url": " ".join(self.urls),
-                "release": f"v{release}" if release else "",
-                "image": " ".join(self.images()),
+                "release": said,
+                "image": release.image if release else "",
             }
         )
         if self.machines:
@@ -70,19 +66,21 @@ def overview(client: Client, app: str) -> Overview:
     Raises:
         NotFound: there is no such app.
     """
-    from ephemera.cli.urls import urls
-
     machines = client.machines.list(app)
-    in_order = sorted(machines, key=lambda one: (_metadata(one).get(_GROUP, "~"), one.created_at))
+    in_order = sorted(machines, key=lambda one: (labels.group(one) or "~", one.created_at))
     return Overview(app, urls(client, app, machines), in_order)
+
+
+def _released(release: Release) -> dict[str, Any]:
+    return {name: value for name, value in asdict(release).items() if name != "place"}
 
 
 def _facts(machine: Machine) -> dict[str, Any]:
     return {
         "id": machine.id,
         "name": machine.name,
-        "process_group": _metadata(machine).get(_GROUP),
-        "release": _release(machine),
+        "process_group": labels.group(machine) or None,
+        "release": labels.version(machine) or None,
         "region": machine.region,
         "state": machine.state,
         "checks": [one.model_dump(mode="json") for one in machine.checks or ()],
@@ -95,16 +93,16 @@ def _facts(machine: Machine) -> dict[str, Any]:
 
 
 def _row(machine: Machine) -> tuple[str, ...]:
-    release = _release(machine)
-    cordoned = ["cordoned"] if machine.cordoned else []
+    release = labels.version(machine)
+    cordoned = "cordoned" if machine.cordoned else ""
     return (
         machine.id,
-        _metadata(machine).get(_GROUP, ""),
+        labels.group(machine),
         f"v{release}" if release else "",
         machine.region,
         machine.state,
         _checks(machine),
-        ", ".join([*filter(None, [_role(machine)]), *cordoned]),
+        ", ".join(filter(None, (_role(machine), cordoned))),
         machine.updated_at,
     )
 
@@ -116,19 +114,9 @@ def _checks(machine: Machine) -> str:
 
 
 def _role(machine: Machine) -> str:
-    """Return what a machine is for, where it is not for a process group of the app."""
-    metadata = _metadata(machine)
-    if _JOB in metadata:
+    """Return what a machine is for, where it is not simply one of its process group."""
+    if JOB_KEY in labels.of(machine):
         return "job"
-    if metadata.get(_GROUP, "").startswith(_PASSING_GROUPS):
-        return "command"
-    return "standby" if machine.config and machine.config.standbys else ""
-
-
-def _release(machine: Machine) -> int | None:
-    version = _metadata(machine).get(_RELEASE, "")
-    return int(version) if version.isdecimal() else None
-
-
-def _metadata(machine: Machine) -> dict[str, str]:
-    return (machine.config and machine.config.metadata) or {}
+    if machine.config and machine.config.standbys:
+        return "standby"
+    return "command" if labels.group(machine).startswith(_OF_ONE_COMMAND) else ""

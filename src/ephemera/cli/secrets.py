@@ -101,7 +101,7 @@ def deploy(app: App = None, config: ConfigFile = None, as_json: Json = False) ->
     from ephemera.client import Client
 
     with Client() as client:
-        restarted = _restarted(client, needed_app(app, config), None)
+        restarted = _restarted(client, needed_app(app, config), "secrets deployed")
     if as_json:
         say_json({"restarted": restarted})
 
@@ -144,13 +144,15 @@ def _change(app: str, values: Mapping[str, str | None], *, stage: bool, as_json:
         unset = [name for name, value in values.items() if value is None]
         _check_there(client, app, unset)
         version = client.secrets.update(app, values).version
-        changed = [name for name in values if name not in unset]
-        note(f"{counted(len(values), 'secret')} of app {app} {'removed' if unset else 'set'}")
-        restarted = [] if stage else _restarted(client, app, version)
+        done = f"{counted(len(values), 'secret')} {'removed' if unset else 'set'}"
+        note(f"{done}: {', '.join(values)}")
+        client.secrets.list(app, min_version=version)  # returns when they are known everywhere
+        restarted = 0 if stage else _restarted(client, app, done)
         if stage:
             note("no machine was restarted: `ephemera secrets deploy` does that")
     if as_json:
-        said = {"version": version, "set": changed, "unset": unset, "restarted": restarted}
+        set_ = [name for name in values if name not in unset]
+        said = {"version": version, "set": set_, "unset": unset, "restarted": restarted}
         say_json(said)
 
 
@@ -165,10 +167,14 @@ def _check_there(client: Client, app: str, names: Sequence[str]) -> None:
         )
 
 
-def _restarted(client: Client, app: str, version: int | None) -> list[str]:
-    from ephemera.deploy.restarting import restart_all
+def _restarted(client: Client, app: str, why: str) -> int:
+    """Restart the app's machines as a release of it, and return how many there are."""
+    from ephemera.deploy.release.making import Manner
+    from ephemera.deploy.release.restarting import restart_all
 
-    restarted = restart_all(client, app, min_secrets_version=version, tell=note)
-    if not restarted:
+    restarted = restart_all(client, app, Manner(note), why)
+    if restarted:
+        note(f"restarted {counted(restarted, 'machine')}")
+    else:
         note("the app has no machines to restart: those to come have them")
     return restarted

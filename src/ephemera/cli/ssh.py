@@ -74,18 +74,19 @@ def _target(app: str | None, config: Path | None, machine: str | None) -> tuple[
 
 
 def _newest(app: str) -> str:
-    """Return the newest machine that runs; those of jobs come last."""
+    """Return the newest machine that runs; one of a job only where there is no other."""
     from ephemera.client import Client
-    from ephemera.deploy.restarting import group_of
+    from ephemera.deploy.release import labels
 
     with Client() as client:
-        running = [one for one in client.machines.list(app) if one.state == "started"]
+        machines = client.machines.list(app)
+    running = [one for one in machines if one.state == "started"]
     if not running:
         raise ConfigError(
             f"no machine of app {app} runs",
             hint="`ephemera machine start ID` starts one; `ephemera console` makes one for this",
         )
-    return max(running, key=lambda one: (bool(group_of(one)), one.created_at)).id
+    return max(labels.managed(running) or running, key=lambda one: one.created_at).id
 
 
 def _sit_or_run(app: str, machine: str, words: list[str]) -> int:
