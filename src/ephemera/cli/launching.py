@@ -43,9 +43,7 @@ def launch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and do nothing.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask whether to go on.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to go on.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write over files that somebody wrote or edited.")
     ] = False,

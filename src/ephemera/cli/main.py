@@ -22,16 +22,20 @@ from ephemera.cli import (
     certs,
     checks,
     consoles,
+    creating,
     demo,
     doctor,
     images,
     ips,
     jobs,
+    launching,
     logs,
     machines,
     opening,
     platform,
     regions,
+    releases,
+    scaling,
     secrets,
     ssh,
     status,
@@ -51,10 +55,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # In the order in which `--help` shows them, under their headings.
+app.command(rich_help_panel=START)(creating.new)
+app.command(rich_help_panel=START)(launching.launch)
 app.command("open", rich_help_panel=START)(opening.open_)
 app.command(rich_help_panel=START)(demo.demo)
+app.command(rich_help_panel=START)(deploying.deploy)
 app.command(rich_help_panel=APP)(status.status)
 app.command(rich_help_panel=APP)(logs.logs)
+app.command(rich_help_panel=APP)(releases.releases)
+app.command(rich_help_panel=APP)(deploying.rollback)
+app.add_typer(scaling.group, name="scale", rich_help_panel=APP)
 app.command(rich_help_panel=MACHINES)(consoles.console)
 app.add_typer(secrets.group, name="secrets", rich_help_panel=APP)
 app.add_typer(volumes.group, name="volumes", rich_help_panel=APP)
