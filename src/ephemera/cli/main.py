@@ -24,6 +24,7 @@ from ephemera.cli import (
     consoles,
     creating,
     demo,
+    deploying,
     doctor,
     images,
     ips,
@@ -57,9 +58,9 @@ app = typer.Typer(
 # In the order in which `--help` shows them, under their headings.
 app.command(rich_help_panel=START)(creating.new)
 app.command(rich_help_panel=START)(launching.launch)
+app.command(rich_help_panel=START)(deploying.deploy)
 app.command("open", rich_help_panel=START)(opening.open_)
 app.command(rich_help_panel=START)(demo.demo)
-app.command(rich_help_panel=START)(deploying.deploy)
 app.command(rich_help_panel=APP)(status.status)
 app.command(rich_help_panel=APP)(logs.logs)
 app.command(rich_help_panel=APP)(releases.releases)

@@ -1,0 +1,135 @@
+"""What is to be built for a deploy: the project, the `fly.toml` and where it goes, as a request."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ephemera.client import Client
+from ephemera.deploy import launch
+from ephemera.deploy.build import BuildRequest, Destination, Dockerfile, build
+from ephemera.deploy.flytoml import FlyToml
+from ephemera.deploy.release import image
+from ephemera.deploy.release.image import Image
+from ephemera.deploy.release.telling import Tell
+from ephemera.deploy.scan import Project, scan
+from ephemera.errors import ConfigError
+from ephemera.home import home, read_endpoint
+from ephemera.wire.ids import new_ulid
+
+#: The names that images have for this computer's kinds of processors.
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+#: The driver whose machines are processes of this computer, and have no images.
+_PROCESS = "process"
+#: What a `fly.toml` says where each deploy is to choose.
+_ANY_BUILDER = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user says about the image."""
+
+    #: One that is there: nothing is built.
+    image: str | None = None
+    builder: str | None = None
+    #: Use nothing that was kept of earlier builds.
+    fresh: bool = False
+
+
+def builder_of(
+    client: Client, app: str, toml: FlyToml, wish: Wish, tell: Tell
+) -> Callable[[], Image]:
+    """Return what makes the image of a deploy. Nothing is built before it is called.
+
+    Raises:
+        ConfigError: when called: it cannot be found out how the app is started.
+        BuildError: when called: it cannot be built.
+    """
+    named = wish.image or (toml.build.image if wish.builder is None else None)
+    if named is not None:
+        return lambda: Image(named)
+
+    def make() -> Image:
+        return image.of(build(_request(client, app, toml, wish), tell))
+
+    return make
+
+
+def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildRequest:
+    folder = toml.path.absolute().parent
+    dockerfile = _dockerfile(folder, toml)
+    driver = _driver(client)
+    project = _project(folder, dockerfile)
+    said = wish.builder or toml.build.builder or ""
+    start = toml.processes.get(toml.default_group()) or (project.command if project else "")
+    return BuildRequest(
+        folder=folder,
+        app=app,
+        release_id=new_ulid(),
+        start=shlex.split(start),
+        home=home(),
+        destination=None if driver == _PROCESS else _destination(client),
+        driver=driver,
+        builder="" if said == _ANY_BUILDER else said,
+        dockerfile=dockerfile,
+        python=project.python if project else ".".join(platform.python_version_tuple()[:2]),
+        architecture=_architecture(client),
+        ignorefile=folder / toml.build.ignorefile if toml.build.ignorefile else None,
+        collect=shlex.split(project.collect_command) if project else (),
+        fresh=wish.fresh,
+    )
+
+
+def _dockerfile(folder: Path, toml: FlyToml) -> Dockerfile | None:
+    """Return the Dockerfile that somebody wrote; one as it was generated says nothing new.
+
+    Raises:
+        ConfigError: the `fly.toml` names one that is not there.
+    """
+    path = folder / (toml.build.dockerfile or "Dockerfile")
+    if toml.build.dockerfile and not path.exists():
+        raise ConfigError(
+            f"{toml.path} names the Dockerfile {path}, which is not there",
+            hint="`ephemera launch` writes one; or take the line out",
+        )
+    if not launch.is_own(path):
+        return None
+    return Dockerfile(path, args=toml.build.args, target=toml.build.build_target or "")
+
+
+def _project(folder: Path, dockerfile: Dockerfile | None) -> Project | None:
+    """Return what the project is; None where a Dockerfile knows, and we do not."""
+    try:
+        return scan(folder)
+    except ConfigError:
+        if dockerfile is None:
+            raise
+        return None
+
+
+def _driver(client: Client) -> str:
+    """Return how the platform of this computer runs machines; empty for any other API."""
+    if not client.local:
+        return ""
+    url = client.locate()  # first: it may start the platform
+    endpoint = read_endpoint(home())
+    return endpoint.driver if endpoint and endpoint.url == url else ""
+
+
+def _destination(client: Client) -> Destination:
+    address = client.link.place.find()
+    token = address.authorization.removeprefix("Bearer ").removeprefix("FlyV1 ")
+    if client.link.place.fly:
+        return Destination.fly(token)
+    return Destination.platform(urlsplit(address.url).netloc, token)
+
+
+def _architecture(client: Client) -> str:
+    """Return what the image is for: Fly.io's computers, or this one."""
+    if not client.local:
+        return "amd64"
+    return _ARCHITECTURES.get(platform.machine().lower(), "amd64")
