@@ -182,6 +182,8 @@ def build(
             **config,
         },
         "rootfs": {"type": "layers", "diff_ids": [one.diff_id for one in layers]},
+        # buildah builds on no image without it
+        "history": [{"created_by": "tests"} for _ in layers],
     }
     config_blob = Blob(DOCKER_CONFIG if docker else OCI_CONFIG, _json(about))
     blobs = tuple(one.blob for one in layers)
