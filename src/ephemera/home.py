@@ -14,6 +14,9 @@ from ephemera.errors import ConfigError
 #: API (the Ruby gem tries 127.0.0.1:4280) find ours.
 DEFAULT_LISTEN = "127.0.0.1:4280"
 
+#: As in Fly.io's guide to machines that scale to zero.
+IDLE_TIMEOUT_S = 300.0
+
 
 def home() -> Path:
     """Return the state folder: `EPHEMERA_HOME`, else the place this system has for such things.
@@ -32,6 +35,23 @@ def home() -> Path:
 def default_driver() -> str:
     """Return how a platform runs machines that is not told: `EPHEMERA_DRIVER`, else `process`."""
     return os.environ.get("EPHEMERA_DRIVER") or "process"
+
+
+def idle_timeout() -> float:
+    """Return after how many seconds without a request machines are stopped that may be.
+
+    `EPHEMERA_IDLE_TIMEOUT`, else five minutes.
+
+    Raises:
+        ConfigError: it is not a number.
+    """
+    given = os.environ.get("EPHEMERA_IDLE_TIMEOUT") or str(IDLE_TIMEOUT_S)
+    try:
+        return float(given)
+    except ValueError:
+        raise ConfigError(
+            f"EPHEMERA_IDLE_TIMEOUT={given!r} is not a number", hint="give seconds, such as 300"
+        ) from None
 
 
 def make_home(folder: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ephemera.errors import EphemeraError
-from ephemera.home import DEFAULT_LISTEN, default_driver, home
+from ephemera.home import DEFAULT_LISTEN, default_driver, home, idle_timeout
 from ephemera.platform.server import FolderInUse, serve
 from ephemera.platform.settings import DEFAULT_REGION, Settings
 
@@ -32,7 +32,8 @@ def main() -> int:
             os.close(options.ready_fd)
 
     try:
-        settings = Settings(tuple(options.regions), options.fly_limits, options.testing)
+        idle = idle_timeout() if options.idle_timeout is None else options.idle_timeout
+        settings = Settings(tuple(options.regions), options.fly_limits, options.testing, idle)
         serve(
             options.home,
             options.listen,
@@ -63,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         "--regions", nargs="+", default=[DEFAULT_REGION], metavar="CODE", help="its regions"
     )
     parser.add_argument("--fly-limits", action="store_true", help="limit requests as Fly.io does")
+    parser.add_argument(
+        "--idle-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="after how long without a request a machine is stopped whose service says so",
+    )
     parser.add_argument("--testing", action="store_true", help="let tests make it misbehave")
     parser.add_argument("--ready-fd", type=int, help="where to say that it serves, or why not")
     return parser

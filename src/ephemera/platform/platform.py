@@ -36,6 +36,8 @@ from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
 from ephemera.platform.orgs import Page, Wanted
+from ephemera.platform.proxy.traffic import Traffic
+from ephemera.platform.proxy.urls import ProxyUrls
 from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
 from ephemera.platform.registry import needs
 from ephemera.platform.registry.registry import Registry
@@ -65,6 +67,7 @@ class Platform:
         settings: Settings = Settings(),  # noqa: B008 - a value
         clock: Clock | None = None,
         hold: Callable[[str, Ledger], Awaitable[None]] | None = None,
+        proxies: ProxyUrls = ProxyUrls(),  # noqa: B008 - a value
     ) -> None:
         clock = clock or SystemClock()
         self.driver = driver
@@ -88,8 +91,14 @@ class Platform:
             lambda: driver.capabilities.disks,
         )
         self.sockets = Sockets(home / "api")
+        #: Where apps are served.
+        self.proxies = proxies
         self._reach = Reach(
-            url, str(home), self.sockets.path, lambda: driver.capabilities.private_network
+            url,
+            str(home),
+            self.sockets.path,
+            lambda: driver.capabilities.private_network,
+            proxies.plain,
         )
         self._apps = Apps(store, clock)
         self.registry = Registry(home / "registry", self._apps, url, clock)
@@ -113,7 +122,24 @@ class Platform:
             self.networks.addresses,
             self.networks.socket_to,
         )
-        self.observers: list[Observer] = [self.sockets.moved, self._unasked.moved]
+        self.traffic = Traffic(
+            home,
+            self._apps,
+            self.networks,
+            self.certificates,
+            self.addresses,
+            self._unasked.checks,
+            self.leases,
+            self.logs,
+            clock,
+            settings,
+            self._owners.get,
+        )
+        self.observers: list[Observer] = [
+            self.sockets.moved,
+            self._unasked.moved,
+            self.traffic.moved,
+        ]
         self._hold = hold
         self._around = Surroundings(
             store,
@@ -158,6 +184,7 @@ class Platform:
         for owner in self._owners.all():
             owner.resume()
         self._unasked.open(self._owners.all())
+        self.traffic.open(owner.record for owner in self._owners.all())
         for app in leaving:
             self._removals.begin(app)
 
@@ -172,6 +199,7 @@ class Platform:
         self.release()
         await self._removals.close()
         await self.volumes.close()
+        await self.traffic.close()
         await asyncio.gather(*(owner.close() for owner in self._owners.all()))
         await self._unasked.close()
         await self.sockets.stop()

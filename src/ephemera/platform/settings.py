@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ephemera.errors import ConfigError
+from ephemera.home import IDLE_TIMEOUT_S
 
 #: The only region of a platform that is told of none.
 DEFAULT_REGION = "local"
@@ -23,19 +24,27 @@ class Settings:
     fly_limits: bool = False
     #: Whether tests may make it misbehave, see `ephemera.testing`.
     testing: bool = False
+    #: After how long without a request a machine is stopped whose service says `autostop`;
+    #: seconds.
+    idle_timeout_s: float = IDLE_TIMEOUT_S
 
     def __post_init__(self) -> None:
         """Refuse what no platform can be.
 
         Raises:
             ConfigError: a region's code is not one, means several regions, or is there twice;
-                or there is no region.
+                there is no region; or a time is not one.
         """
         for code in self.regions:
             if not _REGION.fullmatch(code) or code in AREAS:
                 raise ConfigError(
                     f"{code!r} is not the code of a region", hint="a code is such as 'iad'"
                 )
+        if not 0 <= self.idle_timeout_s < float("inf"):
+            raise ConfigError(
+                f"{self.idle_timeout_s} is not how long a machine may be idle",
+                hint="give seconds, for example 300",
+            )
         if not self.regions or len(set(self.regions)) < len(self.regions):
             raise ConfigError("a platform has at least one region, and each of them once")
 
@@ -43,7 +52,9 @@ class Settings:
         """Return the arguments of `python -m ephemera.platform` that lead to these settings."""
         regions = () if self.regions == (DEFAULT_REGION,) else ("--regions", *self.regions)
         limits = ("--fly-limits",) if self.fly_limits else ()
-        return (*regions, *limits, *(("--testing",) if self.testing else ()))
+        idle = self.idle_timeout_s
+        idles = () if idle == IDLE_TIMEOUT_S else ("--idle-timeout", f"{idle:g}")
+        return (*regions, *limits, *idles, *(("--testing",) if self.testing else ()))
 
 
 _REGION = re.compile(r"[a-z0-9]{1,32}")

@@ -62,6 +62,30 @@ class Certificates:
         self._vault = vault
         self._clock = clock
         self._lives = lives
+        #: Counts the changes of host names and certificates.
+        self.version = 0
+
+    def holder(self, hostname: str) -> str:
+        """Return the id of the app that has a host name, itself or by a wildcard; empty if none."""
+        found = self._serving(hostname)
+        return found.app_id if found else ""
+
+    def chain(self, hostname: str) -> tuple[str, bytes] | None:
+        """Return the certificates that a host name is served with, and the key to the first.
+
+        Both in PEM form. None where the name has none that is good now.
+        """
+        found = self._serving(hostname)
+        if found is None or not found.fullchain or found.expires_at <= self._clock():
+            return None
+        return found.fullchain, self._vault.open(found.sealed_key, _sealed_for(found))
+
+    def _serving(self, hostname: str) -> CertificateRecord | None:
+        for name in (hostname, f"*.{hostname.partition('.')[2]}"):
+            found = self._store.certificate(name)
+            if found and self._lives(found.app_id):
+                return found
+        return None
 
     async def upload(self, app: AppRecord, given: UploadCertificate) -> CertificateRecord:
         """Keep a certificate for a host name, in the place of an older one. Repeating is safe.
@@ -83,14 +107,15 @@ class Certificates:
             hostname=hostname,
             app_id=app.id,
             fullchain=chain.fullchain,
-            sealed_key=self._vault.seal(chain.key, f"certificate/{app.id}/{hostname}"),
+            sealed_key=b"",
             issuer=chain.issuer,
             key_type=chain.key_type,
             expires_at=chain.expires_at,
             created_at=older.created_at if older and older.app_id == app.id else now,
             updated_at=now,
         )
-        self._store.put_certificate(kept)
+        kept = replace(kept, sealed_key=self._vault.seal(chain.key, _sealed_for(kept)))
+        self._put(kept)
         return kept
 
     def get(self, app: AppRecord, hostname: str) -> CertificateRecord:
@@ -133,7 +158,7 @@ class Certificates:
         bare = replace(
             held, fullchain="", sealed_key=b"", issuer="", key_type="", updated_at=self._clock()
         )
-        self._store.put_certificate(bare)
+        self._put(bare)
         return bare
 
     def remove(self, app: AppRecord, hostname: str) -> None:
@@ -143,3 +168,12 @@ class Certificates:
             Refusal: the app does not have it.
         """
         self._store.drop_certificate(self.get(app, hostname).hostname)
+        self.version += 1
+
+    def _put(self, certificate: CertificateRecord) -> None:
+        self._store.put_certificate(certificate)
+        self.version += 1
+
+
+def _sealed_for(certificate: CertificateRecord) -> str:
+    return f"certificate/{certificate.app_id}/{certificate.hostname}"

@@ -12,6 +12,7 @@ from ephemera.errors import BootFailed
 from ephemera.platform import configs
 from ephemera.platform.drivers.base import BootSpec, GuestMount, Program
 from ephemera.platform.edge import networks
+from ephemera.platform.proxy.urls import of_app
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.wire.config import MachineConfig
 from ephemera.wire.programs import Process
@@ -37,10 +38,16 @@ class Reach:
     socket: Callable[[str], str]
     #: Says whether machines have private networks.
     private: Callable[[], bool]
+    #: The plain listener of the proxy; empty where there is none.
+    proxy: str = ""
 
     def address(self, app: AppRecord, machine_id: str) -> str:
         """Return where the programs of a machine listen, as seen from the platform."""
         return str(networks.machine_address(app, machine_id)) if self.private() else LOOPBACK
+
+    def app_url(self, app: AppRecord) -> str:
+        """Return where a program in a machine reaches an app through the proxy, and wakes it."""
+        return f"http://{app.name}.flycast" if self.private() else of_app(app.name, self.proxy)
 
     def environment(self, machine_id: str) -> dict[str, str]:
         """Return the variables that tell a program where the platform is."""
@@ -70,7 +77,8 @@ def environment(
         "FLY_PROCESS_GROUP": metadata.get("fly_process_group", "app"),
         "FLY_VM_MEMORY_MB": str(guest["memory_mb"]),
     }
-    return fly | reach.environment(machine.id)
+    url = reach.app_url(app) if config.services else ""
+    return fly | ({"EPHEMERA_APP_URL": url} if url else {}) | reach.environment(machine.id)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

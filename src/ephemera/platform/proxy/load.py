@@ -11,12 +11,10 @@ class Loads:
 
     Args:
         clock: Returns the time.
-        freed: Called with a machine's id when a seat of it was given back.
     """
 
-    def __init__(self, clock: Callable[[], float], freed: Callable[[str], None]) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._freed = freed
         #: By machine and internal port: limits are a service's own.
         self._seats: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._totals: defaultdict[str, int] = defaultdict(int)
@@ -37,15 +35,14 @@ class Loads:
 
     def give_back(self, machine_id: str, internal_port: int) -> None:
         """Hold one less. The time since when the machine is idle begins anew."""
-        for counts, key in (
-            (self._seats, (machine_id, internal_port)),
-            (self._totals, machine_id),
-        ):
-            counts[key] -= 1  # type: ignore[index]  # each has keys of its own
-            if not counts[key]:  # type: ignore[index]
-                del counts[key]  # type: ignore[arg-type]
+        key = (machine_id, internal_port)
+        self._seats[key] -= 1
+        if not self._seats[key]:
+            del self._seats[key]
+        self._totals[machine_id] -= 1
+        if not self._totals[machine_id]:
+            del self._totals[machine_id]
         self.touch(machine_id)
-        self._freed(machine_id)
 
     def touch(self, machine_id: str) -> None:
         """Note that a machine has had something to do until now."""

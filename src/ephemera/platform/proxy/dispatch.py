@@ -1,0 +1,254 @@
+"""Which machine a request goes to, from its name to its seat: the routing half of the proxy.
+
+```
+host, port ─► app ─► its posts there ─► choose ──take──► a seat
+                          ▲                ├─bring──► a machine is started ─┐
+                          └────────────────┴─wait───► until something changes ┘
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from ephemera.platform.checks.watching import Checks, Standing
+from ephemera.platform.dialing import SocketTo
+from ephemera.platform.proxy import nowhere
+from ephemera.platform.proxy.arrivals import Arrivals
+from ephemera.platform.proxy.choice import Candidate, Phase, choose
+from ephemera.platform.proxy.fleet import Fleet, Post
+from ephemera.platform.proxy.hosts import Hosts
+from ephemera.platform.proxy.load import Loads
+from ephemera.platform.proxy.queues import Queues
+from ephemera.platform.proxy.routing import Asked, Entrance, ProxyRefusal
+from ephemera.platform.proxy.seats import Place, Way
+from ephemera.platform.proxy.targets import HELD_MAX_S, Target, Targets
+from ephemera.platform.records import AppRecord, MachineRecord
+from ephemera.platform.states import State
+
+#: How many requests of one app are held at most.
+QUEUE_MAX = 1000
+_ON_THE_WAY = frozenset({State.STARTING, State.RESTARTING, State.REPLACING, State.CREATED})
+_AT_REST = frozenset(
+    {State.STOPPED, State.SUSPENDED, State.FAILED, State.STOPPING, State.SUSPENDING}
+)
+
+
+class Dispatcher:
+    """The `Router` of a platform.
+
+    Args:
+        addresses: Returns where the programs of a machine may listen.
+        reaches: Says whether a client, known by its address, may reach an app.
+        tls: Returns what the TLS listener answers with.
+        say: Writes into an app's log: app, machine, region, level, message.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        hosts: Hosts,
+        loads: Loads,
+        arrivals: Arrivals,
+        queues: Queues,
+        checks: Checks,
+        *,
+        addresses: Callable[[MachineRecord], Sequence[str]],
+        socket_to: SocketTo,
+        reaches: Callable[[str, AppRecord], bool],
+        tls: Callable[[], ssl.SSLContext],
+        say: Callable[[str, str, str, str, str], None],
+    ) -> None:
+        self._fleet = fleet
+        self._hosts = hosts
+        self._loads = loads
+        self._arrivals = arrivals
+        self._queues = queues
+        self._checks = checks
+        self._addresses = addresses
+        self._socket_to = socket_to
+        self._targets = Targets(hosts, reaches)
+        self._tls = tls
+        self._say = say
+
+    # the Router of the engine
+
+    def entrance(self, host: str, port: int, *, tls: bool) -> Entrance:
+        """Return what there is at a name and a port. Starts nothing, and does not wait.
+
+        Raises:
+            ProxyRefusal: there is no such app, or it offers nothing there.
+        """
+        app = self._hosts.app(host)
+        posts = self._fleet.posts(app.id, port, tls=tls)
+        if not posts:
+            raise nowhere.nothing_there(app, port, self._fleet.of(app.id), tls=tls)
+        opening = posts[-1].opening  # of the newest machine
+        return Way(app.id, opening.force_https, opening.http_options)
+
+    async def seat(self, asked: Asked) -> Place:
+        """Return a place at a machine; one that is at rest is started and waited for.
+
+        Raises:
+            ProxyRefusal: there is no machine for it, or none that could be started.
+        """
+        target = self._targets.of(asked)
+        try:
+            return await self._seat(asked, target)
+        except ProxyRefusal as error:
+            fallback = self._targets.fallback(asked, target, error)
+            if fallback is None:
+                raise
+            return await self._seat(asked, fallback)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return what the TLS listener answers with."""
+        return self._tls()
+
+    def say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
+        """Write a line of the proxy into an app's log."""
+        self._say(app_id, machine_id, region, level, message)
+
+    # the same for those who pass bytes
+
+    async def seat_at(
+        self,
+        app: AppRecord,
+        posts: Callable[[], Sequence[Post]],
+        avoid: frozenset[str] = frozenset(),
+    ) -> Place:
+        """Return a place at one of some posts of an app, as `seat` does.
+
+        Args:
+            avoid: Machines that did not take the connection.
+
+        Raises:
+            ProxyRefusal: there is no machine for it, or none that could be started.
+        """
+        return await self._held(Target(app, HELD_MAX_S), posts, avoid)
+
+    # how
+
+    async def _seat(self, asked: Asked, target: Target) -> Place:
+        for machine_id in asked.avoid:
+            self._doubt(target.app.id, machine_id)
+
+        def posts() -> Sequence[Post]:
+            return self._fleet.posts(target.app.id, asked.port, tls=asked.tls)
+
+        return await self._held(target, posts, asked.avoid)
+
+    async def _held(
+        self, target: Target, posts: Callable[[], Sequence[Post]], avoid: frozenset[str]
+    ) -> Place:
+        """Return a place, as soon as there is one."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + target.patience_s
+        failed: ProxyRefusal | None = None
+        wish = replace(target.wish, avoid=target.wish.avoid | avoid)
+        while True:
+            there = posts()
+            choice = choose((self._candidate(one) for one in there), wish)
+            task = self._bring(there, choice.bring)
+            if choice.take:
+                return self._place(_post(there, choice.take), target)
+            left = deadline - loop.time()
+            if not (task or choice.wait):
+                raise failed or nowhere.nobody(target, there, avoid, self._checks)
+            if left <= 0:
+                raise nowhere.too_late(target, there, choice)
+            await self._pause(target.app, task, left)
+            if task and task.done() and (error := _error(task)):
+                failed = error
+                wish = replace(wish, avoid=wish.avoid | {choice.bring})
+
+    def _bring(self, there: Sequence[Post], machine_id: str) -> asyncio.Task[None] | None:
+        if not machine_id:
+            return None
+        post = _post(there, machine_id)
+        return self._arrivals.bring(post.record, post.offer)
+
+    async def _pause(self, app: AppRecord, task: asyncio.Task[None] | None, left: float) -> None:
+        """Wait until it is worth looking again."""
+        if self._queues.length(app.id) >= QUEUE_MAX:
+            raise nowhere.queue_full(app, QUEUE_MAX)
+        if task is None:
+            await self._queues.wait(app.id, left)
+            return
+        changed = asyncio.ensure_future(self._queues.wait(app.id, left))
+        try:
+            await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+            with suppress(asyncio.CancelledError):
+                await changed
+
+    def _candidate(self, post: Post) -> Candidate:
+        record, offer = post.record, post.offer
+        return Candidate(
+            record.id,
+            record.region,
+            self._phase(post),
+            self._loads.of_service(record.id, offer.internal_port),
+            offer.soft_limit,
+            offer.hard_limit,
+        )
+
+    def _phase(self, post: Post) -> Phase:
+        record, offer = post.record, post.offer
+        if record.cordoned:
+            return Phase.OUT
+        if record.state is State.STARTED:
+            return self._phase_of_started(record, post)
+        if record.state in _ON_THE_WAY and (record.state is State.STARTING or record.launch):
+            return Phase.COMING
+        if record.state is State.RESTARTING:
+            return Phase.COMING
+        return Phase.RESTING if record.state in _AT_REST and offer.autostart else Phase.OUT
+
+    def _phase_of_started(self, record: MachineRecord, post: Post) -> Phase:
+        standing = self._checks.standing(record.id, post.offer.checks)
+        if standing is Standing.BAD:
+            return Phase.OUT
+        listens = self._arrivals.listens_at(record, post.offer.internal_port)
+        return Phase.READY if listens and standing is Standing.GOOD else Phase.COMING
+
+    def _place(self, post: Post, target: Target) -> Place:
+        record, port = post.record, post.offer.internal_port
+        known = self._arrivals.listens_at(record, port)
+        hosts = [known, *(one for one in self._addresses(record) if one != known)]
+        self._loads.take(record.id, port)
+        return Place(
+            post,
+            [(host, port) for host in hosts],
+            target.headers(record.id),
+            self._socket_to,
+            lambda: self._give_back(record, port),
+        )
+
+    def _give_back(self, record: MachineRecord, port: int) -> None:
+        self._loads.give_back(record.id, port)
+        self._queues.wake_one(record.app_id)
+
+    def _doubt(self, app_id: str, machine_id: str) -> None:
+        for member in self._fleet.of(app_id):
+            if member.record.id == machine_id:
+                for offer in member.offers:
+                    self._arrivals.doubt(machine_id, offer.internal_port)
+
+
+def _post(there: Sequence[Post], machine_id: str) -> Post:
+    return next(one for one in there if one.record.id == machine_id)
+
+
+def _error(task: asyncio.Task[None]) -> ProxyRefusal | None:
+    if task.cancelled():
+        return ProxyRefusal(503, "the platform is stopping", code="PM10")
+    error = task.exception()
+    if error is None or isinstance(error, ProxyRefusal):
+        return error
+    raise error

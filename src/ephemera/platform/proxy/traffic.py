@@ -1,0 +1,200 @@
+"""All of the proxy that knows machines, put together: what a platform holds of it.
+
+```
+ writes of machines ─► Fleet ─► Dispatcher ◄── engine (HTTP), TcpServices (bytes)
+                         │          ├─ Arrivals: brings machines up
+                         │          └─ Loads ─► Idling: stops those that have nothing to do
+                         └─ machines that are started are looked for at once
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ephemera.platform.apps.registry import Apps
+from ephemera.platform.checks.watching import Checks
+from ephemera.platform.clock import Clock
+from ephemera.platform.edge.addresses import Addresses
+from ephemera.platform.edge.certificates import Certificates
+from ephemera.platform.edge.private import PrivateNetworks
+from ephemera.platform.logs import Logs
+from ephemera.platform.machines.leases import Leases
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.proxy.arrivals import Around, Arrivals
+from ephemera.platform.proxy.dispatch import Dispatcher
+from ephemera.platform.proxy.fleet import Fleet
+from ephemera.platform.proxy.hosts import Hosts
+from ephemera.platform.proxy.idling import Idling
+from ephemera.platform.proxy.load import Loads
+from ephemera.platform.proxy.queues import Queues
+from ephemera.platform.proxy.routing import ALPN, ProxyRefusal
+from ephemera.platform.proxy.tcp import Door, TcpServices
+from ephemera.platform.proxy.tls import ServedCertificates
+from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.settings import Settings
+from ephemera.platform.states import State
+
+
+class Traffic:
+    """What goes between clients and machines.
+
+    Args:
+        home: The state folder.
+        owner: Returns who moves a machine that lives; None where there is none.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        apps: Apps,
+        networks: PrivateNetworks,
+        certificates: Certificates,
+        addresses: Addresses,
+        checks: Checks,
+        leases: Leases,
+        logs: Logs,
+        clock: Clock,
+        settings: Settings,
+        owner: Callable[[str], Owner | None],
+    ) -> None:
+        self._logs = logs
+        self._fleet = Fleet()
+        self._queues = Queues()
+        self._loads = Loads(clock)
+        self._owner = owner
+        self._tasks: list[asyncio.Task[None]] = []
+        hosts = Hosts(
+            apps.named, apps.__getitem__, certificates.holder, lambda: certificates.version
+        )
+        self._certificates = ServedCertificates(
+            home / "proxy",
+            certificates.chain,
+            lambda name: _is_app(hosts, name),
+            lambda: certificates.version,
+        )
+        around = Around(
+            clock=clock,
+            checks=checks,
+            owner=owner,
+            addresses=networks.addresses,
+            socket_to=networks.socket_to,
+            say=self._say,
+            ended=self._look_again,
+        )
+        self._arrivals = Arrivals(around)
+        checks.observers.append(self._look_again)
+        #: The `Router` of the engine.
+        self.router = Dispatcher(
+            self._fleet,
+            hosts,
+            self._loads,
+            self._arrivals,
+            self._queues,
+            checks,
+            addresses=networks.addresses,
+            socket_to=networks.socket_to,
+            reaches=networks.reaches,
+            tls=lambda: self._certificates.context(ALPN),
+            say=self._say,
+        )
+        self._idling = Idling(
+            self._fleet,
+            self._loads,
+            clock,
+            app=apps.__getitem__,
+            owner=owner,
+            is_held=lambda id_: bool(leases.held(id_)) or self._arrivals.is_bringing(id_),
+            idle_after_s=settings.idle_timeout_s,
+            region=settings.regions[0],
+            say=self._say,
+        )
+        self._tcp = TcpServices(
+            self._fleet,
+            self.router,
+            app=apps.__getitem__,
+            addresses=lambda app: [one.ip for one in addresses.of(app) if one.type == "v4"],
+            tls=lambda: self._certificates.context(()),
+            doubt=self._arrivals.doubt,
+        )
+
+    def open(self, records: Iterable[MachineRecord]) -> None:
+        """Begin, with the machines that live when the server starts."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._idling.run()),
+            loop.create_task(self._tcp.run()),
+        ]
+        for record in records:
+            self.moved(record)
+
+    def moved(self, record: MachineRecord, _happened: Sequence[EventRecord] = ()) -> None:
+        """Look at a machine that was written. What follows is done later, not inside the move."""
+        before = self._fleet.state(record.app_id, record.id)
+        if not self._fleet.moved(record):
+            return
+        self._queues.wake_all(record.app_id)
+        if record.state is State.DESTROYED:
+            self._loads.forget(record.id)
+            self._arrivals.forget(record.id)
+        began = record.state is State.STARTED and before is not State.STARTED
+        if began:
+            self._loads.touch(record.id)
+            asyncio.get_running_loop().call_soon(self._look_for, record)
+        if before is None or record.state is State.DESTROYED or record.state is State.REPLACING:
+            self._tcp.change()
+
+    def addresses_changed(self) -> None:
+        """Look at the ports of services again: an app got or lost an address."""
+        self._tcp.change()
+
+    def doors(self, app_id: str) -> list[Door]:
+        """Return the ports of an app that are not HTTP."""
+        return self._tcp.doors(app_id)
+
+    def is_served(self, app_id: str, port: int, *, tls: bool) -> bool:
+        """Whether an app takes requests of HTTP at an external port."""
+        return bool(self._fleet.posts(app_id, port, tls=tls))
+
+    def authority(self) -> bytes:
+        """Return the certificate of this computer's own authority, in PEM form.
+
+        Raises:
+            OSError, ValueError: its files cannot be used.
+        """
+        return self._certificates.authority().certificate_file.read_bytes()
+
+    async def close(self) -> None:
+        """End all that goes on, and hang up on the clients of ports that are not HTTP."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tcp.close()
+        await self._arrivals.close()
+
+    def _look_for(self, record: MachineRecord) -> None:
+        """See to it that it is known when a machine that was just started takes requests."""
+        owner = self._owner(record.id)
+        if owner is None or owner.record.state is not State.STARTED:
+            return
+        for offer in self._fleet.offers(record.app_id, record.id):
+            if offer.openings and not self._arrivals.listens_at(record, offer.internal_port):
+                self._arrivals.bring(record, offer)
+
+    def _look_again(self, machine_id: str) -> None:
+        owner = self._owner(machine_id)
+        if owner:
+            self._queues.wake_all(owner.record.app_id)
+
+    def _say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
+        self._logs.say(app_id, machine_id, region, message, level, provider="proxy")
+
+
+def _is_app(hosts: Hosts, name: str) -> bool:
+    try:
+        hosts.app(name)
+    except ProxyRefusal:
+        return False
+    return True
