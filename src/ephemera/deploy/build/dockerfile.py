@@ -27,6 +27,8 @@ from ephemera.oci.trust import is_loopback
 #: Of a program that is only asked something.
 _ANSWER_TIMEOUT_S = 30
 _LOGIN_FILE = "config.json"
+#: Where version 2 is, on a computer whose first is version 1.
+_CGROUPS_OF_BOTH = Path("/sys/fs/cgroup/unified")
 
 
 def by_buildah(request: BuildRequest, tell: Tell) -> Built:
@@ -36,21 +38,22 @@ def by_buildah(request: BuildRequest, tell: Tell) -> Built:
         BuildError: it fails; what it said was told, and the error has the line of the `Dockerfile`.
     """
     file = _dockerfile(request)
-    options = ["--layers", "--format", "oci", "--arch", request.architecture]
+    options = ["--layers", "--force-rm", "--format", "oci", "--arch", request.architecture]
     if request.fresh:
         options += ["--no-cache", "--pull-always"]
     if request.ignorefile:
         options += ["--ignorefile", str(request.ignorefile)]
-    name = f"localhost/{request.app}:{request.tag}"
-    _build(["buildah", "build", *options, *_options(file), "--tag", name], request, file, tell, {})
     plain = ["--tls-verify=false"] if is_loopback(parse(request.pushed_as).host) else []
-    try:
-        with _login(request) as folder:
-            login = ["--authfile", str(folder / _LOGIN_FILE)]
-            place = f"docker://{request.pushed_as}"
-            _push(["buildah", "push", *plain, *login, name, place], request, tell, {})
-    finally:
-        _answer(["buildah", "untag", name])
+    # Tagged, so that it is not taken for what a failed build has left; pushed by its id, so that
+    # another build of the app may have the tag by then.
+    tag = ["--tag", f"localhost/{request.app}:latest"]
+    with _login(request) as folder:
+        made, login = folder / "id", ["--authfile", str(folder / _LOGIN_FILE)]
+        command = ["buildah", "build", *options, *_options(file), *tag, "--iidfile", str(made)]
+        _build(command, request, file, tell, _isolation())
+        place = f"docker://{request.pushed_as}"
+        push = ["buildah", "push", *plain, *login, made.read_text().strip(), place]
+        _push(push, request, tell, {})
     return _built("buildah", request)
 
 
@@ -84,6 +87,15 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
     finally:
         _answer(["docker", "image", "rm", "--no-prune", name])
     return _built("docker", request)
+
+
+def _isolation() -> Mapping[str, str]:
+    """Return how `buildah` runs commands, where its usual way cannot work.
+
+    crun refuses computers that have control groups of both versions.
+    """
+    is_hybrid = _CGROUPS_OF_BOTH.is_dir() and "BUILDAH_ISOLATION" not in os.environ
+    return {"BUILDAH_ISOLATION": "chroot"} if is_hybrid else {}
 
 
 def _dockerfile(request: BuildRequest) -> Dockerfile:
