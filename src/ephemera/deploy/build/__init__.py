@@ -1,7 +1,6 @@
 """From a project's folder to an image in a registry.
 
 ```
- asking: what is to be built, of a project and its fly.toml
  build ─► choosing: which builder
    ├─ python       layers of dependencies and source on a base image, without a container
    │    ├─ locks ─► installing ─► dependencies      a layer, kept as long as the lock is the same
@@ -15,7 +14,6 @@
 
 from __future__ import annotations
 
-from ephemera.deploy.build.asking import Place, request_for
 from ephemera.deploy.build.building import build
 from ephemera.deploy.build.request import (
     BuildRequest,
@@ -25,13 +23,4 @@ from ephemera.deploy.build.request import (
     Tell,
 )
 
-__all__ = [
-    "BuildRequest",
-    "Built",
-    "Destination",
-    "Dockerfile",
-    "Place",
-    "Tell",
-    "build",
-    "request_for",
-]
+__all__ = ["BuildRequest", "Built", "Destination", "Dockerfile", "Tell", "build"]

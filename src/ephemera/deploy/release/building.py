@@ -16,7 +16,7 @@ from ephemera.deploy.flytoml import FlyToml
 from ephemera.deploy.release import image
 from ephemera.deploy.release.image import Image
 from ephemera.deploy.release.telling import Tell
-from ephemera.deploy.scan import Project, scan
+from ephemera.deploy.scan import Project, python, scan
 from ephemera.errors import ConfigError
 from ephemera.home import home, read_endpoint
 from ephemera.wire.ids import new_ulid
@@ -27,6 +27,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 _PROCESS = "process"
 #: What a `fly.toml` says where each deploy is to choose.
 _ANY_BUILDER = "auto"
+#: Builders that build a Dockerfile, also one as it was generated.
+_OF_DOCKERFILES = ("buildah", "docker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,12 @@ def builder_of(
 
 def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildRequest:
     folder = toml.path.absolute().parent
-    dockerfile = _dockerfile(folder, toml)
-    driver = _driver(client)
-    project = _project(folder, dockerfile)
     said = wish.builder or toml.build.builder or ""
-    start = toml.processes.get(toml.default_group()) or (project.command if project else "")
+    dockerfile = _dockerfile(folder, toml, is_asked=said in _OF_DOCKERFILES)
+    driver = _driver(client)
+    start = toml.processes.get(toml.default_group(), "")
+    project = _project(folder, needed=not (dockerfile or start))
+    start = start or (project.command if project else "")
     return BuildRequest(
         folder=folder,
         app=app,
@@ -76,7 +79,8 @@ def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildReques
         driver=driver,
         builder="" if said == _ANY_BUILDER else said,
         dockerfile=dockerfile,
-        python=project.python if project else ".".join(platform.python_version_tuple()[:2]),
+        python=project.python if project else python.find(folder)[0],
+        base=str((toml.build.model_extra or {}).get("base") or ""),
         architecture=_architecture(client),
         ignorefile=folder / toml.build.ignorefile if toml.build.ignorefile else None,
         collect=shlex.split(project.collect_command) if project else (),
@@ -84,8 +88,11 @@ def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildReques
     )
 
 
-def _dockerfile(folder: Path, toml: FlyToml) -> Dockerfile | None:
+def _dockerfile(folder: Path, toml: FlyToml, *, is_asked: bool) -> Dockerfile | None:
     """Return the Dockerfile that somebody wrote; one as it was generated says nothing new.
+
+    Args:
+        is_asked: Whether it is to be built whoever wrote it.
 
     Raises:
         ConfigError: the `fly.toml` names one that is not there.
@@ -96,17 +103,17 @@ def _dockerfile(folder: Path, toml: FlyToml) -> Dockerfile | None:
             f"{toml.path} names the Dockerfile {path}, which is not there",
             hint="`ephemera launch` writes one; or take the line out",
         )
-    if not launch.is_own(path):
+    if not is_asked and not launch.is_own(path):
         return None
     return Dockerfile(path, args=toml.build.args, target=toml.build.build_target or "")
 
 
-def _project(folder: Path, dockerfile: Dockerfile | None) -> Project | None:
-    """Return what the project is; None where a Dockerfile knows, and we do not."""
+def _project(folder: Path, *, needed: bool) -> Project | None:
+    """Return what the project is; None where it cannot be told and somebody else says it."""
     try:
         return scan(folder)
     except ConfigError:
-        if dockerfile is None:
+        if needed:
             raise
         return None
 
