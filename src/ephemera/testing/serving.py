@@ -11,6 +11,8 @@ with serving(tmp_path) as server:
 from __future__ import annotations
 
 import os
+import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +30,9 @@ TESTING = Settings(testing=True)
 #: A server that was asked to end lets open requests finish for a few seconds first.
 _STOP_WAIT_S = 15
 _REQUEST_WAIT_S = 30
+#: Systems give those who connect, and those who ask for any port, one from 32768 on. While a server
+#: is away, its port must not be one that somebody is given, be it whoever tries to reach it.
+_LASTING_PORTS = range(10_000, 32_768)
 
 
 class DidNotServe(Exception):
@@ -47,7 +52,7 @@ class Server:
         self.home = home
         self.driver = driver
         self._options = options
-        self._process, self.endpoint = _start(home, driver, "127.0.0.1:0", options)
+        self._process, self.endpoint = _start(home, driver, _lasting_address(), options)
 
     @property
     def token(self) -> str:
@@ -125,6 +130,18 @@ def serving(
             server.clear()
         finally:
             server.stop()
+
+
+def _lasting_address() -> str:
+    """Return a free address of this computer that a server finds free again when it is restarted."""
+    while True:
+        address = ("127.0.0.1", random.choice(_LASTING_PORTS))  # noqa: S311 - it guards nothing
+        with socket.socket() as probe:
+            try:
+                probe.bind(address)
+            except OSError:
+                continue
+        return f"{address[0]}:{address[1]}"
 
 
 def _start(
