@@ -133,7 +133,7 @@ def serving(
 
 
 def _lasting_address() -> str:
-    """Return a free address of this computer that a server finds free again when it is restarted."""
+    """Return a free address of this computer that is free again when a server is restarted."""
     while True:
         address = ("127.0.0.1", random.choice(_LASTING_PORTS))  # noqa: S311 - it guards nothing
         with socket.socket() as probe:
