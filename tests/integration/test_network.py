@@ -439,6 +439,9 @@ class _OneApp:
     def machines(self, network: str, app_name: str) -> Sequence[Named]:
         return self._machines
 
+    def serves(self, network: str, app_name: str) -> bool:
+        return network == ONE and app_name == "web"
+
 
 def test_names_are_answered_in_the_router_by_who_asks(play: Callable[[Act], None]) -> None:
     async def act(scene: Scene) -> None:
@@ -455,7 +458,9 @@ def test_names_are_answered_in_the_router_by_who_asks(play: Callable[[Act], None
                 assert await asks(one, server, "web.internal", "AAAA") == one.ipv6
                 assert await asks(one, server, "web.internal", "AAAA", "tcp") == one.ipv6
             assert await asks(one, "fdaa::3", "_api.internal", "AAAA") == "fdaa::3"
+            assert await asks(one, "fdaa::3", "web.flycast", "AAAA") == "fdaa::3"
             assert await asks(stranger, "fdaa::3", "web.internal", "AAAA") == "NXDOMAIN"
+            assert await asks(stranger, "fdaa::3", "web.flycast", "AAAA") == "NXDOMAIN"
             assert await asks(stranger, "fdaa::3", "example.org", "A") == "NoNameservers"
         finally:
             await resolver.close()

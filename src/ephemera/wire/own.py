@@ -47,6 +47,27 @@ class Reach(Wire):
     host: str
 
 
+class AppPort(Wire):
+    """A port of an app that is not HTTP."""
+
+    port: int
+    internal_port: int
+    #: `HOST:PORT` on the platform's computer; empty where it is not served.
+    address: str
+    #: Why it is not, else empty.
+    problem: str
+
+
+class AppAddresses(Wire):
+    """Where an app is served."""
+
+    #: Its URLs on the platform's computer, the safest first.
+    urls: list[str]
+    #: Its URL in private networks; empty where there are none.
+    private_url: str
+    ports: list[AppPort]
+
+
 class StoredImage(Wire):
     """A container image that is on the platform's computer."""
 

@@ -16,7 +16,7 @@ from ephemera.platform.machines.boots import LOOPBACK, LOOPBACK6, Reach
 from ephemera.platform.network.names import Named
 from ephemera.platform.network.resolver import Resolver
 from ephemera.platform.network.router import Network
-from ephemera.platform.network.rules import API_PORT
+from ephemera.platform.network.rules import API_PORT, PROXY_PORT
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.states import State
 
@@ -67,6 +67,11 @@ class PrivateNetworks:
         if self._network and len(self._apps.sharing(app)) == 1:
             await self._network.drop(str(networks.of_app(app)))
 
+    @property
+    def are_there(self) -> bool:
+        """Whether machines have private networks."""
+        return self._network is not None
+
     # how machines are reached
 
     def addresses(self, record: MachineRecord) -> tuple[str, ...]:
@@ -88,15 +93,15 @@ class PrivateNetworks:
         return self._network.socket_to(host) if self._network else None
 
     def reaches(self, client: str, app: AppRecord) -> bool:
-        """Whether a client may reach an app: any but a machine of another organisation may.
+        """Whether a client may reach an app: all may but machines that have no business there.
+
+        A machine reaches the apps of its network, and where that is open those of its organisation.
 
         Args:
             client: Its address; empty where it is not known, and not a machine's.
         """
         network = self._network.network_of(client) if self._network and client else ""
-        if not network or network == str(networks.of_app(app)):
-            return True
-        return any(other.org_slug == app.org_slug for other in self._in(network))
+        return not network or self._is_near(network, app)
 
     def listeners(self) -> list[socket.socket]:
         """Return sockets at which machines find the API.
@@ -104,9 +109,15 @@ class PrivateNetworks:
         Raises:
             OSError: somebody else listens there.
         """
-        if self._network is None:
-            return []
-        return [self._network.listen(address, API_PORT) for address in self._network.services]
+        return self._listening(API_PORT)
+
+    def proxy_listeners(self) -> list[socket.socket]:
+        """Return sockets at which machines find the proxy, as its plain port.
+
+        Raises:
+            OSError: somebody else listens there.
+        """
+        return self._listening(PROXY_PORT)
 
     @property
     def host_address(self) -> str:
@@ -127,6 +138,24 @@ class PrivateNetworks:
             if app.name == app_name
             for record in self._machines(app.id)
         ]
+
+    def serves(self, network: str, app_name: str) -> bool:
+        """Whether machines of a network may reach an app through the proxy."""
+        return any(
+            app.name == app_name and app.id in self._apps and self._is_near(network, app)
+            for app in self._apps.all()
+        )
+
+    def _is_near(self, network: str, app: AppRecord) -> bool:
+        """Whether an app is in a network, or of the organisation of an open network's apps."""
+        return network == str(networks.of_app(app)) or any(
+            other.outside and other.org_slug == app.org_slug for other in self._in(network)
+        )
+
+    def _listening(self, port: int) -> list[socket.socket]:
+        if self._network is None:
+            return []
+        return [self._network.listen(address, port) for address in self._network.services]
 
     def _in(self, network: str) -> Iterator[AppRecord]:
         for app in self._apps.all():

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 from dns.message import Message
 
-from ephemera.platform.network.names import DOMAIN, Meaning, Names
+from ephemera.platform.network.names import DOMAIN, PROXY_DOMAIN, Meaning, Names
 
 #: How long an answer may be remembered; seconds. Machines come and go.
 TTL_S = 5
@@ -28,7 +28,7 @@ TCP_BYTES_MAX = 65535
 #: A string of a TXT record is not longer.
 _TEXT_BYTES_MAX = 255
 #: Domains that nobody else has an answer for: ours, and the names of private addresses.
-_OURS = (DOMAIN, "flycast", "a.a.d.f.ip6.arpa")
+_OURS = (DOMAIN, PROXY_DOMAIN, "a.a.d.f.ip6.arpa")
 
 
 class Asked:
@@ -53,7 +53,7 @@ class Asked:
     def answer(self, names: Names, network: str) -> bytes:
         """Return our answer to somebody in a network."""
         meaning = None
-        if self.name == DOMAIN or self.name.endswith(f".{DOMAIN}"):
+        if self.name.rpartition(".")[2] in (DOMAIN, PROXY_DOMAIN):
             meaning = names.look_up(network, self.name)
         if meaning is None:
             return self.refuse(dns.rcode.NXDOMAIN)

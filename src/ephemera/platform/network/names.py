@@ -1,4 +1,4 @@
-"""What `.internal` names mean, as on Fly.io. Names and machines in, addresses and texts out.
+"""What names below `.internal` and `.flycast` mean, as on Fly.io: addresses and texts.
 
 | Name | AAAA |
 |---|---|
@@ -9,6 +9,7 @@
 | `<value>.<key>.kv._metadata.<app>.internal` | those with this metadata |
 | `<id>.vm.<app>.internal` | one machine, started or not |
 | `_api.internal` | the Machines API |
+| `<app>.flycast` | the proxy, which starts a machine of the app if none runs |
 
 | Name | TXT |
 |---|---|
@@ -18,8 +19,8 @@
 | `_instances.internal`, `all._instances.internal` | `instance=ID,app=APP,ip=IP,region=REGION;…` |
 | `_peer.internal` | nothing: there are no peers |
 
-Whoever asks hears of the apps in his own private network only. A name that is there and has
-nothing to say is told from one that is not there.
+Whoever asks hears of the apps in his own private network only, and below `.flycast` of those that
+he may reach. A name that is there and has nothing to say is told from one that is not there.
 
 Source: fly.io/docs/networking/private-networking, and what programs for it read.
 """
@@ -31,7 +32,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-DOMAIN = "internal"
+DOMAIN, PROXY_DOMAIN = "internal", "flycast"
 _GROUP_KEY, _GROUP_DEFAULT = "fly_process_group", "app"
 _TOP = re.compile(r"top(\d{1,4})")
 #: Names that only have names below them.
@@ -61,6 +62,10 @@ class Directory(Protocol):
         """Return the machines of an app in a network, oldest first."""
         ...
 
+    def serves(self, network: str, app_name: str) -> bool:
+        """Whether machines of a network may reach an app through the proxy."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -75,7 +80,7 @@ class Names:
     """The names that machines of one platform can ask for.
 
     Args:
-        services: The addresses of the API.
+        services: The addresses of the API and of the proxy.
     """
 
     def __init__(self, directory: Directory, services: Sequence[str]) -> None:
@@ -87,11 +92,14 @@ class Names:
 
         Args:
             network: Its prefix.
-            name: In lower case, without a dot at its end; in the domain `internal`.
+            name: In lower case, without a dot at its end; in one of the two domains.
         """
-        *labels, _ = name.split(".")
+        *labels, domain = name.split(".")
         if not labels:
             return Meaning()
+        if domain == PROXY_DOMAIN:
+            served = len(labels) == 1 and self._directory.serves(network, labels[0])
+            return Meaning(self._services) if served else None
         if labels[-1].startswith("_"):
             return self._of_network(network, labels)
         *before, app = labels

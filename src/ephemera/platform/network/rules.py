@@ -7,9 +7,9 @@ other.
 
 Where clouds keep the credentials of a computer, for whoever asks from it, no machine gets.
 
-A closed network reaches what the platform has (resolver, API) and, on this computer, the ports
-that the kernel gives to those who ask for any (the host's `ip_local_port_range`): a supervisor
-listens on one of them for reports.
+A closed network reaches what the platform has (resolver, API, proxy) and, on this computer, the
+ports that the kernel gives to those who ask for any (the host's `ip_local_port_range`): a
+supervisor listens on one of them for reports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 #: The router's end of the way out.
 UPLINK = "uplink"
-DNS_PORT, API_PORT = 53, 4280
+DNS_PORT, API_PORT, PROXY_PORT = 53, 4280, 80
 
 _ROUTER = """\
 table inet ephemera {{}}
@@ -38,7 +38,7 @@ table inet ephemera {{
     ct state established,related accept
     meta l4proto {{ icmp, ipv6-icmp }} accept
     iifname "n*" meta l4proto {{ tcp, udp }} th dport {dns} accept
-    iifname "n*" tcp dport {api} accept
+    iifname "n*" tcp dport {{ {api}, {proxy} }} accept
     iifname "n*" reject with icmpx type admin-prohibited
   }}
   chain forward {{
@@ -100,6 +100,7 @@ def of_router(closed: Iterable[str], host: Host) -> str:
         closed=_elements("elements = ", closed),
         dns=DNS_PORT,
         api=API_PORT,
+        proxy=PROXY_PORT,
         uplink=UPLINK,
         from_host="\n    ".join(from_host),
         to_host="\n    ".join(to_host),

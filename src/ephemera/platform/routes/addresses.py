@@ -21,13 +21,17 @@ async def list_addresses(request: Request) -> Response:
 async def assign_address(request: Request) -> Response:
     """Give an app an address."""
     body = await requests.model(request, AssignIp)
-    address = platform_of(request).addresses.assign(app_of(request), body)
+    platform = platform_of(request)
+    address = platform.addresses.assign(app_of(request), body)
+    platform.traffic.addresses_changed()
     return JSONResponse(views.address(address))
 
 
 async def release_address(request: Request) -> Response:
     """Take an address from an app."""
-    platform_of(request).addresses.release(app_of(request), request.path_params["ip"])
+    platform = platform_of(request)
+    platform.addresses.release(app_of(request), request.path_params["ip"])
+    platform.traffic.addresses_changed()
     return Response(status_code=204)
 
 

@@ -38,6 +38,9 @@ class Shelf:
     def machines(self, network: str, app_name: str) -> Sequence[Named]:
         return self.known[network][app_name]
 
+    def serves(self, network: str, app_name: str) -> bool:
+        return network == HERE and app_name in ("web", "neighbour")
+
 
 NAMES = Names(Shelf(), ["fdaa::3"])
 
@@ -141,3 +144,11 @@ def test_an_app_of_another_network_is_not_there_and_its_own_network_knows_it() -
     assert look_up("secret.internal", ELSEWHERE) == Meaning(("fdaa:1:2:a7b::5",))
     assert look_up("_apps.internal", ELSEWHERE) == Meaning(text="secret")
     assert look_up("web.internal", ELSEWHERE) is None
+
+
+def test_a_flycast_name_is_the_proxy_for_those_who_may_reach_the_app() -> None:
+    assert look_up("web.flycast") == look_up("neighbour.flycast") == Meaning(("fdaa::3",))
+    for name in ("secret.flycast", "www.web.flycast"):
+        assert look_up(name) is None
+    assert look_up("web.flycast", ELSEWHERE) is None
+    assert look_up("flycast") == Meaning()

@@ -195,7 +195,7 @@ def test_a_name_without_records_of_a_type_is_told_from_no_name(play: Play) -> No
             ("idle.internal", "AAAA", dns.rcode.NOERROR),
             ("_apps.internal", "AAAA", dns.rcode.NOERROR),
             ("none.internal", "AAAA", dns.rcode.NXDOMAIN),
-            ("web.flycast", "AAAA", dns.rcode.NXDOMAIN),
+            ("none.flycast", "AAAA", dns.rcode.NXDOMAIN),
             ("1.0.2.0.a.a.d.f.ip6.arpa", "PTR", dns.rcode.NXDOMAIN),
         ):
             answer = await scene.ask(name, kind)
