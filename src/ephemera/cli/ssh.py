@@ -15,6 +15,9 @@ from ephemera.cli.options import App, ConfigFile
 from ephemera.cli.screen import note
 from ephemera.errors import ConfigError, WrongState
 
+#: Seconds: the most that the API allows. With a terminal there is no limit.
+_WITHOUT_TERMINAL_MAX_S = 60
+
 group = typer.Typer(no_args_is_help=True, help="A shell or a command in a running machine.")
 
 
@@ -45,8 +48,8 @@ def console(
     """Open a shell in a machine of an app that runs, or run a command there: `-C "ls -l"`.
 
     The words of a command are taken as a shell would, but there is none: for pipes and the like
-    `-C "sh -c '...'"`. The exit status is that of the command. `ephemera console` makes a machine
-    where none runs.
+    `-C "sh -c '...'"`. The exit status is that of the command. Where the platform has no terminals,
+    on Fly.io too, a command has a minute at most, and shows what it printed at its end.
     """
     from ephemera.cli.seat import check_taken
 
@@ -90,17 +93,22 @@ def _newest(app: str) -> str:
 
 
 def _sit_or_run(app: str, machine: str, words: list[str]) -> int:
-    """Return the exit status of what ran in a terminal; Fly.io's API has none, for commands."""
+    """Return the exit status of a shell, or of a command, at a terminal or else without one."""
     from ephemera.cli.consoles import execute
     from ephemera.cli.sitting import sit_in
-    from ephemera.client.own.machines import OwnMachines
 
-    with OwnMachines() as own:
-        has_terminals = not own.fly
-    if words and not has_terminals:
-        execute(app, machine, words)
     try:
+        if words and not _has_terminal(app, machine):
+            execute(app, machine, words, timeout=_WITHOUT_TERMINAL_MAX_S)
         return sit_in(app, machine, words or None)
     except WrongState as error:
         error.hint = f"`ephemera machine start {machine}` starts it"
         raise
+
+
+def _has_terminal(app: str, machine: str) -> bool:
+    """Return whether a terminal can be had in a machine: of containers, and not on Fly.io."""
+    from ephemera.client.own.machines import OwnMachines
+
+    with OwnMachines() as own:
+        return not own.fly and own.remains(app, machine).terminal

@@ -42,7 +42,7 @@ def test_an_error_of_ours_is_told_without_a_traceback(
     def fail(**_: object) -> None:
         raise ConfigError("it is broken", hint="mend it")
 
-    monkeypatch.setattr("ephemera.cli.platform.home", fail)
+    monkeypatch.setattr("ephemera.cli.status.home", fail)
     assert run(monkeypatch, "status") == 1
     assert capsys.readouterr().err == "error: it is broken\nhint: mend it\n"
 
@@ -53,7 +53,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ephemera.cli.platform.home", interrupt)
+    monkeypatch.setattr("ephemera.cli.status.home", interrupt)
     assert run(monkeypatch, "status") == 130
     assert capsys.readouterr() == ("", "")
 
