@@ -3,6 +3,8 @@
 ```python
 base = registry.push("python", python_base())     # /usr/local/bin/python3, PYTHON_VERSION in Env
 ```
+
+Of the standard library it has what `http.server` and starting a script need, which is a tenth.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import platform
 import re
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,11 +20,12 @@ from pathlib import Path
 from tests.images import Built, Entry, Layer, busybox, file, layer, symlink
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-#: Of the standard library, what no test needs.
-_LEFT_OUT = re.compile(
-    r"/(__pycache__|site-packages|dist-packages|test|tests|idlelib|tkinter|lib2to3|ensurepip"
-    r"|config-[^/]*|turtledemo|pydoc_data)(/|$)"
-)
+#: Tells where each module of the standard library is that is loaded in the end.
+_LOADED = """
+import encodings.idna, http.server, importlib.util, re, runpy, site, sys, zipimport
+for module in list(sys.modules.values()):
+    print(getattr(module, "__file__", None) or "")
+"""
 _LINKED = re.compile(r"(/\S+\.so\S*) \(0x")
 
 
@@ -36,19 +38,26 @@ def python_base() -> Built:
 @cache
 def _python() -> Layer:
     program = Path(sys.base_prefix, "bin", f"python{VERSION}").resolve()
-    stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
-    modules = [path for path in sorted(stdlib.rglob("*")) if not _LEFT_OUT.search(str(path))]
-    inner = f"usr/local/lib/python{VERSION}"
+    modules = list(_modules())
     shared = [path for path in modules if path.suffix == ".so"]
+    stdlib = Path(sys.base_prefix, "lib", f"python{VERSION}")
+    inner = f"usr/local/lib/python{VERSION}"
     return layer(
         file(f"usr/local/bin/python{VERSION}", program.read_bytes(), mode=0o755),
         symlink("usr/local/bin/python3", f"python{VERSION}"),
-        *(
-            file(f"{inner}/{path.relative_to(stdlib)}", path.read_bytes())
-            for path in modules
-            if path.is_file()
-        ),
+        *(file(f"{inner}/{path.relative_to(stdlib)}", path.read_bytes()) for path in modules),
         *_libraries(program, *shared),
+    )
+
+
+def _modules() -> Iterator[Path]:
+    """Yield the files of the modules, in the order of their names."""
+    command = [sys.executable, "-I", "-c", _LOADED]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    stdlib = Path(sys.base_prefix, "lib", f"python{VERSION}")
+    found = {Path(line).resolve() for line in said.splitlines() if line}
+    yield from sorted(
+        path for path in found if path.is_relative_to(stdlib) and "site-packages" not in path.parts
     )
 
 

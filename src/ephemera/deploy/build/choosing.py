@@ -66,8 +66,8 @@ def _does_not_fit(name: str) -> ConfigError:
 
 
 def _check_dockerfile(request: BuildRequest, name: str) -> None:
-    if request.dockerfile is None or not request.dockerfile.path.exists():
-        path = request.dockerfile.path if request.dockerfile else request.folder / "Dockerfile"
+    path = request.dockerfile_asked.path
+    if not path.exists():
         raise ConfigError(
             f"builder '{name}' builds a Dockerfile, and there is no {path}",
             hint="`ephemera launch` writes one, or use `--builder python`",

@@ -37,7 +37,7 @@ def by_buildah(request: BuildRequest, tell: Tell) -> Built:
     Raises:
         BuildError: it fails; what it said was told, and the error has the line of the `Dockerfile`.
     """
-    file = _dockerfile(request)
+    file = request.dockerfile_asked
     options = ["--layers", "--force-rm", "--format", "oci", "--arch", request.architecture]
     if request.fresh:
         options += ["--no-cache", "--pull-always"]
@@ -63,7 +63,7 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
     Raises:
         BuildError: as `by_buildah`.
     """
-    file = _dockerfile(request)
+    file = request.dockerfile_asked
     if request.ignorefile:
         raise ConfigError(
             f"builder 'docker' takes no other ignore file than its own, and [build] ignorefile"
@@ -96,11 +96,6 @@ def _isolation() -> Mapping[str, str]:
     """
     is_hybrid = _CGROUPS_OF_BOTH.is_dir() and "BUILDAH_ISOLATION" not in os.environ
     return {"BUILDAH_ISOLATION": "chroot"} if is_hybrid else {}
-
-
-def _dockerfile(request: BuildRequest) -> Dockerfile:
-    assert request.dockerfile, "the choice of a builder sees to it"
-    return request.dockerfile
 
 
 def _options(file: Dockerfile) -> list[str]:

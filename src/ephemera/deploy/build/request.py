@@ -79,7 +79,8 @@ class BuildRequest:
         home: The platform's state folder, in which the builder `host` puts its copies.
         driver: How the platform runs machines; empty on Fly.io.
         builder: The one that was asked for; empty to have one chosen.
-        dockerfile: One that somebody has written or edited; None to have none built.
+        dockerfile: One that somebody has written or edited, which is then built; None to have one
+            built only where that is asked for.
         ignorefile: In the place of the folder's `.dockerignore`.
         python: The version of Python, `3.12`.
         base: The image that builder `python` puts its layers on; empty for Python's own.
@@ -122,6 +123,11 @@ class BuildRequest:
     def tag(self) -> str:
         """The image's tag."""
         return f"deployment-{self.release_id}"
+
+    @property
+    def dockerfile_asked(self) -> Dockerfile:
+        """The Dockerfile to be built where that is asked for."""
+        return self.dockerfile or Dockerfile(self.folder / "Dockerfile")
 
     @property
     def cache_folder(self) -> Path:
