@@ -92,13 +92,13 @@ class Registry:
     def push(self, name: str, image: Built, tag: str = "latest") -> str:
         """Put an image, or an index with its images, under a tag; return its reference."""
         with self._http(name) as http:
-            self._push_whole(http, name, image, tag)
+            push(http, name, image, tag)
         return f"{self.address}/{name}:{tag}"
 
     def push_blob(self, name: str, blob: Blob) -> None:
         """Put a blob that no manifest refers to yet."""
         with self._http(name) as http:
-            self._push_blob(http, name, blob)
+            push_blob(http, name, blob)
 
     def blob_file(self, digest: str) -> Path:
         """Return where the registry keeps a blob, for tests that damage or remove it."""
@@ -114,25 +114,6 @@ class Registry:
         """Return how many requests it has answered whose path has this part."""
         asked = re.compile(rf'"{method} [^ ]*{re.escape(part)}')
         return sum(1 for line in self.log().splitlines() if asked.search(line))
-
-    def _push_whole(self, http: httpx2.Client, name: str, image: Built, tag: str) -> None:
-        for child in image.children:
-            self._push_whole(http, name, child, child.digest)
-        for blob in image.blobs:
-            self._push_blob(http, name, blob)
-        http.put(
-            f"/v2/{name}/manifests/{tag}",
-            content=image.manifest.data,
-            headers={"content-type": image.manifest.media_type},
-        ).raise_for_status()
-
-    def _push_blob(self, http: httpx2.Client, name: str, blob: Blob) -> None:
-        if http.head(f"/v2/{name}/blobs/{blob.digest}").status_code == 200:
-            return
-        begun = http.post(f"/v2/{name}/blobs/uploads/").raise_for_status()
-        place = httpx2.URL(begun.headers["location"]).copy_merge_params({"digest": blob.digest})
-        octets = {"content-type": "application/octet-stream"}
-        http.put(place, content=blob.data, headers=octets).raise_for_status()
 
     def _http(self, name: str) -> httpx2.Client:
         headers = {}
@@ -175,6 +156,29 @@ class Registry:
             if found:
                 return int(found[1])
         raise AssertionError(f"the registry did not start: {self.log()}")
+
+
+def push(http: httpx2.Client, name: str, image: Built, tag: str) -> None:
+    """Put an image, or an index with its images, under a tag of any registry."""
+    for child in image.children:
+        push(http, name, child, child.digest)
+    for blob in image.blobs:
+        push_blob(http, name, blob)
+    http.put(
+        f"/v2/{name}/manifests/{tag}",
+        content=image.manifest.data,
+        headers={"content-type": image.manifest.media_type},
+    ).raise_for_status()
+
+
+def push_blob(http: httpx2.Client, name: str, blob: Blob) -> None:
+    """Put a blob into a repository of any registry, if it is not there."""
+    if http.head(f"/v2/{name}/blobs/{blob.digest}").status_code == 200:
+        return
+    begun = http.post(f"/v2/{name}/blobs/uploads/").raise_for_status()
+    place = httpx2.URL(begun.headers["location"]).copy_merge_params({"digest": blob.digest})
+    octets = {"content-type": "application/octet-stream"}
+    http.put(place, content=blob.data, headers=octets).raise_for_status()
 
 
 @contextmanager

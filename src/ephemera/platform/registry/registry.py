@@ -133,22 +133,17 @@ class Registry:
                 await asyncio.to_thread(durable.write, tag, digest.encode())
                 self._check_lives(app)
                 self._check_complete(app, document)
-                self._add_manifest(app, document, digest, manifest)
-                if not names.is_digest(reference):
+                self.of(app).add_manifest(digest, manifest)
+                self._promises.keep(app.id, (*document.blobs, *document.manifests))
+                if names.is_digest(reference):
+                    self._promises.make(app.id, digest)  # to an index that is still to come
+                else:
                     self.of(app).tag(repository, reference, tag)
                 await self._flush(app, repository)
         finally:
             manifest.unlink(missing_ok=True)
             tag.unlink(missing_ok=True)
         return digest
-
-    def _add_manifest(
-        self, app: AppRecord, document: documents.Document, digest: str, fresh: Path
-    ) -> None:
-        self.of(app).add_manifest(digest, fresh)
-        # Of an index that is still to come it may be a part.
-        self._promises.make(app.id, digest)
-        self._promises.keep(app.id, (*document.blobs, *document.manifests))
 
     def _check_lives(self, app: AppRecord) -> None:
         if app.id not in self._apps:
