@@ -20,7 +20,7 @@ import httptools
 
 from ephemera.platform.proxy.exchange import refuse
 from ephemera.platform.proxy.http1_request import Request
-from ephemera.platform.proxy.requests import HEAD_BYTES_MAX, bad, checked, too_large
+from ephemera.platform.proxy.requests import HEAD_BYTES_MAX, HEADERS_MAX, bad, checked, too_large
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.serving import Host
 from ephemera.platform.proxy.streams import (
@@ -130,13 +130,30 @@ class Http1(asyncio.Protocol):
             self._deadline = math.inf
             if request.refusal:
                 refuse(request, request.refusal, new_ulid())
-                break
-            await self._host.serve(request)
+            else:
+                await self._host.serve(request)
             if not request.keep_alive or not request.finished or not await self._skip(request):
                 break
             self._deadline = self._loop.time() + self._client.keep_alive_s
             self._go_on_parsing()
-        self.close()
+        if self._broken or not request.body.ended:
+            self._linger()
+        else:
+            self.close()
+
+    def _linger(self) -> None:
+        """Hang up on a client that still sends.
+
+        To close at once would throw away what it has not read of the answer, so the rest of what
+        it sends is read, for a while, and dropped.
+        """
+        self._closing = True
+        self._deadline = self._loop.time() + _LINGER_S
+        self._broken = self._broken or bad("the request went on after its answer")
+        for who in (_BODY, _QUEUE, _FAR):
+            self._let(who)
+        if self._transport and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
 
     async def _next(self) -> Request:
         while not self._requests:
@@ -285,6 +302,9 @@ class Http1(asyncio.Protocol):
         """Take a header, or a trailer."""
         into = self._arriving.body.trailers if self._arriving else self._headers
         into.append((name.lower(), value))
+        if len(name) + len(value) > HEAD_BYTES_MAX or len(into) > HEADERS_MAX:
+            self._broken = too_large()
+            raise self._broken
 
     def on_headers_complete(self) -> None:
         """Take the head as a whole."""

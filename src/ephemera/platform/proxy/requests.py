@@ -38,6 +38,8 @@ def checked(method: bytes, target: bytes, headers: Headers, version: str) -> Req
     if version not in ("1.0", "1.1"):
         raise ProxyRefusal(505, f"HTTP/{version} is not spoken here", hint="use HTTP/1.1 or HTTP/2")
     _check_size(target, headers)
+    if version == "1.0" and any(name == b"transfer-encoding" for name, _ in headers):
+        raise bad("HTTP/1.0 has no Transfer-Encoding")
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise bad("it must have one Host header")
