@@ -32,7 +32,8 @@ WaitTimeout = Annotated[
     str | None,
     typer.Option(
         metavar="DURATION",
-        help="How long a machine has to become well, such as `90s`. Default: 5m.",
+        help="How long a machine has to become well, such as `90s`. Default: 5m to be started,"
+        " then a minute and their `grace_period` for its checks.",
         show_default=False,
     ),
 ]
@@ -213,10 +214,10 @@ def _app(app: str | None, toml: FlyToml) -> str:
 
 
 def _manner(toml: FlyToml, wait_timeout: str | None, *, waits: bool) -> Manner:
-    from ephemera.deploy.release.making import PATIENCE_S, Manner
+    from ephemera.deploy.release.making import Manner
 
     patience_s = _seconds("--wait-timeout", wait_timeout) or toml.deploy.wait_timeout
-    return Manner(tell, patience_s or PATIENCE_S, waits)
+    return Manner(tell, patience_s, waits)
 
 
 def _seconds(option: str, text: str | None) -> float | None:

@@ -22,6 +22,8 @@ class Remains(Wire):
     look: bool
     #: Whether its file system can be exported.
     export: bool
+    #: How many requests and connections of the proxy it has now.
+    requests: int = 0
 
 
 class AppNetwork(Wire):

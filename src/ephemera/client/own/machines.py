@@ -11,6 +11,7 @@ from ephemera.client.own.face import OwnFace
 from ephemera.wire.own import Location, Remains
 
 if TYPE_CHECKING:
+    from ephemera.client import Client
     from ephemera.client.own.terminals import Terminal
 
 
@@ -104,6 +105,22 @@ class OwnMachines(OwnFace):
             yield terminal
         finally:
             await terminal.close()
+
+
+def requests_of(client: Client, app: str, machine_id: str) -> int:
+    """Return how many requests and connections of the proxy a machine has now.
+
+    Raises:
+        NotFound: there is no such machine, or this is no platform of ours.
+    """
+    call = Call(
+        doing=f"asking what machine {machine_id!r} of app {app!r} has to do",
+        method="GET",
+        path=_path(app, machine_id),
+        read=reader(Remains),
+        repeatable=True,
+    )
+    return client.link.run(call).requests
 
 
 def _path(app: str, machine_id: str, tail: str = "") -> str:

@@ -12,6 +12,7 @@ from ephemera.deploy.release.steps import (
     Cordon,
     Create,
     Destroy,
+    Drain,
     Label,
     Start,
     Step,
@@ -91,6 +92,8 @@ class Doing:
                 self._client.machines.cordon(self._app, machine.id, nonce=self._nonce(machine))
             case Uncordon():
                 self._client.machines.uncordon(self._app, machine.id, nonce=self._nonce(machine))
+            case Drain():
+                self._watch.until_idle(machine.id, _stop_timeout_s(machine.config))
             case Stop():
                 self._stop(machine)
             case Destroy():

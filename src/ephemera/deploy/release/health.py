@@ -14,13 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ephemera.wire.models import CheckStatus, ExitEvent, Machine, MachineEvent
+from ephemera.wire.durations import parse_duration
+from ephemera.wire.models import CheckStatus, ExitEvent, Machine, MachineConfig, MachineEvent
+from ephemera.wire.services import ServiceCheck
 
 #: A program may end once and be started again: what it needs may not have been there yet.
 _FORGIVEN = 1
+#: How long a program has from its start to its checks, beyond what they grant it themselves.
+CHECKS_S = 60.0
 _PASSING = "passing"
 #: What checks say of a port on which nobody takes a connection, on this platform and on Fly.io.
 _REFUSED = re.compile(r"refused|Connect call failed|connection attempts failed|ECONNREFUSED")
+#: What a check says that has not found anything yet: it may fail still.
+_NOTHING_YET = "not checked yet"
 #: Checks that Fly.io adds by itself for clients that are older than some of its features.
 _NOT_OURS = "bg_deployments_compat"
 _OUTPUT_CHARS = 300
@@ -43,8 +49,10 @@ class Finding:
     health: Health
     why: str = ""
     hint: str = ""
-    #: Whether it is only that no checks say more: then it has to stay for a moment.
+    #: Whether no request told so: then it has to stay for a moment.
     unchecked: bool = False
+    #: Where checks do not pass: in how many seconds they should.
+    checks_s: float = 0.0
 
 
 def judge(machine: Machine, since: str) -> Finding:
@@ -97,8 +105,32 @@ def _checked(machine: Machine) -> Finding:
     checks = [one for one in machine.checks or () if not one.name.startswith(_NOT_OURS)]
     failing = [one for one in checks if one.status != _PASSING]
     if not failing:
-        return Finding(Health.WELL, unchecked=not checks)
-    return Finding(Health.WAITING, _failing(machine, failing), _hint(failing))
+        return Finding(Health.WELL, unchecked=not _is_asked(machine))
+    return Finding(
+        Health.WAITING,
+        _failing(machine, failing),
+        _hint(failing),
+        checks_s=_grace_s(machine) + CHECKS_S,
+    )
+
+
+def _is_asked(machine: Machine) -> bool:
+    """Return whether a check sends requests: one that connects is answered by the kernel."""
+    return any(check.type == "http" for check in _all_checks(machine))
+
+
+def _grace_s(machine: Machine) -> float:
+    """Return for how long checks may fail after a boot."""
+    said = (check.grace_period for check in _all_checks(machine))
+    return max((parse_duration(one) for one in said if one is not None), default=0.0)
+
+
+def _all_checks(machine: Machine) -> list[ServiceCheck]:
+    config = machine.config or MachineConfig()
+    found: list[ServiceCheck] = list((config.checks or {}).values())
+    for service in config.services or ():
+        found += service.checks or ()
+    return found
 
 
 def _failing(machine: Machine, failing: Sequence[CheckStatus]) -> str:
@@ -110,8 +142,8 @@ def _failing(machine: Machine, failing: Sequence[CheckStatus]) -> str:
 
 
 def _deaf_port(machine: Machine, check: CheckStatus) -> int | None:
-    """Return the port on which a check found nobody."""
-    if not _REFUSED.search(check.output):
+    """Return the port on which a check found nobody, or has not found anybody yet."""
+    if not _REFUSED.search(check.output) and check.output != _NOTHING_YET:
         return None
     config = machine.config
     named = (config.checks or {}).get(check.name) if config else None
@@ -122,7 +154,7 @@ def _deaf_port(machine: Machine, check: CheckStatus) -> int | None:
 
 
 def _hint(failing: Sequence[CheckStatus]) -> str:
-    if any(_REFUSED.search(one.output) for one in failing):
+    if any(_REFUSED.search(one.output) or one.output == _NOTHING_YET for one in failing):
         return (
             "have it listen on 0.0.0.0, not 127.0.0.1, and on the port that the variable PORT or"
             " `internal_port` in the fly.toml names"

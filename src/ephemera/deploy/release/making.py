@@ -25,8 +25,6 @@ from ephemera.deploy.release.watching import Watch
 from ephemera.errors import AppBusy, EphemeraError, Unauthorized
 from ephemera.wire.models import Machine
 
-#: Seconds that a machine has to become well, as in Fly's client.
-PATIENCE_S = 300.0
 #: Between two tries to get the leases that another deploy holds.
 _ASK_AGAIN_S = 1.0
 
@@ -36,8 +34,8 @@ class Manner:
     """How a release is made, whatever it is."""
 
     tell: Tell
-    #: Seconds that each machine has to become well.
-    patience_s: float = PATIENCE_S
+    #: Seconds that each machine has to become well; None for what is usual, see `watching`.
+    patience_s: float | None = None
     #: Wait for another release of the app that is under way, instead of giving up.
     waits: bool = False
 

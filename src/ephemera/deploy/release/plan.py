@@ -32,6 +32,7 @@ from ephemera.deploy.release.steps import (
     Cordon,
     Create,
     Destroy,
+    Drain,
     Label,
     Start,
     Step,
@@ -215,7 +216,9 @@ def _remove(draft: _Draft, machines: Sequence[Machine]) -> None:
 
 def _let_go(draft: _Draft, machines: Sequence[Machine]) -> None:
     """Have machines serve nobody any more, and be gone when everything is done."""
+    serving = [one.name for one in machines if _offers(one) and not _rests(one)]
     draft.steps += [Cordon(one.name) for one in machines if _offers(one)]
+    draft.steps += [Drain(name) for name in serving]
     draft.steps += [Stop(one.name) for one in machines if not _rests(one)]
     draft.ending += [Destroy(one.name) for one in machines]
 
@@ -261,6 +264,7 @@ def _in_place(
 ) -> None:
     offering = [machine.name for machine, config in batch if config.services or _offers(machine)]
     draft.steps += [Cordon(name) for name in offering]
+    draft.steps += [Drain(one.name) for one, _ in batch if _offers(one) and not _rests(one)]
     draft.steps += [_change(machine, config) for machine, config in batch]
     if starts:
         draft.steps += [Start(machine.name) for machine, _ in batch]

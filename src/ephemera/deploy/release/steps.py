@@ -63,6 +63,13 @@ class Cordon:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Wait until a cordoned machine has answered all that it was sent, but not for ever."""
+
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """Say what is under way with a machine; nothing is, where it is empty."""
 
@@ -85,7 +92,7 @@ class Destroy:
     machine: str
 
 
-Step = Create | Change | Start | Verify | Uncordon | Cordon | Label | Stop | Destroy
+Step = Create | Change | Start | Verify | Uncordon | Cordon | Drain | Label | Stop | Destroy
 
 
 def undo(step: Step) -> tuple[Step, ...]:
@@ -110,5 +117,5 @@ def undo(step: Step) -> tuple[Step, ...]:
             return (Uncordon(machine),)
         case Label(machine, half_done, before):
             return (Label(machine, before, half_done),)
-        case Verify() | Destroy():
+        case Verify() | Drain() | Destroy():
             return ()

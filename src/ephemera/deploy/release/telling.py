@@ -9,6 +9,7 @@ from ephemera.deploy.release.steps import (
     Cordon,
     Create,
     Destroy,
+    Drain,
     Label,
     Start,
     Step,
@@ -40,5 +41,5 @@ def line(step: Step) -> str:
             return f"stopping machine {machine}"
         case Destroy(machine):
             return f"destroying machine {machine}"
-        case Label():
+        case Label() | Drain():
             return ""

@@ -9,12 +9,16 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 
 from ephemera.client import Client
+from ephemera.client.own.machines import requests_of
 from ephemera.deploy.release.health import Finding, Health, judge
 from ephemera.deploy.release.telling import Tell
-from ephemera.errors import DeployError, EphemeraError, WaitTimeout
+from ephemera.errors import DeployError, EphemeraError, NotFound, WaitTimeout
 from ephemera.wire.models import Machine
 
-#: How long a program without checks has to stay: crashes at the start come within this time.
+#: How long a machine has to become well where nobody says it, as in Fly's client: its image may
+#: be a large one. Once it is started its checks have less, see `health`.
+START_S = 300.0
+#: How long a program has to stay that no request tells of: most crashes come within this time.
 STAYS_S = 1.0
 #: Between two looks at a machine whose checks do not pass yet; Fly.io allows five a second.
 _LOOK_FIRST_S, _LOOK_MOST_S = 0.03, 0.5
@@ -32,7 +36,7 @@ class Watch:
 
     Args:
         allowed: Returns the context in which a wait may be cut off.
-        patience_s: How long a machine has to become well.
+        patience_s: How long a machine has to become well; None for what is usual.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Watch:
         client: Client,
         app: str,
         allowed: Callable[[], AbstractContextManager[None]],
-        patience_s: float,
+        patience_s: float | None,
     ) -> None:
         self._client = client
         self._app = app
@@ -58,17 +62,19 @@ class Watch:
         Raises:
             DeployError: it is broken, or not well in time. The message says how it is.
         """
-        patience_s = min(self._patience_s, _BACK_S) if comes_back else self._patience_s
-        deadline = time.monotonic() + patience_s
+        began = time.monotonic()
+        deadline = began + (_BACK_S if comes_back else self._patience_s or START_S)
         pause = _LOOK_FIRST_S
         while True:
             with self._allowed():
                 finding = self._look(machine, since, deadline)
                 if finding.health is Health.WELL:
                     return
+                if finding.checks_s and self._patience_s is None:
+                    deadline = min(deadline, time.monotonic() + finding.checks_s)
                 left = deadline - time.monotonic()
                 if finding.health is Health.BROKEN or left <= 0:
-                    raise self._broken(machine, finding, patience_s)
+                    raise self._broken(machine, finding, deadline - began)
                 time.sleep(min(pause, left))
             pause = min(2 * pause, _LOOK_MOST_S)
 
@@ -80,6 +86,23 @@ class Watch:
         """
         with self._allowed():
             self._client.machines.wait(self._app, machine_id, _ENDED, timeout=timeout)
+
+    def until_idle(self, machine_id: str, timeout: float) -> None:
+        """Return once a machine that is cordoned has no requests any more, or the time is up.
+
+        Fly.io does not say how many there are, and its proxy learns with a delay that a machine is
+        cordoned: there it is a pause.
+        """
+        deadline = time.monotonic() + timeout
+        with self._allowed():
+            if self._client.link.place.fly:
+                time.sleep(timeout)
+                return
+            with suppress(NotFound):  # it is gone, or this is another API that does not say
+                while requests_of(self._client, self._app, machine_id):
+                    if time.monotonic() >= deadline:
+                        return
+                    time.sleep(_LOOK_FIRST_S)
 
     def show_log(self, machine_id: str, since_ms: int, tell: Tell) -> None:
         """Say the last lines of a machine's log. Where there is no log, nothing is said.
@@ -114,7 +137,7 @@ class Watch:
         return judge(self._client.machines.get(self._app, machine_id), since)
 
     def _broken(self, machine: Machine, finding: Finding, patience_s: float) -> DeployError:
-        late = "" if finding.health is Health.BROKEN else f", after {patience_s:g} s"
+        late = "" if finding.health is Health.BROKEN else f", after {patience_s:.0f} s"
         return DeployError(
             f"machine {machine.name} ({machine.id}) {finding.why}{late}",
             hint=finding.hint or f"`ephemera logs -a {self._app} -m {machine.id}` has all it said",

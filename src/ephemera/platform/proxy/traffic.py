@@ -146,6 +146,15 @@ class Traffic:
         if before is None or record.state is State.DESTROYED or record.state is State.REPLACING:
             self._tcp.change()
 
+    @property
+    def arrivals_under_way(self) -> bool:
+        """Whether any machine is being brought up."""
+        return self._arrivals.are_under_way
+
+    def stop_idle(self, app_id: str) -> None:
+        """Stop what an app has too much of now, as is done by itself every now and then."""
+        self._idling.look(app_id)
+
     def addresses_changed(self) -> None:
         """Look at the ports of services again: an app got or lost an address."""
         self._tcp.change()
@@ -157,6 +166,10 @@ class Traffic:
     def is_served(self, app_id: str, port: int, *, tls: bool) -> bool:
         """Whether an app takes requests of HTTP at an external port."""
         return bool(self._fleet.posts(app_id, port, tls=tls))
+
+    def held(self, machine_id: str) -> int:
+        """Return how many requests and connections a machine has now."""
+        return self._loads.of_machine(machine_id)
 
     def authority(self) -> bytes:
         """Return the certificate of this computer's own authority, in PEM form.

@@ -33,6 +33,7 @@ async def what_can_be_had(request: Request) -> Response:
             "terminal": owner.inside.has_terminals,
             "look": owner.remains.can_be_looked_at,
             "export": owner.remains.can_be_exported,
+            "requests": platform_of(request).traffic.held(owner.record.id),
         }
     )
 
