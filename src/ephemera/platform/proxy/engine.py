@@ -49,7 +49,7 @@ class Engine:
         self.tls_port = tls_port
         self._loop = asyncio.get_running_loop()
         self._connections_max = connections_max or _room()
-        self._connections: set[Connection] = set()
+        self.connections: set[Connection] = set()
         self._exchanges: set[Exchange] = set()
         self._said: dict[tuple[str, str], float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +70,7 @@ class Engine:
 
     async def close(self) -> None:
         """Hang up on everybody."""
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
         self.pool.close()
         if self._timer:
@@ -81,15 +81,15 @@ class Engine:
 
     def admit(self, connection: Connection) -> bool:
         """See `Host`."""
-        if len(self._connections) >= self._connections_max:
+        if len(self.connections) >= self._connections_max:
             return False
-        self._connections.add(connection)
+        self.connections.add(connection)
         self._wind_up()
         return True
 
     def leave(self, connection: Connection) -> None:
         """See `Host`."""
-        self._connections.discard(connection)
+        self.connections.discard(connection)
 
     async def serve(self, stream: Stream) -> None:
         """See `Host`."""
@@ -126,10 +126,10 @@ class Engine:
         now = self._loop.time()
         for exchange in list(self._exchanges):
             exchange.expire_if_idle(now)
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.expire(now)
         self.pool.sweep()
-        if self._connections or not self.pool.empty:
+        if self.connections or not self.pool.empty:
             self._wind_up()
 
 
