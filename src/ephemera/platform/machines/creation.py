@@ -89,6 +89,7 @@ class Creation:
             self._leases.remember(lease)
         owner = Owner(record, self._around, happened)
         self._owners.add(owner)
+        self._around.moved(record, happened)
         owner.begin_soon()
         return owner, lease
 

@@ -106,6 +106,11 @@ class Arrivals:
         """Whether a machine is being brought up: somebody may wait for it."""
         return any(key[0] == machine_id for key in self._tasks)
 
+    @property
+    def are_under_way(self) -> bool:
+        """Whether any machine is being brought up."""
+        return bool(self._tasks)
+
     async def close(self) -> None:
         """Wait for no machine any more."""
         tasks = list(self._tasks.values())

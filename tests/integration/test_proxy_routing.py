@@ -1,0 +1,531 @@
+"""Requests find their machines: starts, stops, limits and refusals, over real sockets.
+
+What machines run is played; where they listen is a real socket of the test's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ephemera.platform.drivers.base import ProcessStat, Socket
+from ephemera.platform.logs import Wanted
+from ephemera.platform.machines.owner import Owner
+from ephemera.platform.proxy import arrivals, dispatch
+from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
+from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
+from ephemera.platform.proxy.seats import Place
+from ephemera.platform.states import State
+from tests.unit.platform.world import World, reach
+
+HERE = "127.0.0.1"
+WEB = Asked("demo.localhost", 80, tls=False)
+
+Play = Callable[[Callable[[World], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """Play a scene in a world of its own."""
+
+    def run(scene: Callable[[World], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            world = World(tmp_path)
+            await world.open()
+            try:
+                await scene(world)
+            finally:
+                await world.close()
+
+        asyncio.run(whole())
+
+    return run
+
+
+class Program:
+    """What listens for all machines of a test."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, HERE, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.close()
+
+    async def _serve(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Program]:
+    program = Program()
+    await program.listen()
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def service(port: int, **more: Any) -> dict[str, Any]:
+    ports = [{"port": 80, "handlers": ["http"]}]
+    return {
+        "internal_port": port,
+        "autostart": True,
+        "autostop": "stop",
+        "ports": ports,
+        "concurrency": {"type": "requests", "soft_limit": 1, "hard_limit": 2},
+        **more,
+    }
+
+
+def web(world: World, port: int, *command: str, **more: Any) -> Owner:
+    """Create a machine with a service, or with those that are given."""
+    services = more.pop("services", None) or [service(port)]
+    more.setdefault("restart", {"policy": "no"})
+    return world.create(*(command or ("run",)), services=services, **more)
+
+
+async def resting(world: World, port: int, *command: str, **more: Any) -> Owner:
+    owner = web(world, port, *command, skip_launch=True, **more)
+    await reach(owner, State.STOPPED)
+    return owner
+
+
+async def seat(world: World, asked: Asked = WEB) -> Place:
+    return await world.platform.traffic.router.seat(asked)
+
+
+async def refused(world: World, asked: Asked = WEB) -> ProxyRefusal:
+    with pytest.raises(ProxyRefusal) as caught:
+        await seat(world, asked)
+    return caught.value
+
+
+def said(world: World) -> list[str]:
+    """Return what the proxy wrote into the app's log."""
+    lines, _ = world.platform.logs.tail(world.app().id, Wanted())
+    return [line.message for line in lines if line.provider == "proxy"]
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+
+async def later(world: World, seconds: float) -> None:
+    """Have time pass, and look for machines that have nothing to do."""
+    await until(lambda: not world.platform.traffic.arrivals_under_way)
+    world.now += seconds
+    world.platform.traffic.stop_idle(world.app().id)
+
+
+# starting
+
+
+def test_a_machine_at_rest_is_started_once_for_all_who_ask(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = await resting(
+                world, program.port, services=[service(program.port, concurrency=None)]
+            )
+            seats = await asyncio.gather(*(seat(world) for _ in range(20)))
+            assert {one.machine_id for one in seats} == {owner.record.id}
+            assert owner.record.boot == 1
+            assert seats[0].addresses[0] == (HERE, program.port)
+            assert seats[0].holds()
+            assert any(line.startswith("machine became reachable in ") for line in said(world))
+
+    play(scene)
+
+
+def test_a_request_is_held_until_the_program_listens(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            owner = await resting(world, program.port)
+            held = asyncio.create_task(seat(world))
+            await reach(owner, State.STARTED)
+            await asyncio.sleep(0.05)
+            assert not held.done()
+            await program.listen()
+            assert (await held).machine_id == owner.record.id
+
+    play(scene)
+
+
+def test_a_machine_that_is_stopping_is_waited_for_and_started_again(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port, "ignore-term")
+            (await seat(world)).release()
+            owner.ask_stop(15, 60)
+            assert owner.record.state is State.STOPPING
+            held = asyncio.create_task(seat(world))
+            await asyncio.sleep(0.02)
+            assert owner.record.state is State.STOPPING
+            owner.ask_stop(9, 0)
+            assert (await held).holds()
+            assert owner.record.boot == 2
+
+    play(scene)
+
+
+def test_a_suspended_machine_goes_on(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port, services=[service(program.port, autostop="suspend")])
+            (await seat(world)).release()
+            await later(world, 301)
+            await reach(owner, State.SUSPENDED)
+            assert (await seat(world)).holds()
+            assert owner.record.boot == 1
+
+    play(scene)
+
+
+def test_a_machine_is_waited_for_until_its_checks_pass_also_in_their_grace(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as up, listening() as checked:
+            checked.stop()
+            check = {"type": "tcp", "port": checked.port, "interval": "1h", "grace_period": "1h"}
+            owner = await resting(world, up.port, services=[service(up.port, checks=[check])])
+            held = asyncio.create_task(seat(world))
+            await reach(owner, State.STARTED)
+            await asyncio.sleep(0.05)
+            assert not held.done()
+            await checked.listen()
+            assert (await held).machine_id == owner.record.id
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("exit", "3"), "it exited with exit code 3"),
+        (("oom",), "it was out of memory"),
+        (("fail-boot", "no such program"), "no such program"),
+    ],
+)
+def test_a_machine_that_does_not_stay_up_is_said_to_have_ended_and_how(
+    play: Play, command: tuple[str, ...], why: str
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            owner = await resting(world, program.port, *command)
+            error = await refused(world)
+            assert (error.status, error.code) == (503, "PM07")
+            assert error.machine_id == owner.record.id
+            assert error.message == f"the machine did not stay up: {why}"
+
+    play(scene)
+
+
+def test_another_machine_is_started_where_one_cannot_be(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            await resting(world, program.port, "fail-boot", "broken")
+            good = await resting(world, program.port)
+            assert (await seat(world)).machine_id == good.record.id
+
+    play(scene)
+
+
+def test_where_a_program_listens_instead_is_said(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            sockets = [Socket("tcp", f"127.0.0.1:{program.port}"), Socket("udp", "0.0.0.0:9")]
+
+            async def ps(_: str) -> list[ProcessStat]:
+                return [ProcessStat(1, "app", "/", 0, 0, 0, 0, sockets)]
+
+            monkeypatch.setattr(world.driver, "ps", ps)
+            monkeypatch.setattr(arrivals, "_LOOK_AFTER_S", 0.0)
+            await resting(world, program.port)
+            error = await refused(world)
+            assert (error.status, error.code) == (502, "PM05")
+            assert error.message == (
+                f"the app is not listening on 0.0.0.0:{program.port};"
+                f" it listens on 127.0.0.1:{program.port}"
+            )
+
+    play(scene)
+
+
+def test_a_program_that_never_listens_is_given_up(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            owner = web(world, program.port)
+            await reach(owner, State.STARTED)
+            world.now += arrivals.UP_WITHIN_S + 1
+            error = await refused(world)
+            assert error.message == f"the app is not listening on 0.0.0.0:{program.port}"
+
+    play(scene)
+
+
+def test_a_request_is_not_held_for_longer_than_requests_are(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            await resting(world, program.port)
+            asked = replace(WEB, replay=Replay(prefer_instance="x", timeout_s=0.05))
+            error = await refused(world, asked)
+            assert (error.status, error.code) == (503, "PM03")
+
+    play(scene)
+
+
+def test_autostart_that_is_off_starts_nothing(play: Play) -> None:
+    async def scene(world: World) -> None:
+        off = [service(1, autostart=False)]
+        owner = await resting(world, 1, services=off)
+        error = await refused(world)
+        assert (error.status, error.code) == (503, "PR01")
+        assert error.message.endswith(": they are stopped")
+        assert owner.record.state is State.STOPPED
+
+    play(scene)
+
+
+# where to
+
+
+def test_cordoned_and_unhealthy_machines_get_nothing(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program, listening() as checked:
+            check = {"type": "tcp", "port": checked.port, "interval": "1s"}
+            ill = web(world, program.port, services=[service(program.port, checks=[check])])
+            cordoned = web(world, program.port)
+            (
+                await seat(world, replace(WEB, wishes={"fly-force-instance-id": ill.record.id}))
+            ).release()
+            cordoned.ask_cordon(cordoned=True)
+            assert (await seat(world)).machine_id == ill.record.id
+            checked.stop()
+            await until(lambda: ill.checks[0]["status"] == "critical")
+            error = await refused(world)
+            assert (error.status, error.code) == (503, "PR01")
+            assert f"on port {checked.port} does not pass" in error.message
+
+    play(scene)
+
+
+def test_requests_are_spread_and_wait_where_all_are_busy(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            one, two = web(world, program.port), web(world, program.port)
+            for owner in (one, two):
+                await reach(owner, State.STARTED)
+            await until(lambda: not world.platform.traffic.arrivals_under_way)
+            seats = [await seat(world) for _ in range(4)]
+            ids = [place.machine_id for place in seats]
+            assert ids.count(one.record.id) == ids.count(two.record.id) == 2
+            held = [asyncio.create_task(seat(world)) for _ in range(2)]
+            await asyncio.sleep(0.02)
+            assert not any(task.done() for task in held)
+            held[0].cancel()
+            seats[0].release()
+            seats[0].release()
+            assert (await held[1]).machine_id == seats[0].machine_id
+
+    play(scene)
+
+
+def test_more_than_may_wait_are_sent_away(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(world: World) -> None:
+        monkeypatch.setattr(dispatch, "QUEUE_MAX", 1)
+        async with listening() as program:
+            web(world, program.port)
+            assert [await seat(world) for _ in range(2)]
+            held = asyncio.create_task(seat(world))
+            await asyncio.sleep(0.01)
+            error = await refused(world)
+            assert (error.status, error.code, error.retry_after_s) == (503, "PR03", 5)
+            held.cancel()
+            with suppress(asyncio.CancelledError):
+                await held
+
+    play(scene)
+
+
+def test_a_machine_that_took_no_connection_is_passed_over_and_looked_for_anew(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            gone = await seat(world)
+            gone.release()
+            program.stop()
+            error = await refused(world, replace(WEB, avoid=frozenset({gone.machine_id})))
+            assert (error.status, error.code, error.machine_id) == (502, "PM05", owner.record.id)
+            held = asyncio.create_task(seat(world))
+            await asyncio.sleep(0.02)
+            assert not held.done()
+            await program.listen()
+            assert (await held).holds()
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "status"),
+    [
+        ("none.localhost", 80, False, 404),
+        ("localhost", 80, False, 404),
+        ("www.example.com", 80, False, 404),
+        ("demo.localhost", 443, True, 404),
+        ("demo.localhost", 80, True, 404),
+    ],
+)
+def test_what_is_not_there_is_refused_by_name(
+    play: Play, host: str, port: int, tls: bool, status: int
+) -> None:
+    async def scene(world: World) -> None:
+        await resting(world, 8080)
+        with pytest.raises(ProxyRefusal) as caught:
+            world.platform.traffic.router.entrance(host, port, tls=tls)
+        assert caught.value.status == status
+        assert host.removesuffix(".localhost") in caught.value.message
+
+    play(scene)
+
+
+def test_an_app_without_machines_says_so(play: Play) -> None:
+    async def scene(world: World) -> None:
+        world.app()
+        with pytest.raises(ProxyRefusal, match="no machine with a service") as caught:
+            world.platform.traffic.router.entrance("demo.localhost", 80, tls=False)
+        assert caught.value.status == 503
+
+    play(scene)
+
+
+# replays
+
+
+def test_a_replay_goes_where_the_app_says_within_its_organisation(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            one, two = web(world, program.port), web(world, program.port)
+            source = one.record.id
+
+            def replayed(**more: Any) -> Asked:
+                return replace(WEB, replay=Replay(source_machine=source, **more))
+
+            assert (await seat(world, replayed(elsewhere=True))).machine_id == two.record.id
+            assert (await seat(world, replayed(instance=source))).machine_id == source
+            error = await refused(world, replayed(instance="gone"))
+            assert (error.status, error.code) == (404, "PR02")
+            back = await seat(world, replayed(instance="gone", fallback="force_self"))
+            assert back.machine_id == source
+            [(name, value)] = back.headers
+            assert name == "fly-replay-failed"
+            assert "instance=gone" in value
+            assert "reason=no_candidate" in value
+            world.platform.create_app("other", "elsewhere", "")
+            for app, code in (("other", "PA05"), ("none", "PA04")):
+                error = await refused(world, replayed(app=app, fallback="prefer_self"))
+                assert (error.status, error.code) == (502, code)
+
+    play(scene)
+
+
+# stopping
+
+
+def test_a_machine_is_stopped_when_it_has_had_nothing_to_do_for_long(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            held = await seat(world)
+            await later(world, 1000)
+            assert owner.record.state is State.STARTED
+            held.release()
+            await later(world, 299)
+            assert owner.record.state is State.STARTED
+            await later(world, 2)
+            await reach(owner, State.STOPPED)
+            assert said(world)[-1] == (
+                f"App demo has excess capacity, autostopping machine {owner.record.id}. 0 out of 1"
+                " machines left running (region=local, process group=app)"
+            )
+            assert (await seat(world)).holds()
+
+    play(scene)
+
+
+def test_a_busy_machine_is_not_stopped_and_is_idle_from_when_it_is_done(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port, metadata={BUSY: "3 jobs", IDLE_TIMEOUT: "1m"})
+            (await seat(world)).release()
+            await later(world, 1000)
+            owner.put_metadata({IDLE_TIMEOUT: "1m"})
+            await later(world, 59)
+            assert owner.record.state is State.STARTED
+            await later(world, 2)
+            await reach(owner, State.STOPPED)
+
+    play(scene)
+
+
+def test_a_request_that_comes_in_the_moment_of_a_stop_is_answered(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            (await seat(world)).release()
+            await later(world, 301)
+            assert owner.record.state is State.STOPPING
+            assert (await seat(world)).holds()
+            assert owner.record.boot == 2
+
+    play(scene)
+
+
+def test_a_leased_machine_is_left_alone(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            (await seat(world)).release()
+            world.platform.leases.acquire(
+                owner.record, ttl=3600, description="", owner="me", nonce=""
+            )
+            await later(world, 301)
+            assert owner.record.state is State.STARTED
+
+    play(scene)
+
+
+def test_a_server_that_starts_again_knows_nothing_of_load_and_finds_machines_as_they_are(
+    play: Play,
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            assert [await seat(world) for _ in range(2)]
+            await world.reopen()
+            assert (await seat(world)).machine_id == owner.record.id
+            assert world.again(owner).record.boot == 1
+
+    play(scene)
