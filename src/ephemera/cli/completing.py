@@ -1,4 +1,4 @@
-"""What the Tab key completes: apps, machines and volumes of a platform on this computer that runs.
+"""What the Tab key completes: apps, machines and volumes of the embedded platform, if it runs.
 
 Nobody waits for a shell: what is not known in a moment is not completed, and nothing is started.
 """
@@ -15,6 +15,8 @@ import typer
 #: An answer takes some milliseconds. Longer ones would be felt: the command takes a tenth of a
 #: second to start before it asks.
 _ANSWER_TIMEOUT_S = 0.15
+#: Where one of these is set, commands may go to another API than that of the state folder.
+_ELSEWHERE = ("FLY_API_TOKEN", "FLY_FLAPS_BASE_URL", "EPHEMERA_URL", "FLY_MACHINE_ID")
 
 
 def apps(incomplete: str) -> list[str]:
@@ -52,31 +54,21 @@ def _listed(path: str, key: str) -> list[dict[str, Any]]:
     """Return a list that the platform answers with; empty where there is none."""
     import http.client
 
-    from ephemera.errors import EphemeraError
+    from ephemera.errors import ConfigError
+    from ephemera.home import home, read_endpoint, read_token
 
+    if any(os.environ.get(name) for name in _ELSEWHERE):
+        return []
     try:
-        place = _place()
-        found = _asked(*place, path)[key] if place else []
-    except (OSError, ValueError, LookupError, http.client.HTTPException, EphemeraError):
+        endpoint, token = read_endpoint(home()), read_token(home())
+        found = _asked(endpoint.url, token, path)[key] if endpoint and token else []
+    except (OSError, ValueError, LookupError, http.client.HTTPException, ConfigError):
         return []
     return list(found)
 
 
-def _place() -> tuple[str, str] | None:
-    """Return the base URL and the `Authorization` of a platform on this computer, or None."""
-    from ephemera.client.settings import choose, embedded, is_loopback
-    from ephemera.home import home, read_endpoint
-
-    address = choose(None, None, os.environ, home())
-    endpoint = None if address else read_endpoint(home())
-    if endpoint:
-        address = embedded(endpoint.url, home(), os.environ)
-    if address is None or address.socket or not is_loopback(address.url):
-        return None
-    return address.url, address.authorization
-
-
-def _asked(url: str, authorization: str, path: str) -> Any:
+def _asked(url: str, token: str, path: str) -> Any:
+    """Return what a platform answers. The client would do that too, but takes longer to import."""
     import http.client
 
     place = urlsplit(url)
@@ -84,7 +76,7 @@ def _asked(url: str, authorization: str, path: str) -> Any:
         place.hostname or "", place.port, timeout=_ANSWER_TIMEOUT_S
     )
     try:
-        connection.request("GET", path, headers={"Authorization": authorization})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         return json.loads(connection.getresponse().read())
     finally:
         connection.close()

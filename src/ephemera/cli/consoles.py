@@ -10,8 +10,8 @@ import typer
 
 from ephemera.cli.choosing import usual_app
 from ephemera.cli.locating import app_of
-from ephemera.cli.options import App, AppOfMachine, ConfigFile, MachineId
-from ephemera.cli.screen import note
+from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
+from ephemera.cli.screen import note, say_json
 from ephemera.errors import ConfigError, NotFound, WrongState
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def exec(  # noqa: A001 - the API's verb, and the command's name
     timeout: Annotated[
         int, typer.Option(min=1, metavar="SECONDS", help="For how long, without a terminal.")
     ] = 30,
+    as_json: Json = False,
 ) -> None:
     """Run a command in a running machine: `ephemera machine exec ID -- ls -l`.
 
@@ -52,16 +53,25 @@ def exec(  # noqa: A001 - the API's verb, and the command's name
     found = app_of(machine, app, config)
     try:
         if tty:
+            if as_json:
+                raise typer.BadParameter("--json does not go with --tty")
             check_taken("leave out --tty")
             raise typer.Exit(sit_in(found, machine, command))
-        execute(found, machine, command, _input() if interactive else "", timeout)
+        stdin = _input() if interactive else ""
+        execute(found, machine, command, stdin, timeout, as_json=as_json)
     except WrongState as error:
         error.hint = f"`ephemera machine shell {machine}` looks into a machine that has ended"
         raise
 
 
 def execute(
-    app: str, machine: str, command: Sequence[str], stdin: str = "", timeout: int = 30
+    app: str,
+    machine: str,
+    command: Sequence[str],
+    stdin: str = "",
+    timeout: int = 30,
+    *,
+    as_json: bool = False,
 ) -> NoReturn:
     """Run a command in a machine, without a terminal, and exit as it does.
 
@@ -76,10 +86,11 @@ def execute(
 
     with Client() as client:
         result = client.machines.exec(app, machine, command, stdin=stdin, timeout=timeout)
-    sys.stdout.write(result.stdout)
-    sys.stdout.flush()
-    sys.stderr.write(result.stderr)
-    sys.stderr.flush()
+    if as_json:
+        say_json(result.model_dump(mode="json"))
+    else:
+        print(result.stdout, end="", flush=True)
+        print(result.stderr, end="", file=sys.stderr, flush=True)
     raise typer.Exit(128 + result.exit_signal if result.exit_signal else result.exit_code)
 
 

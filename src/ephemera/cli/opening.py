@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ephemera.cli.choosing import needed_app
-from ephemera.cli.options import App, ConfigFile
-from ephemera.cli.screen import note, say
+from ephemera.cli.options import App, ConfigFile, Json
+from ephemera.cli.screen import note, say, say_json
 from ephemera.errors import ConfigError
 
 
@@ -19,13 +19,17 @@ def open_(
     app: App = None,
     config: ConfigFile = None,
     only_print: Annotated[bool, typer.Option("--print", help="Only print the URL.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Open an app in the browser, and print its URL."""
     import webbrowser
 
     named = needed_app(app, config)
     url = f"{_url(named)}/{path.removeprefix('/')}"
-    say(url)
+    if as_json:
+        say_json({"url": url})
+    else:
+        say(url)
     if not only_print and not webbrowser.open(url):
         note("no browser was found to open it")
 
