@@ -6,7 +6,7 @@ What machines run is played; where they listen is a real socket of the test's ow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,30 +22,16 @@ from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
 from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.proxy.seats import Place
 from ephemera.platform.states import State
+from tests.proxying import Play, playing, until
 from tests.unit.platform.world import World, reach
 
 HERE = "127.0.0.1"
 WEB = Asked("demo.localhost", 80, tls=False)
 
-Play = Callable[[Callable[[World], Awaitable[None]]], None]
-
 
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """Play a scene in a world of its own."""
-
-    def run(scene: Callable[[World], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            world = World(tmp_path)
-            await world.open()
-            try:
-                await scene(world)
-            finally:
-                await world.close()
-
-        asyncio.run(whole())
-
-    return run
+    return playing(tmp_path)
 
 
 class Program:
@@ -116,12 +102,6 @@ def said(world: World) -> list[str]:
     """Return what the proxy wrote into the app's log."""
     lines, _ = world.platform.logs.tail(world.app().id, Wanted())
     return [line.message for line in lines if line.provider == "proxy"]
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():
-            await asyncio.sleep(0.005)
 
 
 async def later(world: World, seconds: float) -> None:

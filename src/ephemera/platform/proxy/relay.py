@@ -11,11 +11,15 @@ said all while the other still speaks; when one has gone, so has the other.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 #: How much a client may send before its machine is up.
 _EARLY_BYTES_MAX = 64 * 1024
+#: Have the kernel reset a connection that is closed.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Side(asyncio.Protocol):
@@ -24,6 +28,8 @@ class Side(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: Side | None = None
+        #: Whether it has said all.
+        self.has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
@@ -36,11 +42,14 @@ class Side(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Tell the other one that this one has said all; it may still be spoken to."""
-        far = self.other.transport if self.other else None
-        if far and far.can_write_eof() and not far.is_closing():
-            far.write_eof()
+        self.has_ended = True
+        far = self.other
+        if far is None:
             return True
-        return False
+        if far.has_ended or not (far.transport and far.transport.can_write_eof()):
+            return False
+        far.transport.write_eof()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
@@ -78,7 +87,6 @@ class Incoming(Side):
         self._connect = connect
         self._gone = gone
         self._early = bytearray()
-        self._ended = False
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -95,11 +103,6 @@ class Incoming(Side):
         if len(self._early) > _EARLY_BYTES_MAX and self.transport:
             self.transport.pause_reading()
 
-    def eof_received(self) -> bool:
-        """See asyncio."""
-        self._ended = True
-        return super().eof_received() if self.other else True
-
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
         if self._task:
@@ -107,9 +110,12 @@ class Incoming(Side):
         super().connection_lost(exc)
         self._gone(self)
 
-    def abort(self) -> None:
-        """Hang up."""
+    def reset(self) -> None:
+        """Hang up so that nobody takes it for a proper end."""
         if self.transport:
+            sock: socket.socket | None = self.transport.get_extra_info("socket")
+            if sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self.transport.abort()
 
     async def _begin(self) -> None:
@@ -117,7 +123,7 @@ class Incoming(Side):
         assert transport
         far = await self._connect(transport)
         if far is None or far.transport is None:
-            transport.abort()
+            self.reset()
             return
         if transport.is_closing():
             far.transport.abort()
@@ -126,5 +132,5 @@ class Incoming(Side):
         far.transport.write(bytes(self._early))
         self._early.clear()
         transport.resume_reading()
-        if self._ended:
-            super().eof_received()
+        if self.has_ended:
+            self.eof_received()

@@ -8,6 +8,7 @@ again when something changes.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -172,16 +173,14 @@ class TcpServices:
             return client
 
         try:
-            server = await asyncio.get_running_loop().create_server(
-                accepted,
-                host,
-                key[1],
-                backlog=_BACKLOG,
-                ssl=self._tls() if post.opening.is_tls else None,
-            )
+            tls = self._tls() if post.opening.is_tls else None
+            sock = _bound(host, key[1])
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return f"cannot listen on {host}:{key[1]}: {why}"
+            return f"cannot listen on {host}:{key[1]}: {why.lower()}"
+        server = await asyncio.get_running_loop().create_server(
+            accepted, sock=sock, backlog=_BACKLOG, ssl=tls
+        )
         self._open[key] = _Open(host, post.opening.is_tls, server, clients)
         return ""
 
@@ -189,7 +188,7 @@ class TcpServices:
         held = self._open.pop(key)
         held.server.close()
         for client in list(held.clients):
-            client.abort()
+            client.reset()
 
     async def _connect(self, key: tuple[str, int], client: asyncio.Transport) -> Side | None:
         """Return the side of a machine for a client; None where there is none."""
@@ -252,6 +251,17 @@ class _Outgoing(Side):
         """See asyncio."""
         self._place.release()
         super().connection_lost(exc)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _unserved(offer: Offer, opening: Opening) -> str:

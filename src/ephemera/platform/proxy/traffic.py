@@ -151,6 +151,10 @@ class Traffic:
         """Whether any machine is being brought up."""
         return self._arrivals.are_under_way
 
+    def load(self, machine_id: str) -> int:
+        """Return how many requests and connections a machine has."""
+        return self._loads.of_machine(machine_id)
+
     def stop_idle(self, app_id: str) -> None:
         """Stop what an app has too much of now, as is done by itself every now and then."""
         self._idling.look(app_id)

@@ -52,7 +52,7 @@ def test_what_is_left_out_is_as_on_fly() -> None:
     assert (bare.autostart, bare.autostop, bare.protocol) == (False, "off", "tcp")
     [opening] = bare.openings
     assert (opening.first, opening.last) == (10, 12)
-    assert not (opening.is_http or opening.is_tls or opening.proxy_protocol)
+    assert (opening.is_http, opening.is_tls, opening.proxy_protocol) == (False, False, "")
 
 
 def test_a_soft_limit_is_never_above_the_hard_one() -> None:
