@@ -140,7 +140,8 @@ class Pushing:
             place = self._base.join(location)
         except httpx2.InvalidURL as error:
             raise self._refused("it says to send to nowhere") from error
-        if not location or place.scheme not in (self._base.scheme, "https"):
+        is_safe = place.scheme in (self._base.scheme, "https")
+        if not location or not is_safe or not trust.can_be_called(place.host, place.port):
             raise self._refused("it says to send to nowhere safe")
         return place
 
