@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ephemera.wire.durations import parse_duration
@@ -51,6 +51,8 @@ class Finding:
     hint: str = ""
     #: Whether no request told so: then it has to stay for a moment.
     unchecked: bool = False
+    #: How often its program has ended by itself since it was started.
+    exits: int = 0
     #: Where checks do not pass: in how many seconds they should.
     checks_s: float = 0.0
 
@@ -72,7 +74,7 @@ def judge(machine: Machine, since: str) -> Finding:
         return _ended(exits)
     if machine.state != "started":
         return Finding(Health.WAITING, f"is {machine.state}")
-    return _checked(machine)
+    return replace(_checked(machine), exits=len(exits))
 
 
 def _own_exit(event: MachineEvent) -> ExitEvent | None:

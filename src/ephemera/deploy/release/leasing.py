@@ -19,7 +19,7 @@ from typing import Self
 from ephemera.client import Client
 from ephemera.deploy.release import labels
 from ephemera.errors import AppBusy, Conflict, EphemeraError, NotFound, WrongState
-from ephemera.wire.models import Lease, Machine
+from ephemera.wire.models import LeaseSummary, Machine
 
 #: Fly's own client takes leases of 13 s and refreshes them every 4.
 TTL_S = 13
@@ -115,20 +115,26 @@ class Leases:
                 self._nonces[machine_id] = lease.nonce
 
     def _busy(self, machine_id: str) -> AppBusy:
-        held = Lease()
-        with suppress(EphemeraError):  # it may have been given back just now
-            held = self._client.leases.get(self._app, machine_id)
+        machine, held = self._holder(machine_id)
         said = held.description or f"a lease of {held.owner or 'somebody'}"
-        until = (
-            time.strftime("%H:%M:%S", time.localtime(held.expires_at))
-            if held.nonce or held.expires_at
-            else "soon"
-        )
+        until = time.strftime("%H:%M:%S", time.localtime(held.expires_at or time.time()))
         return AppBusy(
-            f"app '{self._app}' is busy with {said}: it holds the lease of machine {machine_id}",
+            f"app '{self._app}' is busy with {said}: it holds the lease of machine {machine}",
             hint="wait for it with --wait. If it was killed, its lease ends by itself"
             f" ({until}), and the next deploy puts right what it left",
         )
+
+    def _holder(self, machine_id: str) -> tuple[str, LeaseSummary]:
+        """Return a lease that is held, and of which machine.
+
+        Best one that says what for: a machine is born with a lease that does not.
+        """
+        found: list[Machine] = []
+        with suppress(EphemeraError):  # this is for the message only
+            found = self._client.machines.list(self._app, include_leases=True)
+        held = [(one.id, one.lease) for one in labels.managed(found) if one.lease]
+        held.sort(key=lambda pair: not pair[1].description)
+        return held[0] if held else (machine_id, LeaseSummary())
 
     def _keep(self) -> None:
         while not self._over.wait(_REFRESH_EVERY_S):

@@ -96,6 +96,8 @@ class Making:
         self._app = app
         self._manner = manner
         self._all = client.machines.list(app)
+        #: Read before anything is put right: what is destroyed then knows the most.
+        self._history = history.read(self.present)
 
     @property
     def present(self) -> list[Machine]:
@@ -109,8 +111,7 @@ class Making:
 
     def begin(self, image: Image, description: str) -> Release:
         """Return the release that is made now."""
-        before = history.read(self.present)
-        return history.begun(before, self.present, image, description)
+        return history.begun(self._history, self.present, image, description)
 
     def stamp(self, release: Release) -> dict[str, str]:
         """Return the labels of the machines of a release that is not made yet."""
@@ -163,7 +164,7 @@ class Making:
         return Rollout(doing, self._manner.tell)
 
     def _written(self, release: Release, status: Status) -> str:
-        return history.written(history.ended(history.read(self.present), release, status))
+        return history.written(history.ended(self._history, release, status))
 
     def _write(self, release: Release, status: Status) -> None:
         """Write down on every machine what became of a release."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ephemera.client import Client
@@ -127,10 +128,15 @@ class Watch:
                 timeout=max(0.0, deadline - time.monotonic()),
             )
         finding = self._judged(machine.id, since)
-        if finding.unchecked:
-            with suppress(WaitTimeout):  # it stays
-                self._client.machines.wait(self._app, machine.id, _ENDED, timeout=STAYS_S)
-            finding = self._judged(machine.id, since)
+        return self._stays(machine, since, finding.exits) if finding.unchecked else finding
+
+    def _stays(self, machine: Machine, since: str, exits: int) -> Finding:
+        """Return how a machine is after a moment; not well if it has ended in between."""
+        with suppress(WaitTimeout):  # it stays
+            self._client.machines.wait(self._app, machine.id, _ENDED, timeout=STAYS_S)
+        finding = self._judged(machine.id, since)
+        if finding.health is Health.WELL and finding.exits > exits:
+            return replace(finding, health=Health.WAITING, why="ended, and was started again")
         return finding
 
     def _judged(self, machine_id: str, since: str) -> Finding:
