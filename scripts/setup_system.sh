@@ -9,6 +9,7 @@ source "$(dirname "$0")/packages.sh"
 
 install_packages "tests" \
     "The tests that need them are skipped, and say so: those marked 'crun' and 'root'." \
+    buildah:buildah \
     busybox-static:busybox \
     crun:crun \
     docker-registry:docker-registry \

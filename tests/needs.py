@@ -35,6 +35,7 @@ def _program(name: str, package: str) -> pytest.MarkDecorator:
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root: it mounts, limits and maps")
+buildah = _program("buildah", "buildah")
 crun = _program("crun", "crun")
 registry = _program("docker-registry", "docker-registry")
 busybox = pytest.mark.skipif(
