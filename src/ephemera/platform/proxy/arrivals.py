@@ -45,6 +45,7 @@ _SETTLED = frozenset(
         State.DESTROYED,
     }
 )
+Addresses = Sequence[tuple[str, int]]
 _AT_REST = frozenset({State.SUSPENDED, State.STOPPED, State.FAILED})
 
 
@@ -71,13 +72,13 @@ class Arrivals:
     def __init__(self, around: Around) -> None:
         self._around = around
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
-        #: The boot of a machine that was seen to listen at a port, and the address.
-        self._seen: dict[tuple[str, int], tuple[int, str]] = {}
+        #: The boot of a machine that was seen to listen at a port, and its addresses.
+        self._seen: dict[tuple[str, int], tuple[int, Addresses]] = {}
 
-    def listens_at(self, record: MachineRecord, port: int) -> str:
-        """Return the address at which the program of this boot listens; empty if not known."""
-        boot, host = self._seen.get((record.id, port), (0, ""))
-        return host if boot == record.boot else ""
+    def addresses(self, record: MachineRecord, port: int) -> Addresses:
+        """Return where a machine is reached, first where it listens; nothing if not known."""
+        boot, found = self._seen.get((record.id, port), (0, ()))
+        return found if boot == record.boot else ()
 
     def doubt(self, machine_id: str, port: int) -> None:
         """Forget that a machine listens: it was found not to. Repeating is safe."""
@@ -129,8 +130,10 @@ class Arrivals:
         if owner is None:
             raise refused(record, 503, "the machine is gone", code="PR02")
         arrival = _Arrival(owner, offer, self._around)
-        host = await arrival.up()
-        self._seen[record.id, offer.internal_port] = (owner.record.boot, host)
+        first = await arrival.up()
+        hosts = (first, *(one for one in self._around.addresses(record) if one != first))
+        port = offer.internal_port
+        self._seen[record.id, port] = (owner.record.boot, [(host, port) for host in hosts])
 
 
 class _Arrival:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 
 class Phase(Enum):
@@ -32,9 +33,8 @@ class Phase(Enum):
     OUT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A machine that offers what is asked for."""
+class Candidate(NamedTuple):
+    """A machine that offers what is asked for. Made for each request, so a tuple: it is quick."""
 
     id: str
     region: str
@@ -78,7 +78,7 @@ def choose(candidates: Iterable[Candidate], wish: Wish) -> Choice:
     ready = [one for one in usable if one.phase is Phase.READY]
     roomy = [one for one in ready if one.load < one.hard_limit]
     free = [one for one in roomy if one.load < one.soft_limit]
-    if any(one.id == wish.prefer_instance for one in roomy):
+    if wish.prefer_instance and any(one.id == wish.prefer_instance for one in roomy):
         return Choice(take=wish.prefer_instance)
     if free:
         return Choice(take=_best(free, wish))

@@ -42,7 +42,6 @@ class Dispatcher:
     """The `Router` of a platform.
 
     Args:
-        addresses: Returns where the programs of a machine may listen.
         reaches: Says whether a client, known by its address, may reach an app.
         tls: Returns what the TLS listener answers with.
         say: Writes into an app's log: app, machine, region, level, message.
@@ -57,7 +56,6 @@ class Dispatcher:
         queues: Queues,
         checks: Checks,
         *,
-        addresses: Callable[[MachineRecord], Sequence[str]],
         socket_to: SocketTo,
         reaches: Callable[[str, AppRecord], bool],
         tls: Callable[[], ssl.SSLContext],
@@ -69,7 +67,6 @@ class Dispatcher:
         self._arrivals = arrivals
         self._queues = queues
         self._checks = checks
-        self._addresses = addresses
         self._socket_to = socket_to
         self._targets = Targets(hosts, reaches)
         self._tls = tls
@@ -149,7 +146,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + target.patience_s
         failed: ProxyRefusal | None = None
-        wish = replace(target.wish, avoid=target.wish.avoid | avoid)
+        wish = replace(target.wish, avoid=target.wish.avoid | avoid) if avoid else target.wish
         while True:
             there = posts()
             choice = choose((self._candidate(one) for one in there), wish)
@@ -214,17 +211,15 @@ class Dispatcher:
         standing = self._checks.standing(record.id, post.offer.checks)
         if standing is Standing.BAD:
             return Phase.OUT
-        listens = self._arrivals.listens_at(record, post.offer.internal_port)
+        listens = self._arrivals.addresses(record, post.offer.internal_port)
         return Phase.READY if listens and standing is Standing.GOOD else Phase.COMING
 
     def _place(self, post: Post, target: Target) -> Place:
         record, port = post.record, post.offer.internal_port
-        known = self._arrivals.listens_at(record, port)
-        hosts = [known, *(one for one in self._addresses(record) if one != known)]
         self._loads.take(record.id, port)
         return Place(
             post,
-            [(host, port) for host in hosts],
+            self._arrivals.addresses(record, port),
             target.headers(record.id),
             self._socket_to,
             lambda: self._give_back(record, port),

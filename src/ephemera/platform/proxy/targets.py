@@ -15,6 +15,7 @@ from ephemera.platform.records import AppRecord
 HELD_MAX_S = 60.0
 #: In a replay: whichever region.
 _ANY = "any"
+_WHICHEVER = Wish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class Target:
     app: AppRecord
     #: How long it may take until there is a machine for it.
     patience_s: float = HELD_MAX_S
-    wish: Wish = field(default_factory=Wish)
+    wish: Wish = _WHICHEVER
     #: What the machine is told of a replay that came to nothing.
     failed: str = ""
     begun_at: float = field(default_factory=time.monotonic)
 
     def headers(self, machine_id: str) -> Sequence[tuple[str, str]]:
         """Return what the machine that gets it is told beside."""
+        if self.wish is _WHICHEVER:
+            return ()
         found: list[tuple[str, str]] = []
         preferred = self.wish.prefer_instance
         if preferred and preferred != machine_id:
@@ -67,6 +70,8 @@ class Targets:
         if asked.replay:
             return self._replayed(app, asked.replay)
         wishes = asked.wishes
+        if not wishes:
+            return Target(app)
         region = wishes.get("fly-force-region", "")
         wish = Wish(
             instance=wishes.get("fly-force-instance-id", ""),

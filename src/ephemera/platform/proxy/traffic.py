@@ -94,7 +94,6 @@ class Traffic:
             self._arrivals,
             self._queues,
             checks,
-            addresses=networks.addresses,
             socket_to=networks.socket_to,
             reaches=networks.reaches,
             tls=lambda: self._certificates.context(ALPN),
@@ -197,7 +196,7 @@ class Traffic:
         if owner is None or owner.record.state is not State.STARTED:
             return
         for offer in self._fleet.offers(record.app_id, record.id):
-            if offer.openings and not self._arrivals.listens_at(record, offer.internal_port):
+            if offer.openings and not self._arrivals.addresses(record, offer.internal_port):
                 self._arrivals.bring(record, offer)
 
     def _look_again(self, machine_id: str) -> None:
