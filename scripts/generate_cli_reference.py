@@ -18,15 +18,18 @@ HEAD = """\
 # The command line
 
 Results go to stdout; everything said about them, errors too, goes to stderr. `NO_COLOR` is
-respected. State is in the folder that `EPHEMERA_HOME` names.
+respected, and there are colours on terminals only. State is in the folder that `EPHEMERA_HOME`
+names. Which app a command is about: [look after an app](../howto/look-after-an-app.md).
 
 | Exit status | Means |
 |---|---|
 | 0 | done |
-| 1 | `error: ...`, and where there is something to try, `hint: ...` |
+| 1 | `error: ...`, and where there is something to try, `hint: ...`; or the answer to a question was no |
 | 2 | the command was called the wrong way |
 | 3 | `status` only: no platform runs |
+| 124 | `machine run` only: the time of `--timeout` was over |
 | 130, 143 | ended by Ctrl-C, by SIGTERM |
+| any | `machine run`, `machine exec`, `machine shell`, `console`, `ssh console`: that of the program; 128 + n where signal n ended it |
 """
 
 
