@@ -254,7 +254,7 @@ class TestNames:
 
 class TestPlaces:
     @pytest.mark.parametrize(
-        "path", ["/v1", "/v2/apps", "/v1/apps/", "/v1/nothing", "/favicon.ico", "/v1/apps/a/b"]
+        "path", ["/v1", "/v3/apps", "/v1/apps/", "/v1/nothing", "/favicon.ico", "/v1/apps/a/b"]
     )
     def test_an_unknown_path_is_not_found(self, http: httpx2.Client, path: str) -> None:
         refused(http.get(path), 404)
