@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import containers, guide, idle, images, jobs, machines, recording, records
+from benchmarks import containers, guide, idle, images, jobs, machines, recording, records, wake
 from benchmarks.measuring import Result
 
 
@@ -44,6 +44,8 @@ BENCHMARKS = {
     "container_guide": Benchmark(guide.start_to_complete_in_containers, 40, 2),
     "container_task": Benchmark(jobs.task_result_in_container, 60, 3),
     "image": Benchmark(images.pull, 7, 1),
+    "wake": Benchmark(wake.first_byte, 40, 3),
+    "container_wake": Benchmark(wake.first_byte_in_container, 40, 3),
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 
