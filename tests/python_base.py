@@ -22,7 +22,8 @@ from tests.images import Built, Entry, Layer, busybox, file, layer, symlink
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 #: Tells where each module of the standard library is that is loaded in the end.
 _LOADED = """
-import encodings.idna, http.server, importlib.util, re, runpy, site, sys, zipimport
+import encodings.ascii, encodings.idna, encodings.latin_1, http.server
+import importlib.util, re, runpy, site, sys, zipimport
 for module in list(sys.modules.values()):
     print(getattr(module, "__file__", None) or "")
 """
