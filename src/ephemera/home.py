@@ -17,6 +17,9 @@ DEFAULT_LISTEN = "127.0.0.1:4280"
 #: As in Fly.io's guide to machines that scale to zero.
 IDLE_TIMEOUT_S = 300.0
 
+#: Where the proxy serves apps, without and with TLS; another free port where one is taken.
+DEFAULT_PROXY, DEFAULT_PROXY_TLS = "127.0.0.1:4281", "127.0.0.1:4443"
+
 
 def home() -> Path:
     """Return the state folder: `EPHEMERA_HOME`, else the place this system has for such things.

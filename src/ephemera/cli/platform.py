@@ -16,7 +16,7 @@ from ephemera.cli.screen import (
     say_json,
 )
 from ephemera.errors import ConfigError
-from ephemera.home import DEFAULT_LISTEN, home, read_token
+from ephemera.home import DEFAULT_LISTEN, DEFAULT_PROXY, DEFAULT_PROXY_TLS, home, read_token
 from ephemera.platform.drivers import NAMES
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ def up(
         list[str] | None,
         typer.Option(metavar="CODE", help="A region it is to have; repeat it for more."),
     ] = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help=f"Where apps are served; {DEFAULT_PROXY}, or any free port, if it is left out.",
+        ),
+    ] = "",
+    proxy_tls: Annotated[
+        str,
+        typer.Option(metavar="HOST:PORT", help=f"The same with TLS; {DEFAULT_PROXY_TLS}."),
+    ] = "",
     fly_limits: Annotated[
         bool, typer.Option("--fly-limits", help="Limit the rate of requests as Fly.io does.")
     ] = False,
@@ -56,7 +67,8 @@ def up(
     """
     from ephemera.platform.settings import DEFAULT_REGION, Settings
 
-    settings = Settings(tuple(region or [DEFAULT_REGION]), fly_limits)
+    regions = tuple(region or [DEFAULT_REGION])
+    settings = Settings(regions, fly_limits, proxy=proxy, proxy_tls=proxy_tls)
     if detach:
         _serve_detached(home(), listen, driver, settings)
     else:

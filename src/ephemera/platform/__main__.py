@@ -33,7 +33,14 @@ def main() -> int:
 
     try:
         idle = idle_timeout() if options.idle_timeout is None else options.idle_timeout
-        settings = Settings(tuple(options.regions), options.fly_limits, options.testing, idle)
+        settings = Settings(
+            tuple(options.regions),
+            options.fly_limits,
+            options.testing,
+            idle,
+            options.proxy,
+            options.proxy_tls,
+        )
         serve(
             options.home,
             options.listen,
@@ -63,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--regions", nargs="+", default=[DEFAULT_REGION], metavar="CODE", help="its regions"
     )
+    parser.add_argument("--proxy", default="", metavar="HOST:PORT", help="where apps are served")
+    parser.add_argument("--proxy-tls", default="", metavar="HOST:PORT", help="the same, with TLS")
     parser.add_argument("--fly-limits", action="store_true", help="limit requests as Fly.io does")
     parser.add_argument(
         "--idle-timeout",

@@ -1,7 +1,7 @@
 """One server for one state folder, from taking the folder to giving it back.
 
 ```
-lock the folder ─► bind the port ─► open the store ─► adopt the machines ─► serve
+lock the folder ─► bind the ports ─► open the store ─► adopt the machines ─► serve
                                                                               │ SIGTERM, SIGINT
 give the folder back ◄─ close the store ◄─ let go of the machines ◄───────────┘
 ```
@@ -31,14 +31,22 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ephemera import __version__
 from ephemera.errors import ConfigError
-from ephemera.home import Endpoint, make_home, read_endpoint, remove_endpoint, write_endpoint
+from ephemera.home import (
+    Endpoint,
+    make_home,
+    read_endpoint,
+    remove_endpoint,
+    write_endpoint,
+)
 from ephemera.platform import app, migrate
 from ephemera.platform.access.owner_token import ensure_token
 from ephemera.platform.access.principal import Principal
+from ephemera.platform.binding import Listeners, base_url, listening
 from ephemera.platform.drivers import entered, open_driver
 from ephemera.platform.faults.over_http import SeverableProtocol
 from ephemera.platform.faults.stage import Stage
 from ephemera.platform.platform import Platform
+from ephemera.platform.proxy.front import Front
 from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
 
@@ -50,7 +58,6 @@ _socket_log.addFilter(lambda record: "without completing handshake" not in str(r
 
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
-_BACKLOG = 2048
 #: Through the socket of one machine: each takes one of our descriptors, for as long as it likes.
 _MACHINE_CONNECTIONS_MAX = 64
 #: Of one message of a WebSocket: what somebody pastes into a terminal.
@@ -87,42 +94,6 @@ def locked(home: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def bind(listen: str) -> socket.socket:
-    """Return a listening socket.
-
-    Args:
-        listen: `HOST:PORT`; port 0 takes any free one.
-
-    Raises:
-        ConfigError: not such an address, or it is in use.
-    """
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"'{listen}' is not HOST:PORT", hint="for example 127.0.0.1:4280")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host.strip("[]"), int(port)))
-        listener.listen(_BACKLOG)
-    except (OSError, UnicodeError) as error:
-        listener.close()
-        why = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise ConfigError(
-            f"cannot listen on {listen}: {why}",
-            hint="choose another with --listen HOST:PORT; port 0 takes any free one",
-        ) from error
-    return listener
-
-
-def base_url(listener: socket.socket) -> str:
-    """Return the URL at which a program on this computer reaches the listener."""
-    host, port = listener.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not listened on
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def serve(
     home: Path,
     listen: str,
@@ -148,11 +119,13 @@ def serve(
     with (
         _refused_as_config_error(home),
         locked(home),
-        bind(listen) as listener,  # before what follows, which may leave this computer's network
+        listening(
+            read_endpoint(home), listen, settings
+        ) as listeners,  # before this computer's network is left
         entered(driver_name, home.absolute()),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(home, listener, driver_name, ready, settings))
+        runner.run(_serve(home, listeners, driver_name, ready, settings))
 
 
 def _allow_many_descriptors() -> None:
@@ -178,30 +151,43 @@ def _refused_as_config_error(home: Path) -> Iterator[None]:
 
 async def _serve(
     home: Path,
-    listener: socket.socket,
+    listeners: Listeners,
     driver_name: str,
     ready: Callable[[str], None],
     settings: Settings,
 ) -> None:
-    url = base_url(listener)
+    url, proxies = base_url(listeners.api), listeners.proxies
     (home / "logs").mkdir(exist_ok=True)
     store = Store(home / "platform.db")
     driver = open_driver(driver_name, home)
     stage = Stage(driver) if settings.testing else None
     platform: Platform | None = None
+    front: Front | None = None
     try:
         migrate.upgrade(store.engine)
         if stage:
-            platform = stage.platform(store, home, url, settings)
+            platform = stage.platform(store, home, url, settings, proxies)
         else:
-            platform = Platform(store, driver, home, url, settings)
+            platform = Platform(store, driver, home, url, settings, proxies=proxies)
         await platform.open()
+        router, region = platform.traffic.router, settings.regions[0]
+        front = Front(listeners.proxy, listeners.proxy_tls, router, region)
+        front.open(platform.networks.proxy_listeners())
         server = _Server(platform, ensure_token(home), stage)
         endpoint = Endpoint(
-            url, os.getpid(), driver_name, time.time(), __version__, settings.options()
+            url,
+            os.getpid(),
+            driver_name,
+            time.time(),
+            __version__,
+            settings.options(),
+            proxies.plain,
+            proxies.tls,
         )
-        await server.serve_on(listener, lambda: _announce(home, endpoint, ready))
+        await server.serve_on(listeners.api, lambda: _announce(home, endpoint, ready))
     finally:
+        if front:
+            await front.close()
         if platform:
             await platform.close()
         store.close()

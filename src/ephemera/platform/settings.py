@@ -27,6 +27,9 @@ class Settings:
     #: After how long without a request a machine is stopped whose service says `autostop`;
     #: seconds.
     idle_timeout_s: float = IDLE_TIMEOUT_S
+    #: Where the proxy listens, `HOST:PORT`; empty for the usual port, or any where it is taken.
+    proxy: str = ""
+    proxy_tls: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no platform can be.
@@ -54,7 +57,10 @@ class Settings:
         limits = ("--fly-limits",) if self.fly_limits else ()
         idle = self.idle_timeout_s
         idles = () if idle == IDLE_TIMEOUT_S else ("--idle-timeout", f"{idle:g}")
-        return (*regions, *limits, *idles, *(("--testing",) if self.testing else ()))
+        proxy = ("--proxy", self.proxy) if self.proxy else ()
+        proxy_tls = ("--proxy-tls", self.proxy_tls) if self.proxy_tls else ()
+        testing = ("--testing",) if self.testing else ()
+        return (*regions, *limits, *idles, *proxy, *proxy_tls, *testing)
 
 
 _REGION = re.compile(r"[a-z0-9]{1,32}")

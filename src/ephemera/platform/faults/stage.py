@@ -10,6 +10,7 @@ from ephemera.platform.drivers.base import Driver
 from ephemera.platform.faults.in_drivers import FaultyDriver
 from ephemera.platform.faults.menu import Menu
 from ephemera.platform.platform import Platform
+from ephemera.platform.proxy.urls import ProxyUrls
 from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
 
@@ -32,9 +33,13 @@ class Stage:
         """The platform's driver, with what the menu makes of it."""
         return cast("Driver", self._driver)  # what it does not define is the real one's
 
-    def platform(self, store: Store, home: Path, url: str, settings: Settings) -> Platform:
+    def platform(
+        self, store: Store, home: Path, url: str, settings: Settings, proxies: ProxyUrls
+    ) -> Platform:
         """Return a platform that goes by all of it."""
-        made = Platform(store, self.driver, home, url, settings, self.clock, self.menu.hold)
+        made = Platform(
+            store, self.driver, home, url, settings, self.clock, self.menu.hold, proxies
+        )
         made.observers.append(lambda _record, _happened: self.menu.stir())
         return made
 
