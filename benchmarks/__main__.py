@@ -17,7 +17,18 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import containers, guide, idle, images, jobs, machines, recording, records, wake
+from benchmarks import (
+    build,
+    containers,
+    guide,
+    idle,
+    images,
+    jobs,
+    machines,
+    recording,
+    records,
+    wake,
+)
 from benchmarks.measuring import Result
 
 
@@ -46,6 +57,7 @@ BENCHMARKS = {
     "image": Benchmark(images.pull, 7, 1),
     "wake": Benchmark(wake.first_byte, 40, 3),
     "container_wake": Benchmark(wake.first_byte_in_container, 40, 3),
+    "build": Benchmark(build.again, 20, 2),
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 
