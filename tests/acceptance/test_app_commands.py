@@ -152,6 +152,10 @@ def test_a_command_is_run_in_the_machine_that_runs(inside: Inside, shop: Shop) -
     said = inside("ssh", "console", "-C", "sh -c 'echo in $FLY_MACHINE_ID; exit 7'", code=7)
     assert said.stdout == f"in {first.id}\n"
     assert said.stderr == f"in machine {first.id}\n"
+    said = inside(
+        "machine", "exec", first.id, "--json", "--", "sh", "-c", "echo hi; exit 3", code=3
+    )
+    assert json.loads(said.stdout)["stdout"] == "hi\n"
     resting = inside("ssh", "console", "-m", second.id, "-C", "true", code=1).stderr
     assert f"`ephemera machine start {second.id}`" in resting
 

@@ -63,6 +63,16 @@ def test_what_is_staged_waits_for_secrets_deploy(inside: Inside, shop: Shop) -> 
     assert seen_by(shop, machine.id, "A") == "1"
 
 
+def test_while_somebody_else_makes_a_release_it_is_said_how_to_restart_later(
+    inside: Inside, shop: Shop
+) -> None:
+    machine = machine_of_a_release(shop)
+    with shop.client.leases.hold(shop.app, machine.id):
+        busy = inside("secrets", "set", "A=1", code=1)
+    assert "`ephemera secrets deploy`" in busy.stderr
+    assert values(shop) == {"A": "1"}
+
+
 def test_secrets_are_listed_by_name_and_digest(inside: Inside) -> None:
     inside("secrets", "set", "A=hunter2")
     said = [inside("secrets", "list").stdout, inside("secrets", "list", "--json").stdout]

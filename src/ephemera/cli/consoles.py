@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from ephemera.cli import completing
 from ephemera.cli.choosing import usual_app
 from ephemera.cli.locating import app_of
 from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
@@ -133,7 +134,14 @@ def console(
     app: App = None,
     config: ConfigFile = None,
     machine: Annotated[
-        str | None, typer.Option("--machine", "-m", metavar="ID", help="In this machine.")
+        str | None,
+        typer.Option(
+            "--machine",
+            "-m",
+            metavar="ID",
+            help="In this machine.",
+            autocompletion=completing.machines,
+        ),
     ] = None,
     image: Annotated[
         str | None,

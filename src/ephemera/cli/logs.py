@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ephemera.cli import completing
 from ephemera.cli.choosing import usual_app
 from ephemera.cli.options import App, ConfigFile, Json, NoTail
 from ephemera.cli.screen import colours, say
@@ -16,7 +17,14 @@ def logs(
     app: App = None,
     config: ConfigFile = None,
     machine: Annotated[
-        str | None, typer.Option("--machine", "-m", metavar="ID", help="Only of this machine.")
+        str | None,
+        typer.Option(
+            "--machine",
+            "-m",
+            metavar="ID",
+            help="Only of this machine.",
+            autocompletion=completing.machines,
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option("--region", "-r", help="Only from this region.")

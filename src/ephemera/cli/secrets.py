@@ -11,7 +11,7 @@ import typer
 from ephemera.cli.choosing import needed_app
 from ephemera.cli.options import App, ConfigFile, Json
 from ephemera.cli.screen import counted, note, say_json, say_table
-from ephemera.errors import ConfigError
+from ephemera.errors import AppBusy, ConfigError
 
 if TYPE_CHECKING:
     from ephemera.client import Client
@@ -172,7 +172,11 @@ def _restarted(client: Client, app: str, why: str) -> int:
     from ephemera.deploy.release.making import Manner
     from ephemera.deploy.release.restarting import restart_all
 
-    restarted = restart_all(client, app, Manner(note), why)
+    try:
+        restarted = restart_all(client, app, Manner(note), why)
+    except AppBusy as error:
+        error.hint = "the secrets are as you want them: `ephemera secrets deploy` restarts later"
+        raise
     if restarted:
         note(f"restarted {counted(restarted, 'machine')}")
     else:

@@ -21,21 +21,24 @@ def urls(client: Client, app: str, machines: Iterable[Machine]) -> list[str]:
     """
     if not any(one.config and one.config.services for one in machines):
         return []
+    named = [one.hostname for one in client.certificates.list(app) if one.configured]
     if client.link.place.fly:
-        named = (one.hostname for one in client.certificates.list(app) if one.configured)
         return [f"https://{host}" for host in (*named, f"{app}.fly.dev")]
-    return [_of_app(app, url) for url in _proxies(client) if url]
+    plain, tls = _proxies(client)
+    own = f"{app}.localhost"
+    found = [_at(plain, own)] if plain else []
+    return found + [_at(tls, host) for host in dict.fromkeys((own, *named))] * bool(tls)
 
 
-def _proxies(client: Client) -> tuple[str, ...]:
-    """Return the addresses of the proxy of the platform that a client goes to."""
+def _proxies(client: Client) -> tuple[str, str]:
+    """Return where the proxy of a client's platform is, without and with TLS; empty for nowhere."""
     endpoint = read_endpoint(home())
     if endpoint is None or endpoint.url != client.locate():
-        return ()
+        return "", ""
     return endpoint.proxy_url, endpoint.proxy_tls_url
 
 
-def _of_app(app: str, proxy: str) -> str:
-    """Return the URL of an app at a proxy that tells apps apart by their host names."""
+def _at(proxy: str, host: str) -> str:
+    """Return the URL of a host name at a proxy, which tells apps apart by them."""
     place = urlsplit(proxy)
-    return f"{place.scheme}://{app}.localhost:{place.port}"
+    return f"{place.scheme}://{host}:{place.port}"

@@ -48,8 +48,12 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_on_a_platform_it_is_below_localhost_at_the_ports_of_the_proxy(served: str) -> None:
-    found = urls(client(served), "shop", [AT_WORK, SERVING])
-    assert found == ["http://shop.localhost:4281", "https://shop.localhost:4443"]
+    found = urls(client(served, ("shop.test", True)), "shop", [AT_WORK, SERVING])
+    assert found == [
+        "http://shop.localhost:4281",
+        "https://shop.localhost:4443",
+        "https://shop.test:4443",
+    ]
 
 
 def test_where_the_proxy_of_another_computer_is_nobody_knows(served: str) -> None:
