@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ephemera.deploy.release import labels
@@ -20,16 +21,18 @@ def machine(
     offers: bool = True,
     volume: str | None = None,
     image: str = "old",
-    **said: str,
+    said: Mapping[str, str] | None = None,
 ) -> Machine:
-    """Return a machine of a release; `said` are more labels of it."""
+    """Return a machine of a release; `said` is how it is labelled beside."""
     return Machine(
         id=f"id-{name}",
         name=name,
         state=state,
         region="ams",
         created_at=name,
-        config=config(image, offers=offers, volume=volume, metadata={labels.GROUP: group, **said}),
+        config=config(
+            image, offers=offers, volume=volume, metadata={labels.GROUP: group, **(said or {})}
+        ),
     )
 
 

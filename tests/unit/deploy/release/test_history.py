@@ -20,25 +20,25 @@ def release(version: int, status: Status = "succeeded", image: str = "") -> Rele
 
 def test_what_is_written_is_read() -> None:
     made = history.begun([], [], HOST, "deploy")
-    on = machine("app-1", **{labels.RELEASES: history.written([made])})
+    on = machine("app-1", said={labels.RELEASES: history.written([made])})
     assert history.read([on]) == [made]
     assert made.image_of() == HOST
 
 
 def test_machines_that_know_less_do_not_hide_what_others_know() -> None:
-    old = machine("app-1", **{labels.RELEASES: history.written([release(1, "running")])})
-    new = machine("app-2", **{labels.RELEASES: history.written([release(2), release(1)])})
+    old = machine("app-1", said={labels.RELEASES: history.written([release(1, "running")])})
+    new = machine("app-2", said={labels.RELEASES: history.written([release(2), release(1)])})
     for present in ([old, new], [new, old]):
         assert history.read(present) == [release(2), release(1)]
 
 
 @pytest.mark.parametrize("written", ["", "nonsense", "{}", '[{"version": "x"}]'])
 def test_what_cannot_be_read_is_nothing(written: str) -> None:
-    assert history.read([machine("app-1", **{labels.RELEASES: written})]) == []
+    assert history.read([machine("app-1", said={labels.RELEASES: written})]) == []
 
 
 def test_versions_go_on_from_what_machines_are_of() -> None:
-    present = [machine("app-1", **{labels.RELEASE_VERSION: "7"})]
+    present = [machine("app-1", said={labels.RELEASE_VERSION: "7"})]
     assert history.begun([release(3)], present, HOST, "").version == 8
     assert history.begun([], [], HOST, "").version == 1
 

@@ -11,7 +11,7 @@ from tests.unit.deploy.release.test_plan import words
 
 
 def half(name: str, label: str, version: str = "2") -> Machine:
-    return machine(name, **{labels.HALF_DONE: label, labels.RELEASE_VERSION: version})
+    return machine(name, said={labels.HALF_DONE: label, labels.RELEASE_VERSION: version})
 
 
 def test_where_nothing_was_under_way_nothing_is_done() -> None:

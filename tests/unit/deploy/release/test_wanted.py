@@ -15,7 +15,7 @@ NO_PORTS: Iterator[int] = iter(())
 
 
 def test_what_nobody_says_stays_as_it_was() -> None:
-    before = machine("app-1", volume="vol_1", theirs="kept", ephemera_busy="1")
+    before = machine("app-1", volume="vol_1", said={"theirs": "kept", "ephemera_busy": "1"})
     assert before.config
     before.config.guest = Guest(cpus=2)
     new = MachineConfig(image="new", mounts=[Mount(name="data", path="/data")])
