@@ -32,14 +32,23 @@ def launch(
         ),
     ] = None,
     serverless: Annotated[
-        bool, typer.Option("--serverless", help="Stop machines that have nothing to do, to zero.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--serverless/--no-serverless",
+            help="Whether machines that have nothing to do are stopped, to the last one.",
+            show_default=False,
+        ),
+    ] = None,
     terraform: Annotated[
         bool, typer.Option("--terraform", help="Write a main.tf for Terraform, too.")
     ] = False,
     builder: Annotated[
-        str, typer.Option(help="What builds the image: auto, python, buildah, docker or host.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="What builds the image: auto, python, buildah, docker or host.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and do nothing.")
     ] = False,
@@ -54,7 +63,8 @@ def launch(
     Django or Starlette, the Python version, the packages (uv, Poetry, Pipenv, pip), the database.
     Writes fly.toml, Dockerfile and .dockerignore. A file that was generated and not edited may be
     written anew; any other is asked about, and is an error where there is nobody to ask. A
-    Dockerfile and a .dockerignore of the project's own are used as they are.
+    Dockerfile and a .dockerignore of the project's own are used as they are. Options that are
+    left out are as the fly.toml that is there says.
     """
     from ephemera.client import Client
     from ephemera.deploy import launch as launches

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ephemera.deploy.flytoml import DEFAULT_NAME
+from ephemera.deploy.flytoml import DEFAULT_NAME, parse
 from ephemera.deploy.launch.dockerfile import dockerfile
 from ephemera.deploy.launch.names import name_of
 from ephemera.deploy.launch.plan import Plan, PlannedFile, State, planned, read
 from ephemera.deploy.launch.server import with_server
-from ephemera.deploy.launch.wishes import Wishes
+from ephemera.deploy.launch.wishes import BUILDERS, Wishes
 from ephemera.deploy.rendering import render
 from ephemera.deploy.scan import Project, scan
 from ephemera.errors import ConfigError
@@ -31,18 +30,20 @@ class _Before:
 
     app: str | None = None
     regions: tuple[str, ...] = ()
+    serverless: bool = False
+    builder: str = BUILDERS[0]
 
     @classmethod
     def read(cls, path: Path) -> _Before:
-        """Return what a file says; nothing where there is none, or it is not TOML."""
+        """Return what a file says; nothing where there is none, or it is not right."""
         try:
-            said = tomllib.loads(read(path) or "")
-        except tomllib.TOMLDecodeError:
+            said = parse(read(path) or "", path)
+        except ConfigError:
             return cls()
-        app, region = said.get("app"), said.get("primary_region")
-        return cls(
-            app if isinstance(app, str) else None, (region,) if isinstance(region, str) else ()
-        )
+        regions = (said.primary_region,) if said.primary_region else ()
+        web, builder = said.http_service, said.build.builder
+        serverless = web is not None and web.min_machines_running == 0
+        return cls(said.app, regions, serverless, builder if builder in BUILDERS else BUILDERS[0])
 
 
 def plan(folder: Path, wishes: Wishes) -> Plan:
@@ -60,7 +61,7 @@ def plan(folder: Path, wishes: Wishes) -> Plan:
     own = None if wishes.force else _own_dockerfile(folder)
     project = _project(folder, own)
     name = wishes.name or before.app or name_of(folder.name)
-    files = _files(folder, wishes, project, name, wishes.regions or before.regions, own)
+    files = _files(folder, wishes, before, project, name, own)
     return Plan(
         folder=folder,
         app=name,
@@ -91,19 +92,20 @@ def _project(folder: Path, own: str | None) -> Project | None:
 def _files(
     folder: Path,
     wishes: Wishes,
+    before: _Before,
     project: Project | None,
     name: str,
-    regions: tuple[str, ...],
     own: str | None,
 ) -> Iterator[PlannedFile]:
     """Yield the files in the order in which they are written; the one that counts is the last."""
     port = _port(own)
+    regions = wishes.regions or before.regions
     values = {
         "app": name,
         "region": regions[0] if regions else "",
         "regions": list(regions or (_TERRAFORM_REGION,)),
-        "builder": wishes.builder,
-        "serverless": wishes.serverless,
+        "builder": wishes.builder or before.builder,
+        "serverless": before.serverless if wishes.serverless is None else wishes.serverless,
         "port": port,
         "release_command": project.release_command if project else "",
         "server": project.application.server if project else "",

@@ -15,7 +15,7 @@ BUILDERS = ("auto", "python", "buildah", "docker", "host")
 
 @dataclass(frozen=True)
 class Wishes:
-    """The options of a launch. What is left out is found out, or is the default.
+    """The options of a launch. What is left out is as before, or is found out.
 
     Raises:
         ConfigError: one of them cannot be.
@@ -27,9 +27,9 @@ class Wishes:
     #: The first one is the primary region.
     regions: tuple[str, ...] = ()
     #: Stop machines that have nothing to do, to the last one.
-    serverless: bool = False
+    serverless: bool | None = None
     terraform: bool = False
-    builder: str = "auto"
+    builder: str | None = None
     #: Write over files that somebody edited.
     force: bool = False
 
@@ -41,6 +41,6 @@ class Wishes:
                 raise ConfigError(
                     f"'{region}' is not the code of a region", hint="one is 'iad', another 'fra'"
                 )
-        if self.builder not in BUILDERS:
+        if self.builder is not None and self.builder not in BUILDERS:
             known = ", ".join(BUILDERS)
             raise ConfigError(f"there is no builder '{self.builder}'", hint=f"there are: {known}")

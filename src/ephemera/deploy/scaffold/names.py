@@ -10,7 +10,9 @@ from ephemera.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 #: Packages that the application imports, or has, by these names.
-_TAKEN = frozenset({"conftest", "django", "ephemera", "gunicorn", "jobs", "manage", "pytest"})
+_TAKEN = frozenset(
+    {"conftest", "django", "ephemera", "gunicorn", "jobs", "manage", "pytest", "test", "tests"}
+)
 
 
 def check_name(name: str, framework: str) -> None:
