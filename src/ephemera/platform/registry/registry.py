@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,6 @@ from ephemera.errors import ImageUnavailable
 from ephemera.oci.reference import Reference
 from ephemera.platform import refusals as platform_refusals
 from ephemera.platform.apps.registry import Apps
-from ephemera.platform.images.removal import remove
 from ephemera.platform.records import AppRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.registry import collection, documents, durable, names, refusals
@@ -40,21 +40,27 @@ class Registry:
         self.name = OwnName(url)
         self.uploads = Uploads(folder / "unfinished", clock)
         self._folder = folder
+        self._apps_folder = folder / "apps"
         self._apps = apps
         self._pool = Pool(folder / "pool")
         self._promises = Promises(clock)
 
     def open(self) -> None:
-        """Remove what was not finished, and what that has left behind. Repeating is safe."""
+        """Remove what was not finished, and what nobody has. Repeating is safe."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
         self._pool.folder.mkdir(exist_ok=True)
         self.uploads.open()
+        self._apps_folder.mkdir(exist_ok=True)
+        known = {app.id for app in self._apps.all()}
+        for stray in self._apps_folder.iterdir():
+            if stray.name not in known:
+                shutil.rmtree(stray)
         self._pool.sweep()
 
     def of(self, app: AppRecord) -> Holdings:
         """Return what an app has."""
-        return Holdings(self._folder / "apps" / app.id, self._pool)
+        return Holdings(self._apps_folder / app.id, self._pool)
 
     # pushing
 
@@ -221,7 +227,9 @@ class Registry:
     async def drop_app(self, app: AppRecord) -> None:
         """Remove all that an app has. Repeating is safe."""
         self.uploads.drop_app(app.id)
-        await remove([self._folder / "apps" / app.id])
+        folder = self._apps_folder / app.id
+        if folder.exists():
+            await asyncio.to_thread(shutil.rmtree, folder)
         self._pool.sweep()
 
 

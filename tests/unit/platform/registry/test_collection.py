@@ -144,6 +144,15 @@ def test_bytes_that_another_app_has_too_are_not_freed(world: RegistryWorld) -> N
     assert world.files() == []
 
 
+def test_what_an_app_that_is_unknown_had_is_removed_when_a_server_starts(
+    world: RegistryWorld,
+) -> None:
+    asyncio.run(world.push(image(), "latest"))
+    del world.apps[world.app.id]
+    world.opened()
+    assert world.files() == []
+
+
 def test_uploads_that_nobody_goes_on_with_are_thrown_away(world: RegistryWorld) -> None:
     uploads = world.registry.uploads
     idle = uploads.begin(world.app.id, "shop")
