@@ -25,6 +25,7 @@ from benchmarks import (
     images,
     jobs,
     machines,
+    proxy,
     recording,
     records,
     wake,
@@ -58,6 +59,7 @@ BENCHMARKS = {
     "wake": Benchmark(wake.first_byte, 40, 3),
     "container_wake": Benchmark(wake.first_byte_in_container, 40, 3),
     "build": Benchmark(build.again, 20, 2),
+    "proxy": Benchmark(proxy.proxied, 20, 1),
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 

@@ -14,5 +14,7 @@ install_packages "benchmarks" \
     iptables:iptables \
     mmdebstrap:mmdebstrap \
     netavark:/usr/lib/podman/netavark \
+    nginx-light:/usr/sbin/nginx \
     podman:podman \
-    runc:runc
+    runc:runc \
+    wrk:wrk
