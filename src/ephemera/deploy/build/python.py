@@ -106,6 +106,7 @@ def _settings(request: BuildRequest, base: Base) -> Mapping[str, Any]:
     """Return how the image is run, under the names of its config."""
     variables = {
         "PATH": f"/{PLACE}/bin:{base.path}",
+        "VIRTUAL_ENV": f"/{PLACE}",
         "HOME": source.HOME,
         "USER": "app",
         "PYTHONUNBUFFERED": "1",
