@@ -69,13 +69,14 @@ def complaint(file: Path, text: str, problems: Sequence[Problem]) -> ConfigError
 def named(path: Path_) -> str:
     """Return a key as it is looked for in the file: `[http_service] internal_port`."""
     *sections, key = path
-    if not sections:
-        return str(key)
-    name = ""
-    for part in sections:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}"
-    where = f"[{name.removeprefix('.')}]"
-    return where if isinstance(key, int) else f"{where} {key}"
+    if isinstance(key, int):
+        return f"[{_dotted(path)}]"
+    return f"[{_dotted(sections)}] {key}" if sections else key
+
+
+def _dotted(parts: Sequence[str | int]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".")
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ephemera.deploy.flytoml import DEFAULT_NAME, parse
 from ephemera.deploy.launch.dockerfile import dockerfile
@@ -69,7 +70,7 @@ def plan(folder: Path, wishes: Wishes) -> Plan:
         is_written=before.app == name,
         files=tuple(files),
         found=tuple(_found(project)) if project else ("found      a Dockerfile",),
-        notes=tuple(_notes(project)) if project else (),
+        notes=tuple(_notes(project, own)) if project else (),
     )
 
 
@@ -98,15 +99,29 @@ def _files(
     own: str | None,
 ) -> Iterator[PlannedFile]:
     """Yield the files in the order in which they are written; the one that counts is the last."""
-    port = _port(own)
+    if project and project.lacks_server and own is None:
+        yield with_server(project)
+    recipe = dockerfile(project, PORT) if project else own or ""
+    yield planned(folder, "Dockerfile", recipe, own_is_kept=own is not None)
+    ignored = render("launch/dockerignore.jinja")
+    yield planned(folder, ".dockerignore", ignored, own_is_kept=not wishes.force)
+    values = _values(wishes, before, project, own) | {"app": name}
+    if wishes.terraform:
+        yield planned(folder, "main.tf", render("launch/main.tf.jinja", **values))
+    yield planned(folder, DEFAULT_NAME, render("launch/fly.toml.jinja", **values))
+
+
+def _values(
+    wishes: Wishes, before: _Before, project: Project | None, own: str | None
+) -> dict[str, Any]:
+    """Return what the templates say of the app, besides its name."""
     regions = wishes.regions or before.regions
-    values = {
-        "app": name,
+    return {
         "region": regions[0] if regions else "",
         "regions": list(regions or (_TERRAFORM_REGION,)),
         "builder": wishes.builder or before.builder,
         "serverless": before.serverless if wishes.serverless is None else wishes.serverless,
-        "port": port,
+        "port": _port(own),
         "release_command": project.release_command if project else "",
         "server": project.application.server if project else "",
         # A Dockerfile that somebody wrote says itself what it runs.
@@ -115,15 +130,6 @@ def _files(
         "database": project.database if project else None,
         "database_variable": project.database_variable if project else "",
     }
-    if project and project.lacks_server:
-        yield with_server(project)
-    recipe = dockerfile(project, port) if project else own or ""
-    yield planned(folder, "Dockerfile", recipe, own_is_kept=own is not None)
-    ignored = render("launch/dockerignore.jinja")
-    yield planned(folder, ".dockerignore", ignored, own_is_kept=not wishes.force)
-    if wishes.terraform:
-        yield planned(folder, "main.tf", render("launch/main.tf.jinja", **values))
-    yield planned(folder, DEFAULT_NAME, render("launch/fly.toml.jinja", **values))
 
 
 def _port(own: str | None) -> int:
@@ -145,7 +151,7 @@ def _found(project: Project) -> Iterator[str]:
         yield f"static     {static.folder} at {static.url}"
 
 
-def _notes(project: Project) -> Iterator[str]:
+def _notes(project: Project, own: str | None) -> Iterator[str]:
     """Yield what its owner should know, a line each."""
     if project.answers_no_host:
         yield "ALLOWED_HOSTS is empty: Django answers as localhost only"
@@ -154,6 +160,6 @@ def _notes(project: Project) -> Iterator[str]:
     elif project.database:
         variable = project.database_variable or "DATABASE_URL"
         yield f"say where the database is: ephemera secrets set {variable}=..."
-    if project.lacks_server:
+    if project.lacks_server and own is None:
         server = project.application.server
         yield f"{server} is added to {project.packages.files[0]}; install it here, too"
