@@ -54,7 +54,10 @@ def pull(image: Reference, as_json: Json = False) -> None:
 
 @group.command()
 def prune(as_json: Json = False) -> None:
-    """Remove the images that no machine has, and the layers that only they have."""
+    """Remove the images that no machine has, and the layers that only they have.
+
+    Of what was pushed to the platform itself, the last ten tags of each app stay.
+    """
     from ephemera.client.own.images import OwnImages
 
     with OwnImages() as images:
