@@ -164,7 +164,7 @@ def test_an_app_is_destroyed_by_whoever_says_yes(shop: Shop) -> None:
     shop.run(PAUSE)
     shop.client.volumes.create(shop.app, name="data", size_gb=1)
     asked = shop.ephemera("apps", "destroy", shop.app, code=1).stderr
-    question = f"Destroy app {shop.app} with its 1 machine and 1 volume, of which 1 run?"
+    question = f"Destroy app {shop.app} with its 1 machine (1 running) and 1 volume?"
     assert question in asked
     with seated(shop.ephemera, "apps", "destroy", shop.app) as seat:
         seat.see("[y/N] ")

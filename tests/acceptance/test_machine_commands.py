@@ -45,7 +45,8 @@ def test_apps_can_share_a_network(shop: Shop) -> None:
 
 def test_an_app_with_running_machines_is_destroyed_by_force_only(shop: Shop) -> None:
     shop.run(PAUSE)
-    shop.ephemera("apps", "destroy", shop.app, "--yes", code=1)
+    refused = shop.ephemera("apps", "destroy", shop.app, "--yes", code=1).stderr
+    assert "--force" in refused
     shop.ephemera("apps", "destroy", shop.app, "--yes", "--force")
     assert shop.app not in shop.ephemera("apps", "list").stdout
 

@@ -10,7 +10,7 @@ from ephemera.cli import completing
 from ephemera.cli.asking import ask
 from ephemera.cli.options import Json, Yes
 from ephemera.cli.screen import counted, say, say_json, say_record, say_table
-from ephemera.errors import EphemeraError
+from ephemera.errors import EphemeraError, WrongState
 
 if TYPE_CHECKING:
     from ephemera.client import Client
@@ -132,7 +132,11 @@ def destroy(
             question, some_run = _question(client, name)
             ask(question, yes=False)
             force = force or some_run
-        client.apps.delete(name, force=force)
+        try:
+            client.apps.delete(name, force=force)
+        except WrongState as error:
+            error.hint = "with --force machines that are running are destroyed too"
+            raise
     say(f"destroyed app {name}")
 
 
@@ -141,7 +145,7 @@ def _question(client: Client, name: str) -> tuple[str, bool]:
     machines = client.machines.list(name, summary=True)
     running = sum(one.state not in _AT_REST for one in machines)
     volumes = sum(one.state in _KEPT for one in client.volumes.list(name, summary=True))
-    lost = [counted(len(machines), "machine")] if machines else []
+    lost = [counted(len(machines), "machine") + f" ({running} running)" * bool(running)]
     lost += [counted(volumes, "volume")] if volumes else []
-    named = f"Destroy app {name}" + (f" with its {' and '.join(lost)}" if lost else "")
-    return f"{named}, of which {running} run?" if running else f"{named}?", bool(running)
+    goes_too = f" with its {' and '.join(lost)}" if machines or volumes else ""
+    return f"Destroy app {name}{goes_too}?", bool(running)

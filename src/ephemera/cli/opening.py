@@ -30,7 +30,7 @@ def open_(
         say_json({"url": url})
     else:
         say(url)
-    if not only_print and not webbrowser.open(url):
+    if not (only_print or as_json) and not webbrowser.open(url):
         note("no browser was found to open it")
 
 
