@@ -8,8 +8,10 @@ import threading
 import time
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID_LENGTH = 26
 _RANDOM_BITS = 80
+#: A ULID is 26 digits of 5 bits: 13 pairs, each looked up at once.
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
+_PAIR_SHIFTS = range(120, -1, -10)
 
 _ADJECTIVES = (
     "amber", "brisk", "calm", "dawn", "early", "faint", "gentle", "hidden", "idle", "keen",
@@ -43,11 +45,7 @@ class UlidFactory:
             same_or_earlier_ms = fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS
             self._last = self._last + 1 if same_or_earlier_ms else fresh
             number = self._last
-        digits = []
-        for _ in range(_ULID_LENGTH):
-            number, digit = divmod(number, 32)
-            digits.append(_CROCKFORD[digit])
-        return "".join(reversed(digits))
+        return "".join([_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
 new_ulid = UlidFactory()

@@ -10,6 +10,7 @@ Source: https://fly.io/docs/networking/request-headers/, RFC 9110 section 7.6.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from ephemera import __version__
 from ephemera.platform.proxy.streams import Client, Headers, RequestHead
@@ -73,6 +74,9 @@ _FOR_THE_PROXY = frozenset(
         b"fly-replay-cache-allow-bypass",
     )
 )
+#: What of an answer no client gets, and what is replaced beside it.
+_NOT_FOR_CLIENTS = _HOP_BY_HOP | _FOR_THE_PROXY | {b"content-length"}
+_REPLACED = _NOT_FOR_CLIENTS | {b"server", b"fly-request-id"}
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PORT = re.compile(rb"[0-9]{1,5}")
@@ -84,24 +88,22 @@ def to_machine(head: RequestHead, client: Client, region: str, request_id: str) 
     Args:
         region: Where the request came in.
     """
-    dropped = _HOP_BY_HOP | _named(head.headers)
-    kept = [
+    names = dict(head.headers)
+    dropped = _dropped(names, head.headers, _HOP_BY_HOP)
+    told = [
         pair
         for pair in head.headers
         if pair[0] not in dropped and (pair[0] in _APPENDED or _plain(pair[0]) not in _OURS)
     ]
     address = client.address.encode()
-    scheme = b"https" if client.listener.tls else b"http"
-    port = str(client.listener.public_port).encode()
-    said = head.get(b"x-forwarded-port")
-    _append(kept, b"x-forwarded-for", address)
-    _append(kept, b"via", head.version.encode() + b" " + _PSEUDONYM)
-    if b"trailers" in head.get(b"te"):
-        kept.append((b"te", b"trailers"))
-    return [
-        (b"host", head.authority),
-        *kept,
-        (b"x-forwarded-proto", scheme),
+    port = b"%d" % client.listener.public_port
+    said = names.get(b"x-forwarded-port", b"")
+    _append(told, names, b"x-forwarded-for", address)
+    _append(told, names, b"via", head.version.encode() + b" " + _PSEUDONYM)
+    if b"trailers" in names.get(b"te", b""):
+        told.append((b"te", b"trailers"))
+    told += [
+        (b"x-forwarded-proto", b"https" if client.listener.tls else b"http"),
         (b"x-forwarded-port", said if _PORT.fullmatch(said) else port),
         (b"x-forwarded-ssl", b"on" if client.listener.tls else b"off"),
         (b"fly-client-ip", address),
@@ -109,6 +111,8 @@ def to_machine(head: RequestHead, client: Client, region: str, request_id: str) 
         (b"fly-region", region.encode()),
         (b"fly-request-id", request_id.encode()),
     ]
+    told.insert(0, (b"host", head.authority))
+    return told
 
 
 def to_client(
@@ -121,15 +125,12 @@ def to_client(
         version: Of the HTTP that the machine spoke.
         options: What the app wants done to the headers of its answers.
     """
-    dropped = _HOP_BY_HOP | _FOR_THE_PROXY | _named(answered) | {b"content-length"}
+    names = dict(answered)
     pristine = bool(options and options.pristine)
-    kept = [
-        pair
-        for pair in answered
-        if pair[0] not in dropped and (pristine or pair[0] not in (b"server", b"fly-request-id"))
-    ]
+    dropped = _dropped(names, answered, _NOT_FOR_CLIENTS if pristine else _REPLACED)
+    kept = [pair for pair in answered if pair[0] not in dropped]
     if not pristine:
-        _append(kept, b"via", version.encode() + b" " + _PSEUDONYM)
+        _append(kept, names, b"via", version.encode() + b" " + _PSEUDONYM)
         kept += own(request_id)
     if options and options.headers:
         kept = _wanted(kept, options.headers)
@@ -138,8 +139,8 @@ def to_client(
 
 def end_to_end(headers: Headers) -> Headers:
     """Return headers without those of one connection: of 1xx, and trailers."""
-    dropped = _HOP_BY_HOP | _named(headers) | {b"content-length"}
-    return [pair for pair in headers if pair[0] not in dropped]
+    dropped = _dropped(dict(headers), headers, _HOP_BY_HOP)
+    return [pair for pair in headers if pair[0] not in dropped and pair[0] != b"content-length"]
 
 
 def trailers(headers: Headers) -> Headers:
@@ -164,6 +165,8 @@ def may_stand(name: bytes, value: bytes) -> bool:
 
 def wishes(headers: Headers) -> dict[str, str]:
     """Return where the client would like its request to go."""
+    if WISHES.isdisjoint(dict(headers)):
+        return {}
     return {name.decode(): value.decode("latin-1") for name, value in headers if name in WISHES}
 
 
@@ -172,24 +175,27 @@ def lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
-def _named(headers: Headers) -> frozenset[bytes]:
-    """Return the headers that `connection` names: they are of this connection, too."""
-    named = [value for name, value in headers if name == b"connection"]
-    if not named:
-        return frozenset()
-    return frozenset(token.strip().lower() for token in b",".join(named).split(b","))
+def _dropped(
+    names: Mapping[bytes, bytes], headers: Headers, always: frozenset[bytes]
+) -> frozenset[bytes]:
+    """Return what is not passed on: also what `connection` names, for it is of the connection."""
+    if b"connection" not in names:
+        return always
+    named = b",".join(value for name, value in headers if name == b"connection")
+    return always | {token.strip().lower() for token in named.split(b",")}
 
 
 def _plain(name: bytes) -> bytes:
     return name.replace(b"_", b"-") if b"_" in name else name
 
 
-def _append(headers: Headers, name: bytes, value: bytes) -> None:
+def _append(headers: Headers, names: Mapping[bytes, bytes], name: bytes, value: bytes) -> None:
     """Add a value to those that a header has."""
-    before = [old for key, old in headers if key == name]
-    if before:
+    if name in names:
+        before = [old for key, old in headers if key == name]
         headers[:] = [pair for pair in headers if pair[0] != name]
-    headers.append((name, b", ".join([*before, value])))
+        value = b", ".join([*before, value])
+    headers.append((name, value))
 
 
 def _wanted(headers: Headers, wanted: dict[str, object]) -> Headers:

@@ -50,7 +50,7 @@ class AnswerHead:
 
     def get(self, name: bytes) -> bytes:
         """Return the values of a header, joined by commas; empty if there is none."""
-        return b", ".join(value for key, value in self.headers if key == name)
+        return b", ".join([value for key, value in self.headers if key == name])
 
 
 class MachineConnection(asyncio.Protocol):

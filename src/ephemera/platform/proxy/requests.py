@@ -23,6 +23,7 @@ TARGET_BYTES_MAX = 16 * 1024
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _TARGET = re.compile(rb"/[\x21-\x7e]*|\*")
 _AUTHORITY = re.compile(rb"(?:[a-z0-9._~-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_SAID_ELSEWHERE = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -92,14 +93,15 @@ def _whole(head: RequestHead) -> RequestHead:
         raise bad("its target is not a path")
     if not _AUTHORITY.fullmatch(head.authority):
         raise bad(f"{_shown(head.authority)} is not the name of a host")
-    expected = head.get(b"expect").lower()
-    if expected not in (b"", b"100-continue"):
+    names = dict(head.headers)
+    if b"expect" in names and (expected := head.get(b"expect").lower()) != b"100-continue":
         raise ProxyRefusal(417, f"Expect: {_shown(expected)} cannot be met")
-    if head.version != "2" and _has_token(head.get(b"connection"), b"upgrade"):
+    if b"upgrade" in names and head.version != "2":
         wanted = head.get(b"upgrade").lower()
-        head.upgrade = b"" if wanted == b"h2c" else wanted  # it is ours to speak, and is not spoken
-    said_elsewhere = (b"host", b"content-length", b"transfer-encoding")
-    head.headers = [pair for pair in head.headers if pair[0] not in said_elsewhere]
+        # HTTP/2 would be ours to speak, and is spoken behind TLS only.
+        if wanted != b"h2c" and _has_token(head.get(b"connection"), b"upgrade"):
+            head.upgrade = wanted
+    head.headers = [pair for pair in head.headers if pair[0] not in _SAID_ELSEWHERE]
     return head
 
 

@@ -65,7 +65,7 @@ class RequestHead:
 
     def get(self, name: bytes) -> bytes:
         """Return the values of a header, joined by commas; empty if there is none."""
-        return b", ".join(value for key, value in self.headers if key == name)
+        return b", ".join([value for key, value in self.headers if key == name])
 
     @property
     def host(self) -> str:
