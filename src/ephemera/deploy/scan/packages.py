@@ -19,6 +19,12 @@ REQUIREMENTS = "requirements.txt"
 #: What is looked for, the most exact first.
 LOOKED_FOR = ("uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", REQUIREMENTS, "pyproject.toml")
 
+#: What extras of packages bring along, as far as it makes a difference here.
+_BROUGHT = {
+    ("fastapi", "all"): "uvicorn",
+    ("fastapi", "standard"): "uvicorn",
+    ("psycopg", "binary"): "psycopg-binary",
+}
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]*(\S+)")
 #: What comes behind a requirement that is none of it: options such as `--hash`, and comments.
 _BEHIND = re.compile(r"\s+(?:#|--).*|^#.*")
@@ -96,7 +102,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _names(requirements: Iterable[str]) -> Iterator[str]:
-    """Yield the normalised names of requirements; `fastapi[standard]` has uvicorn."""
+    """Yield the normalised names of requirements, and of what their extras bring along."""
     for text in requirements:
         try:
             found = Requirement(text)
@@ -104,8 +110,7 @@ def _names(requirements: Iterable[str]) -> Iterator[str]:
             continue
         name = canonicalize_name(found.name)
         yield name
-        if name == "fastapi" and found.extras & {"standard", "all"}:
-            yield "uvicorn"
+        yield from (_BROUGHT[name, extra] for extra in found.extras if (name, extra) in _BROUGHT)
 
 
 def _required(project: dict[str, Any]) -> list[str]:
