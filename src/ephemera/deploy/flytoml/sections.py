@@ -40,6 +40,8 @@ class Build(Section):
     dockerfile: str | None = None
     #: `python`, `buildah`, `docker` or `host`.
     builder: str | None = None
+    #: What the builder `python` puts its layers on. Ours: Fly.io's file has no such key.
+    base: str | None = None
     args: Environment = Field(default_factory=dict)
     ignorefile: str | None = None
     build_target: str | None = Field(default=None, validation_alias="build-target")

@@ -80,7 +80,7 @@ def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildReques
         builder="" if said == _ANY_BUILDER else said,
         dockerfile=dockerfile,
         python=project.python if project else python.find(folder)[0],
-        base=str((toml.build.model_extra or {}).get("base") or ""),
+        base=toml.build.base or "",
         architecture=_architecture(client),
         ignorefile=folder / toml.build.ignorefile if toml.build.ignorefile else None,
         collect=shlex.split(project.collect_command) if project else (),
