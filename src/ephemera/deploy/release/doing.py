@@ -131,7 +131,7 @@ class Doing:
             machine.id,
             config=step.config,
             skip_launch=step.rests,
-            skip_service_registration=bool(step.config.services) and not step.rests,
+            skip_service_registration=step.cordoned,
             nonce=self._nonce(machine),
         )
         self._remember(changed)

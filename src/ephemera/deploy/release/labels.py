@@ -22,8 +22,9 @@ RELEASES = "ephemera_releases"
 PORT = "ephemera_port"
 #: What is under way with a machine while a release is made; nothing is, where it is not there.
 HALF_DONE = "ephemera_half_done"
-#: Its values: made for the new release; given the config of the new one; to go with the old one.
-CREATED, CHANGED, LEAVING = "created", "changed", "leaving"
+#: Its values: made for the new release; given the config of the new one; to go with the old one;
+#: one more of those that are there, without a new release.
+CREATED, CHANGED, LEAVING, ADDED = "created", "changed", "leaving", "added"
 
 #: True of a program that runs, or of one machine, and not of the next one.
 _OF_A_BOOT = frozenset({"ephemera_busy", "ephemera_create_id"})

@@ -7,7 +7,7 @@ size. So each is a release, each can be interrupted, and there is one at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -109,6 +109,11 @@ class Making:
         """The names that are taken, also by machines of jobs."""
         return {one.name for one in self._all}
 
+    @property
+    def history(self) -> list[Release]:
+        """The releases before, newest first."""
+        return self._history
+
     def begin(self, image: Image, description: str) -> Release:
         """Return the release that is made now."""
         return history.begun(self._history, self.present, image, description)
@@ -133,12 +138,23 @@ class Making:
             Interrupted: somebody did not want it any more.
         """
         try:
-            self._rollout(release.id).run(plan)
+            self.carry_out(release.id, plan)
         except (EphemeraError, Interrupted):
-            with suppress(EphemeraError):  # what went wrong is told
-                self._write(release, "failed")
+            self._write(release, "failed")
             raise
         self._write(release, "succeeded")
+
+    def carry_out(self, release_id: str, plan: Plan) -> None:
+        """Carry a plan out that makes no release, or have everything as it was.
+
+        Args:
+            release_id: Of the release that its new machines are labelled with.
+
+        Raises:
+            EphemeraError: why it could not be.
+            Interrupted: somebody did not want it any more.
+        """
+        self._rollout(release_id).run(plan)
 
     def mend(self) -> None:
         """Put right what a release left half done whose process was killed."""
@@ -167,11 +183,10 @@ class Making:
         return history.written(history.ended(self._history, release, status))
 
     def _write(self, release: Release, status: Status) -> None:
-        """Write down on every machine what became of a release."""
+        """Write down on every machine what became of a release. It is so, written or not."""
         said = {labels.RELEASES: self._written(release, status)}
-        for machine in _living(self._client, self._app):
-            self._client.machines.update_metadata(self._app, machine.id, said)
-
-
-def _living(client: Client, app: str) -> Sequence[Machine]:
-    return labels.managed(client.machines.list(app))
+        try:
+            for machine in labels.managed(self._client.machines.list(self._app)):
+                self._client.machines.update_metadata(self._app, machine.id, said)
+        except EphemeraError as error:
+            self._manner.tell(f"that release v{release.version} {status} is not written: {error}")

@@ -1,15 +1,19 @@
 """What a release left behind whose process was killed, and what becomes of it.
 
-The labels on its machines tell how far it came:
+Every machine with which something is under way is labelled, and the labels of new ones are taken
+away when all of them are well. So it is known which release is to be the whole one:
 
-| Label | What is done |
+| | |
 |---|---|
-| `created`: made for it, and not seen to be well | it goes |
-| `changed`: given its config, and not seen to be well | it gets the config of before |
-| `leaving`: old, and others have taken its place | it goes |
-| `leaving`: old, and nobody has | it serves again |
+| a machine of the new release has no label any more, or none is left that has | the new one |
+| else | the one before |
 
-So either the release before it is whole again, or the one that was cut short is.
+| Label | the new one | the one before |
+|---|---|---|
+| `created`: made for it | it stays | it goes |
+| `changed`: given its config | it stays | it gets the config of before |
+| `leaving`: of the one before | it goes | it serves again |
+| `added`: one more, without a release | it goes | it goes |
 """
 
 from __future__ import annotations
@@ -25,8 +29,11 @@ from ephemera.deploy.release.steps import (
     Step,
     Stop,
     Uncordon,
+    Verify,
 )
 from ephemera.wire.models import Machine, MachineConfig, MachineVersion
+
+_NEW = (labels.CREATED, labels.CHANGED)
 
 
 def half_done(machines: Sequence[Machine]) -> list[Machine]:
@@ -43,34 +50,43 @@ def mend(
         machines: Those that releases are made of.
         versions: Of each machine labelled `changed`, by its id, newest first.
     """
-    halves = half_done(machines)
-    if not halves:
+    if not half_done(machines):
         return []
+    goes = {labels.LEAVING if _is_whole(machines) else labels.CREATED, labels.ADDED}
+    going = [one for one in machines if _label(one) in goes]
+    staying = [one for one in machines if _label(one) not in goes]
     steps: list[Step] = []
-    for machine in machines:
-        label = _label(machine)
-        if label == labels.CHANGED:
-            steps += _back(machine, versions.get(machine.id, ()))
-        elif label == labels.LEAVING and not _replaced(machine, machines):
-            steps += [Label(machine.name, "", label), Start(machine.name)]
-        if label != labels.CREATED and not (label and _replaced(machine, machines)):
-            steps += _served(machine)
-    return steps + [step for machine in halves for step in _gone(machine, machines)]
+    for machine in staying:
+        steps += _stays(machine, versions.get(machine.id, ()), new=_is_whole(machines))
+    return steps + [step for one in going for step in (Stop(one.name), Destroy(one.name))]
 
 
-def _gone(machine: Machine, machines: Sequence[Machine]) -> list[Step]:
-    label = _label(machine)
-    goes = label == labels.CREATED or (label == labels.LEAVING and _replaced(machine, machines))
-    return [Stop(machine.name), Destroy(machine.name)] if goes else []
+def _is_whole(machines: Sequence[Machine]) -> bool:
+    """Return whether the new release is the one to have."""
+    new = {_release(one) for one in machines if _label(one) in _NEW}
+    return not new or any(not _label(one) and _release(one) in new for one in machines)
+
+
+def _stays(machine: Machine, versions: Sequence[MachineVersion], *, new: bool) -> list[Step]:
+    label, name = _label(machine), machine.name
+    offers = bool(machine.config and machine.config.services)
+    steps: list[Step] = []
+    if label == labels.CHANGED and not new:
+        steps += _back(machine, versions)
+    elif label == labels.LEAVING:
+        steps += [Label(name, "", label), Start(name), Verify(name, comes_back=True)]
+    elif label:
+        steps += [Label(name, "", label)]
+    return [*steps, Uncordon(name)] if offers else steps
 
 
 def _back(machine: Machine, versions: Sequence[MachineVersion]) -> list[Step]:
     """Give a machine the config of the release before; leave it where nobody knows that one."""
-    config = machine.config or MachineConfig()
     before = _config_before(labels.version(machine), versions)
     if before is None:
         return [Label(machine.name, "", labels.CHANGED)]
-    return [Change(machine.name, before, config)]
+    config = machine.config or MachineConfig()
+    return [Change(machine.name, before, config), Verify(machine.name, comes_back=True)]
 
 
 def _config_before(version: int, versions: Sequence[MachineVersion]) -> MachineConfig | None:
@@ -85,16 +101,8 @@ def _config_before(version: int, versions: Sequence[MachineVersion]) -> MachineC
     return None
 
 
-def _replaced(machine: Machine, machines: Sequence[Machine]) -> bool:
-    """Return whether another machine has taken a leaving one's place."""
-    return _label(machine) == labels.LEAVING and any(
-        labels.group(one) == labels.group(machine) and not _label(one) for one in machines
-    )
-
-
-def _served(machine: Machine) -> list[Step]:
-    offers = bool(machine.config and machine.config.services)
-    return [Uncordon(machine.name)] if offers else []
+def _release(machine: Machine) -> str:
+    return labels.of(machine).get(labels.RELEASE_ID, "")
 
 
 def _label(machine: Machine) -> str:

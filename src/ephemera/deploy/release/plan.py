@@ -3,11 +3,14 @@
 ```
  beside     create a new one ─► well? ─► requests to it ─► none to the old one ─► it stops ─┐
  in place   no requests to it ─► its config is changed ─► well? ─► requests to it again     │
-                                                       at the very end: the old ones go ◄───┘
+                                    when all is well: labels say so, and the old ones go ◄──┘
 ```
 
 Old machines are stopped before and destroyed after everything else, so that until then whatever
-was done can be undone. Which of the two ways a machine is replaced by:
+was done can be undone. Then, too, the labels are taken away by which new ones are known: as long
+as all are there, the release before is the one to go back to, also for others (`mending`).
+
+Which of the two ways a machine is replaced by:
 
 | | |
 |---|---|
@@ -79,6 +82,7 @@ class _Draft:
 
     names: Iterator[str]
     steps: list[Step] = field(default_factory=list[Step])
+    settled: list[Step] = field(default_factory=list[Step])
     ending: list[Step] = field(default_factory=list[Step])
 
 
@@ -101,28 +105,35 @@ def plan(
         only_count: Leave machines as they are; only have as many as are wanted.
     """
     taken = {*names_taken, *(machine.name for machine in present)}
-    ending: list[Step] = []
-    steps: list[Step] = []
+    drafts: list[_Draft] = []
     for one in wanted:
         machines = _in_order(present, one.group)
         kept, surplus = machines[: one.count], machines[one.count :]
         draft = _Draft(_names(one.group, taken))
         if not only_count:
             _replace(draft, kept, one, strategy, max_unavailable)
-        _add(draft, one, one.count - len(kept), waits=strategy != "immediate")
+        label = labels.ADDED if only_count else labels.CREATED
+        _add(draft, one, one.count - len(kept), label, waits=strategy != "immediate")
         _remove(draft, surplus)
-        steps += draft.steps
-        ending += draft.ending
-    unwanted = _Draft(iter(()))
-    _remove(unwanted, [one for one in present if labels.group(one) not in _groups(wanted)])
+        drafts.append(draft)
     if not only_count:
-        steps += unwanted.steps
-        ending += unwanted.ending
-    return Plan(tuple(steps), tuple(ending))
+        drafts.append(_without(present, wanted))
+    return _joined(drafts)
 
 
-def _groups(wanted: Sequence[Wanted]) -> set[str]:
-    return {one.group for one in wanted}
+def _joined(drafts: Sequence[_Draft]) -> Plan:
+    steps = [step for draft in drafts for step in draft.steps]
+    settled = [step for draft in drafts for step in draft.settled]
+    ending = [step for draft in drafts for step in draft.ending]
+    return Plan((*steps, *settled), tuple(ending))
+
+
+def _without(present: Sequence[Machine], wanted: Sequence[Wanted]) -> _Draft:
+    """Have no machines of groups that are not wanted."""
+    groups = {one.group for one in wanted}
+    draft = _Draft(iter(()))
+    _remove(draft, [one for one in present if labels.group(one) not in groups])
+    return draft
 
 
 def _in_order(present: Sequence[Machine], group: str) -> list[Machine]:
@@ -180,42 +191,39 @@ def _beside(
 ) -> None:
     """Make new machines for old ones, and have the old ones go when the new ones are well."""
     fresh = [(next(draft.names), config, old.region) for old, config in replaced]
-    _make(draft, fresh, waits=waits)
-    old = [machine for machine, _ in replaced]
-    draft.steps += [Label(one.name, labels.LEAVING, "") for one in old]
-    draft.steps += [Label(name, "", labels.CREATED) for name, _, _ in fresh]
-    _let_go(draft, old)
+    _make(draft, fresh, labels.CREATED, waits=waits)
+    _remove(draft, [machine for machine, _ in replaced])
 
 
-def _add(draft: _Draft, wanted: Wanted, count: int, *, waits: bool) -> None:
+def _add(draft: _Draft, wanted: Wanted, count: int, label: str, *, waits: bool) -> None:
     """Have more machines of a group."""
     regions = itertools.cycle(wanted.regions)
     fresh = [
         (next(draft.names), wanted.config(None, True), next(regions)) for _ in range(max(0, count))
     ]
-    _make(draft, fresh, waits=waits)
-    draft.steps += [Label(name, "", labels.CREATED) for name, _, _ in fresh]
+    _make(draft, fresh, label, waits=waits)
 
 
 def _make(
-    draft: _Draft, fresh: Sequence[tuple[str, MachineConfig, str | None]], *, waits: bool
+    draft: _Draft,
+    fresh: Sequence[tuple[str, MachineConfig, str | None]],
+    label: str,
+    *,
+    waits: bool,
 ) -> None:
     draft.steps += [
-        Create(name, labelled(config, {labels.HALF_DONE: labels.CREATED}), region)
+        Create(name, labelled(config, {labels.HALF_DONE: label}), region)
         for name, config, region in fresh
     ]
     if waits:
         draft.steps += [Verify(name) for name, _, _ in fresh]
     draft.steps += [Uncordon(name) for name, config, _ in fresh if config.services]
+    draft.settled += [Label(name, "", label) for name, _, _ in fresh]
 
 
 def _remove(draft: _Draft, machines: Sequence[Machine]) -> None:
-    draft.steps += [Label(one.name, labels.LEAVING, "") for one in machines]
-    _let_go(draft, machines)
-
-
-def _let_go(draft: _Draft, machines: Sequence[Machine]) -> None:
     """Have machines serve nobody any more, and be gone when everything is done."""
+    draft.steps += [Label(one.name, labels.LEAVING, "") for one in machines]
     serving = [one.name for one in machines if _offers(one) and not _rests(one)]
     draft.steps += [Cordon(one.name) for one in machines if _offers(one)]
     draft.steps += [Drain(name) for name in serving]
@@ -265,24 +273,26 @@ def _in_place(
     offering = [machine.name for machine, config in batch if config.services or _offers(machine)]
     draft.steps += [Cordon(name) for name in offering]
     draft.steps += [Drain(one.name) for one, _ in batch if _offers(one) and not _rests(one)]
-    draft.steps += [_change(machine, config) for machine, config in batch]
+    draft.steps += [
+        _change(machine, config, cordoned=machine.name in offering) for machine, config in batch
+    ]
     if starts:
         draft.steps += [Start(machine.name) for machine, _ in batch]
     well = [machine.name for machine, _ in batch if starts or not _rests(machine)]
     draft.steps += [Verify(name) for name in well]
     draft.steps += [Uncordon(name) for name in offering]
-    draft.steps += [Label(machine.name, "", labels.CHANGED) for machine, _ in batch]
+    draft.settled += [Label(machine.name, "", labels.CHANGED) for machine, _ in batch]
 
 
 def _at_once(draft: _Draft, changed: Sequence[tuple[Machine, MachineConfig]]) -> None:
     draft.steps += [_change(machine, config) for machine, config in changed]
-    draft.steps += [Label(machine.name, "", labels.CHANGED) for machine, _ in changed]
+    draft.settled += [Label(machine.name, "", labels.CHANGED) for machine, _ in changed]
 
 
-def _change(machine: Machine, config: MachineConfig) -> Change:
+def _change(machine: Machine, config: MachineConfig, *, cordoned: bool = False) -> Change:
     before = machine.config or MachineConfig()
     marked = labelled(config, {labels.HALF_DONE: labels.CHANGED})
-    return Change(machine.name, marked, before, rests=_rests(machine))
+    return Change(machine.name, marked, before, _rests(machine), cordoned)
 
 
 def _rests(machine: Machine) -> bool:

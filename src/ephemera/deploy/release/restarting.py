@@ -75,7 +75,8 @@ def count_again(made: Making, counts: Mapping[str, int]) -> None:
     """
     present = made.present
     release = current(present)
-    stamp, ports = made.stamp(release), made.free_ports()
+    stamp = {**release.stamp(), labels.RELEASES: history.written(made.history)}
+    ports = made.free_ports()
     missing = [group for group in counts if not of_group(present, group)]
     if missing:
         raise ConfigError(
@@ -97,7 +98,7 @@ def count_again(made: Making, counts: Mapping[str, int]) -> None:
         names_taken=made.names,
         only_count=True,
     )
-    made.roll_out(release, found)
+    made.carry_out(release.id, found)
 
 
 def of_group(machines: Sequence[Machine], group: str) -> list[Machine]:

@@ -30,6 +30,8 @@ class Change:
     before: MachineConfig
     #: Whether it is at rest before and after.
     rests: bool = False
+    #: Whether it stays cordoned.
+    cordoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ def undo(step: Step) -> tuple[Step, ...]:
     match step:
         case Create(machine):
             return (Stop(machine), Destroy(machine))
-        case Change(machine, config, before, rests):
-            back = Change(machine, before, config, rests)
+        case Change(machine, config, before, rests, cordoned):
+            back = Change(machine, before, config, rests, cordoned)
             return (back,) if rests else (back, Verify(machine, comes_back=True))
         case Start(machine):
             return (Stop(machine),)

@@ -23,6 +23,7 @@ START_S = 300.0
 STAYS_S = 1.0
 #: Between two looks at a machine whose checks do not pass yet; Fly.io allows five a second.
 _LOOK_FIRST_S, _LOOK_MOST_S = 0.03, 0.5
+_LOOK_STAYS_S = 0.25
 #: States after which there is something to judge.
 _MOVED = ("started", "stopped", "failed", "destroyed")
 _ENDED = ("stopped", "failed", "destroyed")
@@ -132,12 +133,16 @@ class Watch:
 
     def _stays(self, machine: Machine, since: str, exits: int) -> Finding:
         """Return how a machine is after a moment; not well if it has ended in between."""
-        with suppress(WaitTimeout):  # it stays
-            self._client.machines.wait(self._app, machine.id, _ENDED, timeout=STAYS_S)
-        finding = self._judged(machine.id, since)
-        if finding.health is Health.WELL and finding.exits > exits:
-            return replace(finding, health=Health.WAITING, why="ended, and was started again")
-        return finding
+        until = time.monotonic() + STAYS_S
+        while True:
+            time.sleep(max(0.0, min(_LOOK_STAYS_S, until - time.monotonic())))
+            finding = self._judged(machine.id, since)
+            if finding.health is not Health.WELL:
+                return finding
+            if finding.exits > exits:
+                return replace(finding, health=Health.WAITING, why="ended, and was started again")
+            if time.monotonic() >= until:
+                return finding
 
     def _judged(self, machine_id: str, since: str) -> Finding:
         return judge(self._client.machines.get(self._app, machine_id), since)

@@ -96,7 +96,8 @@ def test_so_many_may_be_away_at_a_time(
 ) -> None:
     present = [machine(f"app-{n}") for n in range(1, count + 1)]
     found = words(planned(present, max_unavailable=max_unavailable).steps)
-    away, seen = 0, []
+    away = 0
+    seen: list[tuple[int, int]] = []
     for word in found:
         away += word.startswith("cordon") - word.startswith("uncordon")
         if word.startswith("verify") and (not seen or seen[-1][1] != away):

@@ -67,7 +67,7 @@ def test_a_machine_of_this_computer_listens_on_a_port_of_its_own() -> None:
         checks={"up": Check(type="tcp", port=8080), "other": Check(type="tcp", port=1)},
     )
     found = ports.own(new, 5000)
-    first, second = found.services or ()
+    first, second = found.services or []
     assert (first.internal_port, second.internal_port) == (5000, 9000)
     assert first.checks
     assert first.checks[0].port == 5000
