@@ -9,9 +9,11 @@ import pytest
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.asyncio.server import serve as serve_websocket
 
+from ephemera.platform.proxy.routing import Asked
 from ephemera.wire.services import HttpOptions, HttpResponseOptions
 from tests.proxy_world import (
     FakeRouter,
+    FakeSeat,
     answering,
     closing,
     echo,
@@ -447,6 +449,17 @@ def test_what_the_router_refuses_is_answered_with_its_status() -> None:
             answer = await world.get(host="nothing.localhost")
             assert answer.startswith(b"HTTP/1.1 404 ")
             assert b"there is no app 'nothing.localhost'\nhint: `ephemera apps list`\n" in answer
+
+    run(check())
+
+
+def test_a_fault_of_the_proxy_is_answered_too() -> None:
+    def fail(_: Asked) -> FakeSeat:
+        raise RuntimeError("a fault")
+
+    async def check() -> None:
+        async with proxy(router=FakeRouter(choose=fail)) as world:
+            assert (await world.get()).startswith(b"HTTP/1.1 500 ")
 
     run(check())
 

@@ -16,6 +16,7 @@ where nothing was sent yet, and by a connection that breaks where something was.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,6 +34,8 @@ from ephemera.platform.proxy.streams import (
 from ephemera.platform.proxy.uploading import Upload
 from ephemera.platform.proxy.visiting import Visit
 from ephemera.wire.ids import new_ulid
+
+_log = logging.getLogger(__name__)
 
 #: How many machines are tried that take no connection.
 _MACHINES_MAX = 4
@@ -95,6 +98,9 @@ class Exchange:
             refuse(self._stream, refusal, self.request_id)
         except (Disconnected, MachineLost):
             self._stream.abort()
+        except Exception:  # noqa: BLE001 - whatever it is, the client is not left waiting
+            _log.exception("request %s failed", self.request_id)
+            refuse(self._stream, ProxyRefusal(500, "the proxy failed"), self.request_id)
 
     async def _answer_in_time(self) -> None:
         try:

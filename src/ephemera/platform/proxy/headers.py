@@ -129,6 +129,8 @@ def to_client(
     pristine = bool(options and options.pristine)
     dropped = _dropped(names, answered, _NOT_FOR_CLIENTS if pristine else _REPLACED)
     kept = [pair for pair in answered if pair[0] not in dropped]
+    if names.get(b"content-encoding") == b"none":  # how an app says that it wants none
+        kept = [pair for pair in kept if pair[0] != b"content-encoding"]
     if not pristine:
         _append(kept, names, b"via", version.encode() + b" " + _PSEUDONYM)
         kept += own(request_id)
