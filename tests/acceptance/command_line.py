@@ -29,11 +29,14 @@ class CommandLine:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         self.environment = kept | {"EPHEMERA_HOME": str(home), "TMPDIR": str(home.parent)}
 
-    def __call__(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, which must be the exit status `code`."""
+    def __call__(
+        self, *arguments: str, code: int = 0, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which must be the exit status `code`, in `folder`."""
         done = subprocess.run(
             [sys.executable, "-m", "ephemera", *arguments],
             env=self.environment,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -52,13 +52,19 @@ def launch(plan: Plan, wishes: Wishes, client: Client, tell: Tell) -> Path:
     return plan.folder / DEFAULT_NAME
 
 
-def launch_with_defaults(folder: Path, client: Client, tell: Tell) -> Path:
+def launch_with_defaults(
+    folder: Path, client: Client, tell: Tell, *, name: str | None = None, org: str = "personal"
+) -> Path:
     """Launch the project of a folder that has no `fly.toml`, and return the one it has now.
+
+    Args:
+        name: The app's name; else it is like the folder's.
 
     Raises:
         ConfigError: it cannot be found out what the project is, or a file would be lost.
+        Conflict: the name was asked for, and is taken.
     """
-    wishes = Wishes()
+    wishes = Wishes(name=name, org=org)
     plan = make_plan(folder, wishes)
     for line in plan.found:
         tell(line)
@@ -102,7 +108,8 @@ def _with_app(plan: Plan, wishes: Wishes, client: Client, tell: Tell) -> tuple[P
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
-                hint="choose another one with --name",
+                hint="choose another one with --name; if that app is yours, have a fly.toml say so: "
+                f'app = "{plan.app}"',
             ) from error
         plan = _renamed(plan, wishes)
         client.apps.create(plan.app, org_slug=wishes.org)
