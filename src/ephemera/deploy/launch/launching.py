@@ -108,7 +108,7 @@ def _with_app(plan: Plan, wishes: Wishes, client: Client, tell: Tell) -> tuple[P
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
-                hint="choose another one with --name; if that app is yours, have a fly.toml say so: "
+                hint="choose another one with --name; if that app is yours, say in fly.toml: "
                 f'app = "{plan.app}"',
             ) from error
         plan = _renamed(plan, wishes)
