@@ -119,14 +119,25 @@ def test_a_token_opens_its_app_alone_until_it_is_revoked(inside: Inside, shop: S
     inside("tokens", "create", "deploy", "--expiry", "soon", code=2)
 
 
-@pytest.mark.parametrize("arguments", [("tokens", "list"), ("tokens", "revoke", "0123")])
+@pytest.mark.parametrize(
+    ("arguments", "about", "hint"),
+    [
+        (("tokens", "list"), "listing and revoking tokens", "`fly tokens list`"),
+        (("tokens", "revoke", "0123"), "listing and revoking tokens", "`fly tokens revoke`"),
+        (("images", "list"), "looking after the images on a computer", ""),
+        (("apps", "network", "shop"), "looking into private networks", ""),
+        (("apps", "create", "shop", "--no-outside"), "looking into private networks", ""),
+        (("machine", "export", "0123", "-o", "x.tar"), "having its files", "`fly ssh sftp`"),
+    ],
+)
 def test_what_is_no_part_of_fly_ios_api_is_refused_by_name_there(
-    inside: Inside, arguments: tuple[str, ...]
+    inside: Inside, arguments: tuple[str, ...], about: str, hint: str
 ) -> None:
     inside.environment["FLY_API_TOKEN"] = "FlyV1 fm2_nothing"
     refused = inside(*arguments, code=1).stderr
-    assert "not a part of Fly.io's Machines API" in refused
-    assert "`fly tokens list`" in refused
+    assert about in refused
+    assert "is not a part of Fly.io's Machines API" in refused
+    assert hint in refused
 
 
 def test_regions_are_listed(inside: Inside) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ephemera.home import read_endpoint, write_endpoint
+from ephemera.home import read_endpoint
 from ephemera.wire.models import Machine
 from tests.acceptance.inside import Inside
 from tests.acceptance.shop import PAUSE, Shop
@@ -30,12 +29,10 @@ def inside(shop: Shop, tmp_path: Path) -> Inside:
 
 @pytest.fixture
 def proxy(shop: Shop) -> str:
-    """The address of the platform's proxy, as it is written down."""
+    """The address of the platform's proxy."""
     endpoint = read_endpoint(shop.ephemera.home)
     assert endpoint
-    if not endpoint.proxy_url:
-        write_endpoint(shop.ephemera.home, replace(endpoint, proxy_url="http://127.0.0.1:4281"))
-    return endpoint.proxy_url or "http://127.0.0.1:4281"
+    return endpoint.proxy_url
 
 
 def serving(shop: Shop) -> Machine:

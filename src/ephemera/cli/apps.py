@@ -65,11 +65,12 @@ def create(
     from ephemera.client import Client
     from ephemera.client.own.networks import OwnNetworks
 
-    with Client() as client:
+    with Client() as client, OwnNetworks() as own:
+        if not outside:
+            own.check_ours()
         made = client.apps.create(name, org_slug=org, network=network)
         if not outside:
-            with OwnNetworks() as own:
-                _close(client, own, name)
+            _close(client, own, name)
     if as_json:
         say_json(made.model_dump(mode="json"))
     else:

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ephemera.cli.screen import say, say_record, say_table
-from ephemera.cli.urls import urls
+from ephemera.cli.urls import Reached, reached
 from ephemera.client import Client
 from ephemera.deploy.release import history, labels
 from ephemera.deploy.release.history import Release
 from ephemera.jobs.machine import JOB_KEY
 from ephemera.wire.models import Machine
+from ephemera.wire.own import AppPort
 
 #: Process groups of machines that are there for one command, such as that before a release.
 _OF_ONE_COMMAND = "fly_app_"
@@ -23,8 +24,7 @@ class Overview:
     """An app at one moment."""
 
     name: str
-    #: The best first.
-    urls: Sequence[str]
+    reached: Reached
     #: Those of one process group together.
     machines: Sequence[Machine]
 
@@ -37,7 +37,8 @@ class Overview:
         release = self.release()
         return {
             "name": self.name,
-            "urls": list(self.urls),
+            "urls": list(self.reached.urls),
+            "ports": [one.model_dump(mode="json") for one in self.reached.ports],
             "release": _released(release) if release else None,
             "machines": [_facts(one) for one in self.machines],
         }
@@ -49,7 +50,8 @@ class Overview:
         say_record(
             {
                 "app": self.name,
-                "url": " ".join(self.urls),
+                "url": " ".join(self.reached.urls),
+                "ports": ", ".join(map(_port, self.reached.ports)),
                 "release": said,
                 "image": release.image if release else "",
             }
@@ -68,7 +70,11 @@ def overview(client: Client, app: str) -> Overview:
     """
     machines = client.machines.list(app)
     in_order = sorted(machines, key=lambda one: (labels.group(one) or "~", one.created_at))
-    return Overview(app, urls(client, app, machines), in_order)
+    return Overview(app, reached(client, app, machines), in_order)
+
+
+def _port(one: AppPort) -> str:
+    return f"{one.port} at {one.address or one.problem}"
 
 
 def _released(release: Release) -> dict[str, Any]:

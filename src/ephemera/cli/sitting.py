@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ephemera.cli import seat
-from ephemera.errors import ConfigError, EphemeraError, Invalid
-
-if TYPE_CHECKING:
-    from ephemera.client.own.machines import OwnMachines
+from ephemera.errors import EphemeraError, Invalid
 
 #: Becomes the best shell that there is. Its first argument says what the terminal can do.
 _SHELL = 'TERM="$0"; export TERM; if [ -x /bin/bash ]; then exec /bin/bash; fi; exec /bin/sh'
@@ -27,7 +23,6 @@ def sit_in(app: str, machine: str, command: Sequence[str] | None, *, look: bool 
     rows, columns = seat.size()
     words = command or ["/bin/sh", "-c", _SHELL, os.environ.get("TERM", "xterm")]
     with OwnMachines() as own:
-        _check_ours(own)
         try:
             code = seat.join(
                 own.terminal(app, machine, words, rows=rows, columns=columns, look=look)
@@ -40,11 +35,3 @@ def sit_in(app: str, machine: str, command: Sequence[str] | None, *, look: bool 
                 hint=f"run a program that it has: `ephemera machine shell {machine} -- PROGRAM`",
             ) from error
     return code if code >= 0 else 1
-
-
-def _check_ours(own: OwnMachines) -> None:
-    if own.fly:
-        raise ConfigError(
-            "terminals are an ability of the embedded platform, and this is Fly.io",
-            hint="there it is `fly ssh console` and `fly machine exec`",
-        )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ephemera.cli.choosing import found_app, needed_app
 from ephemera.cli.options import App, ConfigFile, Json, parsed_duration
 from ephemera.cli.screen import say, say_json, say_table
-from ephemera.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ephemera.client.own.tokens import OwnTokens
 
 group = typer.Typer(no_args_is_help=True, help="Tokens: who may do what with an app.")
 create = typer.Typer(no_args_is_help=True, help="Make a token.")
@@ -61,7 +57,6 @@ def list_(app: App = None, config: ConfigFile = None, as_json: Json = False) -> 
 
     named = found_app(app, config)
     with OwnTokens() as own:
-        _check_ours(own)
         tokens = [one for one in own.list() if named in (None, one.app_name)]
     if as_json:
         say_json([one.model_dump(mode="json") for one in tokens])
@@ -80,15 +75,6 @@ def revoke(
     from ephemera.client.own.tokens import OwnTokens
 
     with OwnTokens() as own:
-        _check_ours(own)
         for token_id in ids:
             own.revoke(token_id)
             say(f"revoked {token_id}")
-
-
-def _check_ours(own: OwnTokens) -> None:
-    if own.fly:
-        raise ConfigError(
-            "listing and revoking tokens is not a part of Fly.io's Machines API",
-            hint="`fly tokens list` and `fly tokens revoke` do it there",
-        )

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from ephemera import Client
 from ephemera.cli.urls import urls
-from ephemera.home import Endpoint, write_endpoint
+from ephemera.client.own.addresses import OwnAddresses
+from ephemera.errors import NotFound
 from ephemera.wire.models import Machine, MachineConfig
+from ephemera.wire.own import AppAddresses
 
 SERVING = Machine(
     config=MachineConfig.model_validate(
@@ -35,27 +36,32 @@ def test_on_fly_io_names_of_its_own_come_before_the_one_that_every_app_has() -> 
 
 
 def test_an_app_that_serves_nothing_has_none() -> None:
-    assert urls(client("https://api.machines.dev"), "shop", [AT_WORK]) == []
+    assert urls(client("https://api.machines.dev"), "shop", [AT_WORK]) == ()
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("EPHEMERA_HOME", str(tmp_path))
-    url = "http://127.0.0.1:4280"
-    proxies = "http://127.0.0.1:4281", "https://127.0.0.1:4443"
-    write_endpoint(tmp_path, Endpoint(url, 1, "process", 0.0, "1", (), *proxies))
-    return url
+def platform(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A platform that serves an app with and without TLS."""
+    there = ["https://shop.localhost:4443", "http://shop.localhost:4281"]
+    found = AppAddresses(urls=there, private_url="", ports=[])
+    monkeypatch.setattr(OwnAddresses, "of", lambda *_: found)
+    return "http://127.0.0.1:4280"
 
 
-def test_on_a_platform_it_is_below_localhost_at_the_ports_of_the_proxy(served: str) -> None:
-    found = urls(client(served, ("shop.test", True)), "shop", [AT_WORK, SERVING])
-    assert found == [
+def test_on_a_platform_plain_http_comes_first_and_names_of_its_own_last(platform: str) -> None:
+    hosts = ("shop.test", True), ("shop.localhost", True), ("new.test", False)
+    assert urls(client(platform, *hosts), "shop", [AT_WORK, SERVING]) == [
         "http://shop.localhost:4281",
         "https://shop.localhost:4443",
         "https://shop.test:4443",
     ]
 
 
-def test_where_the_proxy_of_another_computer_is_nobody_knows(served: str) -> None:
-    assert urls(client("http://platform.example.com:4280"), "shop", [SERVING]) == []
-    assert served
+def test_an_api_that_does_not_know_where_apps_are_served_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object) -> AppAddresses:
+        raise NotFound("page not found", status=404)
+
+    monkeypatch.setattr(OwnAddresses, "of", unknown)
+    assert urls(client("http://api.example.com:4280"), "shop", [SERVING]) == ()

@@ -14,6 +14,8 @@ class OwnAddresses(OwnFace):
     All raise `NotFound` where it is no platform of ours.
     """
 
+    about = "saying where an app is served"
+
     def of(self, app: str) -> AppAddresses:
         """Return the URLs and the ports at which an app is served.
 

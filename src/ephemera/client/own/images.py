@@ -20,6 +20,8 @@ class OwnImages(OwnFace):
     platform of ours.
     """
 
+    about = "looking after the images on a computer"
+
     def list(self) -> list[StoredImage]:
         """Return the images that are there, oldest first: each once for each of its references."""
         call = Call(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class OwnMachines(OwnFace):
     """The platform's own endpoints for machines. Safe to use from any thread."""
 
+    about = "sitting in a machine, or having its files,"
+    instead = "there it is `fly ssh console` and `fly ssh sftp`; commands go through `machine exec`"
+
     def locate(self, machine_id: str) -> str:
         """Return the name of the app that a machine is of, if it is not destroyed.
 
@@ -90,6 +93,8 @@ class OwnMachines(OwnFace):
             Unreachable: no connection could be made.
         """
         from ephemera.client.own.terminals import connect
+
+        self.check_ours()
 
         what = "looking into" if look else "opening a terminal in"
         words = [("command", word) for word in command]

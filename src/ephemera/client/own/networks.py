@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class OwnNetworks(OwnFace):
     """The platform's own endpoints for networks. Safe to use from any thread."""
 
+    about = "looking into private networks, and closing them,"
+
     def get(self, app: str) -> AppNetwork:
         """Return the private network of an app.
 

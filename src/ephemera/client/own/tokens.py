@@ -14,6 +14,9 @@ class OwnTokens(OwnFace):
     platform of ours.
     """
 
+    about = "listing and revoking tokens"
+    instead = "`fly tokens list` and `fly tokens revoke` do it there"
+
     def list(self) -> list[ListedToken]:
         """Return the tokens for apps that are good, of all apps."""
         call = Call(
