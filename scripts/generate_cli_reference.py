@@ -57,8 +57,11 @@ def _sections(command: Any, name: str) -> Iterator[str]:
 
 
 def _argument(argument: Any) -> str:
-    name = (argument.metavar or argument.name).upper()
-    return f"-- {name}..." if argument.nargs == -1 else name
+    name = (argument.metavar or argument.name).upper().removesuffix("...")
+    if argument.nargs != -1:
+        return name if argument.required or name.startswith("[") else f"[{name}]"
+    # a command of another program has options of its own
+    return f"-- {name}..." if argument.name == "command" else f"{name}..."
 
 
 def _row(option: Any) -> str:

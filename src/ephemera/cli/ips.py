@@ -67,7 +67,7 @@ def allocate_v6(
 
 @group.command()
 def release(
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Which ones.")],
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS", help="Which ones.")],
     app: App = None,
     config: ConfigFile = None,
     yes: Yes = False,

@@ -14,7 +14,7 @@ from ephemera.errors import ConfigError
 
 def open_(
     path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help="Such as `/admin`.", show_default=False)
+        str, typer.Argument(metavar="PATH", help="Such as `/admin`.", show_default=False)
     ] = "/",
     app: App = None,
     config: ConfigFile = None,

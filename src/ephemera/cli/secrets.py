@@ -46,7 +46,7 @@ def list_(app: App = None, config: ConfigFile = None, as_json: Json = False) -> 
 def set_(
     settings: Annotated[
         list[str],
-        typer.Argument(metavar="NAME=VALUE...", help="`NAME=-` reads the value from stdin."),
+        typer.Argument(metavar="NAME=VALUE", help="`NAME=-` reads the value from stdin."),
     ],
     app: App = None,
     config: ConfigFile = None,
@@ -82,7 +82,7 @@ def import_(
 
 @group.command()
 def unset(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The secrets' names.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="The secrets' names.")],
     app: App = None,
     config: ConfigFile = None,
     stage: Stage = False,

@@ -69,7 +69,7 @@ def list_(app: App = None, config: ConfigFile = None, as_json: Json = False) -> 
 
 @group.command()
 def revoke(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `tokens list` has them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="As `tokens list` has them.")],
 ) -> None:
     """Make tokens worthless, at once."""
     from ephemera.client.own.tokens import OwnTokens
