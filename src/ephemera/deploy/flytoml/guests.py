@@ -28,7 +28,7 @@ def is_size(name: str) -> bool:
     return name in _GPUS or bool(_SIZE.fullmatch(name))
 
 
-def guest_of(vms: Sequence[Vm]) -> Guest | None:
+def guest_of(vms: Sequence[Vm], host_dedication_id: str | None = None) -> Guest | None:
     """Return the size that the sections of a group say; None where there are none.
 
     A section that names the group goes before one for all groups.
@@ -47,7 +47,7 @@ def guest_of(vms: Sequence[Vm]) -> Guest | None:
         memory_mb=vm.memory or vm.memory_mb or memory_mb,
         gpus=vm.gpus if vm.gpus is not None else sized.gpus,
         gpu_kind=vm.gpu_kind or sized.gpu_kind,
-        host_dedication_id=vm.host_dedication_id,
+        host_dedication_id=vm.host_dedication_id or host_dedication_id,
         kernel_args=vm.kernel_args,
     )
 

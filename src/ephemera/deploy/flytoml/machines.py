@@ -47,7 +47,7 @@ def config(toml: FlyToml, group: str, image: str) -> wire.MachineConfig:
     made.statics = [
         services.Static(**static.model_dump(exclude_none=True)) for static in toml.statics
     ] or None
-    made.guest = guest_of(_of_all(toml.vm, group))
+    made.guest = guest_of(_of_all(toml.vm, group), toml.host_dedication_id)
     made.restart = _restart(_of_all(toml.restart, group))
     metrics = of(toml, toml.metrics, group)
     if metrics:
