@@ -24,12 +24,13 @@ names. Which app a command is about: [look after an app](../howto/look-after-an-
 | Exit status | Means |
 |---|---|
 | 0 | done |
-| 1 | `error: ...`, and where there is something to try, `hint: ...`; or the answer to a question was no |
+| 1 | `error: ...`, and where there is something to try, `hint: ...`; or a question's answer was no |
 | 2 | the command was called the wrong way |
 | 3 | `status` only: no platform runs |
 | 124 | `machine run` only: the time of `--timeout` was over |
 | 130, 143 | ended by Ctrl-C, by SIGTERM |
-| any | `machine run`, `machine exec`, `machine shell`, `console`, `ssh console`: that of the program; 128 + n where signal n ended it |
+| any | that of the program, 128 + n where signal n ended it: `machine run`, `exec` and `shell`, \
+`console`, `ssh console` |
 """
 
 
