@@ -24,7 +24,7 @@ names. Which app a command is about: [look after an app](../howto/look-after-an-
 | Exit status | Means |
 |---|---|
 | 0 | done |
-| 1 | `error: ...`, and where there is something to try, `hint: ...`; or a question's answer was no |
+| 1 | `error: ...`, and where there is something to try, `hint: ...`; or the answer was no |
 | 2 | the command was called the wrong way |
 | 3 | `status` only: no platform runs |
 | 124 | `machine run` only: the time of `--timeout` was over |
