@@ -43,6 +43,7 @@ def test_a_new_application_can_be_launched_with_nothing_to_add(
     made = plan(create(tmp_path, "my-shop", framework), Wishes())
     assert {file.state for file in made.files} == {State.NEW}
     assert made.app == "my-shop"
+    assert (made.folder / ".gitignore").exists()
     assert command in made.found[0]
     assert made.notes == ()
 

@@ -26,8 +26,10 @@ _RUN = {
     "fastapi": ("uvicorn main:app --reload", 8000),
     "django": ("DJANGO_DEBUG=1 python manage.py runserver", 8000),
 }
-#: Where Django has what the others have at their top.
-_PLACES = {"django": {"jobs.py": "jobs/machines.py"}}
+#: Where a template goes that is called otherwise: a `.gitignore` would count for the templates
+#: themselves, and Django has elsewhere what the others have at their top.
+_PLACES = {"gitignore": ".gitignore"}
+_PLACES_IN_DJANGO = _PLACES | {"jobs.py": "jobs/machines.py"}
 
 
 def create(parent: Path, name: str, framework: str) -> Path:
@@ -66,11 +68,12 @@ def _files(name: str, framework: str) -> Iterator[tuple[str, str]]:
         "run": run,
         "port": port,
     }
+    places = _PLACES_IN_DJANGO if framework == "django" else _PLACES
     templates = resources.files("ephemera.deploy") / "templates"
     for kind in ("common", framework):
         for path, source in _walk(templates / _ROOT / kind, PurePosixPath()):
             place = path.as_posix().removesuffix(_RENDERED)
-            place = _PLACES.get(framework, {}).get(place, place)
+            place = places.get(place, place)
             if path.parts[0] == "package":
                 place = place.replace("package", package, 1)
             rendered = path.name.endswith(_RENDERED)
