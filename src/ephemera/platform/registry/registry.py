@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from ephemera.errors import ImageUnavailable
@@ -72,10 +72,15 @@ class Registry:
         return path
 
     def mount(self, app: AppRecord, digest: str, other: AppRecord) -> bool:
-        """Have a blob of another app; return whether it has it. Repeating is safe."""
+        """Have a blob of another app; return whether it has it. Repeating is safe.
+
+        Raises:
+            RegistryRefusal: the disk does not take its name.
+        """
         if self.of(other).blob(digest) is None:
             return False
-        self.of(app).share_blob(digest)
+        with _room():
+            self.of(app).share_blob(digest)
         self._promises.make(app.id, digest)
         return True
 
@@ -132,11 +137,8 @@ class Registry:
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         if names.is_digest(reference) and reference != digest:
             raise refusals.digest_invalid(f"the manifest has the digest {digest}, not {reference}")
-        manifest, tag = self.uploads.fresh(), self.uploads.fresh()
-        try:
-            with _room():
-                await asyncio.to_thread(durable.write, manifest, body)
-                await asyncio.to_thread(durable.write, tag, digest.encode())
+        with _room():
+            async with self._drafts(body, digest.encode()) as (manifest, tag):
                 self._check_lives(app)
                 self._check_complete(app, document)
                 self.of(app).add_manifest(digest, manifest)
@@ -145,11 +147,20 @@ class Registry:
                     self._promises.make(app.id, digest)  # to an index that is still to come
                 else:
                     self.of(app).tag(repository, reference, tag)
-                await self._flush(app, repository)
-        finally:
-            manifest.unlink(missing_ok=True)
-            tag.unlink(missing_ok=True)
+            await self._flush(app, repository)
         return digest
+
+    @asynccontextmanager
+    async def _drafts(self, *contents: bytes) -> AsyncIterator[list[Path]]:
+        """Have files that the disk has taken, and that are gone afterwards if nobody took them."""
+        drafts = [self.uploads.fresh() for _ in contents]
+        try:
+            for draft, content in zip(drafts, contents, strict=True):
+                await asyncio.to_thread(durable.write, draft, content)
+            yield drafts
+        finally:
+            for draft in drafts:
+                draft.unlink(missing_ok=True)
 
     def _check_lives(self, app: AppRecord) -> None:
         if app.id not in self._apps:
