@@ -71,7 +71,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     stop_s, stop_max_s = programs.STOP_TIMEOUT_S, programs.STOP_TIMEOUT_MAX_S
     assert f"Default {stop_s:g} s, at most {stop_max_s:g} s" in text
     assert f"Up to {programs.PROCESSES_MAX}." in text
-    assert f"| `services` | Stored | At most {services.SERVICES_MAX}" in text
+    assert f"| `services` | Honoured | At most {services.SERVICES_MAX}" in text
     for words in (services.HANDLERS, programs.FIELD_REFS[:-1]):
         assert ", ".join(f"`{word}`" for word in words) in text
     for word in lives.SCHEDULES:

@@ -16,7 +16,14 @@ from ephemera.cli.screen import (
     say_json,
 )
 from ephemera.errors import ConfigError
-from ephemera.home import DEFAULT_LISTEN, DEFAULT_PROXY, DEFAULT_PROXY_TLS, home, read_token
+from ephemera.home import (
+    DEFAULT_LISTEN,
+    DEFAULT_PROXY,
+    DEFAULT_PROXY_TLS,
+    IDLE_TIMEOUT_S,
+    home,
+    read_token,
+)
 from ephemera.platform.drivers import NAMES
 
 if TYPE_CHECKING:
@@ -53,6 +60,15 @@ def up(
         str,
         typer.Option(metavar="HOST:PORT", help=f"The same with TLS; {DEFAULT_PROXY_TLS}."),
     ] = "",
+    idle_timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            envvar="EPHEMERA_IDLE_TIMEOUT",
+            help="How long a machine has no request before it is stopped, if its service says so.",
+        ),
+    ] = IDLE_TIMEOUT_S,
     fly_limits: Annotated[
         bool, typer.Option("--fly-limits", help="Limit the rate of requests as Fly.io does.")
     ] = False,
@@ -68,7 +84,9 @@ def up(
     from ephemera.platform.settings import DEFAULT_REGION, Settings
 
     regions = tuple(region or [DEFAULT_REGION])
-    settings = Settings(regions, fly_limits, proxy=proxy, proxy_tls=proxy_tls)
+    settings = Settings(
+        regions, fly_limits, idle_timeout_s=idle_timeout, proxy=proxy, proxy_tls=proxy_tls
+    )
     if detach:
         _serve_detached(home(), listen, driver, settings)
     else:

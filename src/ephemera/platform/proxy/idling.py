@@ -118,27 +118,28 @@ class Idling:
         record, owner = member.record, self._owner(one.machine_id)
         if owner is None:
             return
-        suspend = mode(member.offers) == "suspend"
         total = sum(
             other.record.region == one.region and _group(other.record) == one.group
             for other in members
         )
-        try:
-            done = _ask(owner, suspend=suspend)
-        except (Refusal, IllegalMove, OperationalError) as error:
-            self._say(
-                record.app_id, record.id, record.region, "error", f"cannot be stopped: {error}"
-            )
-            return
-        self._say(
-            record.app_id,
-            record.id,
-            record.region,
-            "info",
-            f"App {self._app(record.app_id).name} has excess capacity, {done} machine {record.id}."
-            f" {one.left} out of {total} machines left running (region={one.region},"
-            f" process group={one.group})",
+        left = (
+            f"{one.left} out of {total} machines left running (region={one.region},"
+            f" process group={one.group})"
         )
+        try:
+            if mode(member.offers) == "suspend" and _suspended(owner):
+                self._tell(record, f"autosuspending machine {record.id}. {left}")
+                return
+            self._tell(record, f"autostopping machine {record.id}. {left}")
+            stop = owner.config.stop_config
+            owner.ask_stop(configs.stop_signal(stop), configs.stop_timeout_s(stop))
+        except (Refusal, IllegalMove, OperationalError) as error:
+            why = f"the machine cannot be stopped: {error}"
+            self._say(record.app_id, record.id, record.region, "error", why)
+
+    def _tell(self, record: MachineRecord, done: str) -> None:
+        said = f"App {self._app(record.app_id).name} has excess capacity, {done}"
+        self._say(record.app_id, record.id, record.region, "info", said)
 
 
 def mode(offers: tuple[Offer, ...]) -> str:
@@ -149,18 +150,13 @@ def mode(offers: tuple[Offer, ...]) -> str:
     return "suspend" if modes == {"suspend"} else "stop"
 
 
-def _ask(owner: Owner, *, suspend: bool) -> str:
-    """Ask for a stop; return what is done in the end, in Fly's words."""
-    if suspend:
-        try:
-            owner.ask_suspend()
-        except Refusal:
-            pass  # it has too much memory, or the driver cannot: it is stopped instead
-        else:
-            return "autosuspending"
-    stop = owner.config.stop_config
-    owner.ask_stop(configs.stop_signal(stop), configs.stop_timeout_s(stop))
-    return "autostopping"
+def _suspended(owner: Owner) -> bool:
+    """Ask for a machine to be suspended; return whether it can be."""
+    try:
+        owner.ask_suspend()
+    except Refusal:  # it has too much memory, or the driver cannot
+        return False
+    return True
 
 
 def _group(record: MachineRecord) -> str:
