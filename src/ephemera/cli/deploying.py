@@ -40,7 +40,9 @@ WaitTimeout = Annotated[
 
 
 def deploy(
-    folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The project's folder.")
+    ] = Path(),
     app: App = None,
     config: ConfigFile = None,
     image: Annotated[

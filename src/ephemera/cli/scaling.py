@@ -57,7 +57,7 @@ def show(app: App = None, config: ConfigFile = None, as_json: Json = False) -> N
 @group.command()
 def count(
     counts: Annotated[
-        list[str], typer.Argument(metavar="N | GROUP=N...", help="How many machines.")
+        list[str], typer.Argument(metavar="[GROUP=]N...", help="How many machines.")
     ],
     app: App = None,
     config: ConfigFile = None,
@@ -72,9 +72,10 @@ def count(
     from ephemera.client import Client
     from ephemera.deploy.release.scaling import scale_count
 
+    wanted = dict(map(_count, counts))
     with Client() as client:
         named = needed_app(app, config)
-        scale_count(client, named, dict(map(_count, counts)), _manner(waits=wait))
+        scale_count(client, named, wanted, _manner(waits=wait))
     show(named, as_json=as_json)
 
 

@@ -25,8 +25,6 @@ CHECKS_S = 60.0
 _PASSING = "passing"
 #: What checks say of a port on which nobody takes a connection, on this platform and on Fly.io.
 _REFUSED = re.compile(r"refused|Connect call failed|connection attempts failed|ECONNREFUSED")
-#: What a check says that has not found anything yet: it may fail still.
-_NOTHING_YET = "not checked yet"
 #: Checks that Fly.io adds by itself for clients that are older than some of its features.
 _NOT_OURS = "bg_deployments_compat"
 _OUTPUT_CHARS = 300
@@ -144,8 +142,8 @@ def _failing(machine: Machine, failing: Sequence[CheckStatus]) -> str:
 
 
 def _deaf_port(machine: Machine, check: CheckStatus) -> int | None:
-    """Return the port on which a check found nobody, or has not found anybody yet."""
-    if not _REFUSED.search(check.output) and check.output != _NOTHING_YET:
+    """Return the port on which a check found nobody."""
+    if not _REFUSED.search(check.output):
         return None
     config = machine.config
     named = (config.checks or {}).get(check.name) if config else None
@@ -156,7 +154,7 @@ def _deaf_port(machine: Machine, check: CheckStatus) -> int | None:
 
 
 def _hint(failing: Sequence[CheckStatus]) -> str:
-    if any(_REFUSED.search(one.output) or one.output == _NOTHING_YET for one in failing):
+    if any(_REFUSED.search(one.output) for one in failing):
         return (
             "have it listen on 0.0.0.0, not 127.0.0.1, and on the port that the variable PORT or"
             " `internal_port` in the fly.toml names"

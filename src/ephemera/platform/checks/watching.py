@@ -175,6 +175,8 @@ class Checks:
             finding = await self._asker.ask(seen.check, self._addresses(record))
             if finding.passing or self._grace_left(seen) <= 0:
                 self._note(record, seen, finding)
+            else:
+                seen.output, seen.updated_at = finding.output, self._clock()
             if seen.hurried.is_set() and not seen.passed:
                 step = max(_HURRY_S, _HURRY_SHARE * (self._clock() - seen.begun_at))
                 await asyncio.sleep(min(step, seen.check.interval_s))

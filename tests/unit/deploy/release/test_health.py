@@ -85,7 +85,7 @@ def test_how_it_ended_is_said(end: dict[str, Any], why: str) -> None:
     assert why in judge(seen("stopped", exited(2, **end)), "").why
 
 
-@pytest.mark.parametrize("output", [REFUSED, "connection refused", "not checked yet"])
+@pytest.mark.parametrize("output", [REFUSED, "connection refused"])
 def test_a_port_nobody_listens_on_is_named(output: str) -> None:
     of_service = CheckStatus(name="servicecheck-00-http-8080", status="critical", output=output)
     assert judge(seen(checks=[of_service]), "").why == "is not listening on 0.0.0.0:8080"
