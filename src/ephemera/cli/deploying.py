@@ -109,7 +109,7 @@ def deploy(
     from ephemera.deploy.release.deploying import deploy as make
 
     with Client() as client:
-        toml = _toml(client, folder, config)
+        toml = _toml(client, folder, config, app, org)
         named = _app(app, toml)
         manner = _manner(toml, wait_timeout, waits=wait)
         order = Order(
@@ -172,14 +172,18 @@ def rollback(
         _say_deployed(client, named, done, as_json=as_json)
 
 
-def _toml(client: Client, folder: Path, config: Path | None) -> FlyToml:
+def _toml(client: Client, folder: Path, config: Path | None, app: str | None, org: str) -> FlyToml:
     """Return the `fly.toml` that is named, or that of the folder; one is made if there is none."""
     from ephemera.deploy import flytoml, launch
 
-    if config is not None:
-        return flytoml.load(config)
-    found = flytoml.find(folder) or launch.launch_with_defaults(folder, client, tell)
-    return flytoml.load(found)
+    found = config or flytoml.find(folder)
+    if found is None:
+        found = launch.launch_with_defaults(folder, client, tell, name=app, org=org)
+    return flytoml.load(found, warn=_warn)
+
+
+def _warn(line: str) -> None:
+    note(f"warning: {line}")
 
 
 def _existing(config: Path | None) -> FlyToml:

@@ -242,6 +242,13 @@ def test_a_deploy_launches_with_defaults_and_says_so(shop: Path) -> None:
     assert "wrote fly.toml" in said
 
 
+def test_a_deploy_to_an_app_that_is_there_launches_with_that(shop: Path) -> None:
+    client = Client("store")
+    path = launch_with_defaults(shop, client, str, name="store")  # type: ignore[arg-type]
+    assert load(path).app == "store"
+    assert client.apps.made == []
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [("My Shop", "my-shop"), ("Café_2", "cafe-2"), ("--a--", "a"), ("x" * 90, "x" * 50)],

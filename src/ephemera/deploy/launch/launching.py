@@ -58,14 +58,14 @@ def launch_with_defaults(
     """Launch the project of a folder that has no `fly.toml`, and return the one it has now.
 
     Args:
-        name: The app's name; else it is like the folder's.
+        name: The app, which may be there already; else it is made, with a name like the folder's.
 
     Raises:
         ConfigError: it cannot be found out what the project is, or a file would be lost.
-        Conflict: the name was asked for, and is taken.
     """
     wishes = Wishes(name=name, org=org)
     plan = make_plan(folder, wishes)
+    plan = replace(plan, may_be_there=plan.may_be_there or name is not None)
     for line in plan.found:
         tell(line)
     written = launch(plan, wishes, client, tell)
@@ -96,13 +96,13 @@ def _check_regions(client: Client, wishes: Wishes) -> None:
 
 def _with_app(plan: Plan, wishes: Wishes, client: Client, tell: Tell) -> tuple[Plan, bool]:
     """Return the plan with the name that the app has now, and whether it was made for it."""
-    if plan.is_written and _exists(client, plan.app):
+    if plan.may_be_there and _exists(client, plan.app):
         tell(f"the app {plan.app} is there already")
         return plan, False
     try:
         client.apps.create(plan.app, org_slug=wishes.org)
     except Conflict as error:
-        if plan.is_named or plan.is_written:
+        if plan.is_named or plan.may_be_there:
             raise Conflict(
                 f"the name '{plan.app}' is taken",
                 status=error.status,

@@ -66,8 +66,8 @@ class Plan:
     app: str
     #: Whether the name was asked for, so that no other one will do.
     is_named: bool
-    #: Whether it is the name that the `fly.toml` has already.
-    is_written: bool
+    #: Whether the app may be there already: the `fly.toml` that is there names it.
+    may_be_there: bool
     files: tuple[PlannedFile, ...]
     #: What was found out, and what its owner should know; a line each.
     found: tuple[str, ...] = ()

@@ -67,7 +67,7 @@ def plan(folder: Path, wishes: Wishes) -> Plan:
         folder=folder,
         app=name,
         is_named=bool(wishes.name),
-        is_written=before.app == name,
+        may_be_there=before.app == name,
         files=tuple(files),
         found=tuple(_found(project)) if project else ("found      a Dockerfile",),
         notes=tuple(_notes(project, own)) if project else (),
