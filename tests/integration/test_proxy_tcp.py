@@ -17,7 +17,7 @@ from ephemera.platform.edge.addresses import AssignIp
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.proxy.tcp import Door
+from ephemera.platform.proxy.doors import Door
 from ephemera.platform.states import State
 from ephemera.testing.authority import Authority
 from tests.proxying import Play, playing, until

@@ -173,6 +173,7 @@ async def _serve(
         router, region = platform.traffic.router, settings.regions[0]
         front = Front(listeners.proxy, listeners.proxy_tls, router, region)
         front.open(platform.networks.proxy_listeners())
+        platform.traffic.serve_http(front.protocol)
         server = _Server(platform, ensure_token(home), stage)
         endpoint = Endpoint(
             url,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ephemera.platform.proxy.routing import HTTP_PORT, HTTPS_PORT, Router
@@ -57,6 +57,10 @@ class Front:
         self._await_first(self._tls, Listener(HTTPS_PORT, True, self._tls_port))
         for one in private:
             self._await_first(one, Listener(HTTP_PORT, False, HTTP_PORT))
+
+    def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+        """Return what makes the protocol of each connection that another listener takes."""
+        return lambda: self._loaded().protocol(listener)()
 
     async def close(self) -> None:
         """Take no clients any more, and hang up on those that are there."""

@@ -8,16 +8,14 @@ again when something changes.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ephemera.platform.dialing import dial
 from ephemera.platform.proxy import proxy_protocol
 from ephemera.platform.proxy.dispatch import Dispatcher
+from ephemera.platform.proxy.doors import PORTS_MAX, Door, bound, left_its_network, why_not
 from ephemera.platform.proxy.fleet import Fleet, Post
 from ephemera.platform.proxy.offers import Offer, Opening
 from ephemera.platform.proxy.relay import Incoming, Side
@@ -25,25 +23,10 @@ from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.seats import Place
 from ephemera.platform.records import AppRecord
 
-#: Of one app. Each is a descriptor of the server.
-PORTS_MAX = 100
 _BACKLOG = 512
 _CONNECT_S = 5.0
 #: How often another machine is tried for one connection.
 _TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A port of an app."""
-
-    app_id: str
-    port: int
-    internal_port: int
-    #: Where it is on this computer; empty where it is not served.
-    address: str
-    #: Why it is not, else empty.
-    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -54,15 +37,6 @@ class _Open:
     tls: bool
     server: asyncio.Server
     clients: set[Incoming]
-
-
-def _network() -> int:
-    """Return what tells the network of this process from others."""
-    return Path("/proc/self/ns/net").stat().st_ino if sys.platform == "linux" else 0
-
-
-#: The one it began in. A server that has left it opens no ports that anybody would find.
-_NETWORK_AT_START = _network()
 
 
 class TcpServices:
@@ -93,18 +67,6 @@ class TcpServices:
         self._doubt = doubt
         self._open: dict[tuple[str, int], _Open] = {}
         self._problems: dict[tuple[str, int], str] = {}
-        self._changed = asyncio.Event()
-
-    def change(self) -> None:
-        """Have it looked soon which ports there are to be."""
-        self._changed.set()
-
-    async def run(self) -> None:
-        """Open and close ports as machines say, until cancelled."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self.update()
 
     async def update(self) -> None:
         """Open the ports that are wanted, and close the others."""
@@ -174,10 +136,9 @@ class TcpServices:
 
         try:
             tls = self._tls() if post.opening.is_tls else None
-            sock = _bound(host, key[1])
+            sock = bound(host, key[1])
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return f"cannot listen on {host}:{key[1]}: {why.lower()}"
+            return why_not(host, key[1], error)
         server = await asyncio.get_running_loop().create_server(
             accepted, sock=sock, backlog=_BACKLOG, ssl=tls
         )
@@ -253,23 +214,10 @@ class _Outgoing(Side):
         super().connection_lost(exc)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
 def _unserved(offer: Offer, opening: Opening) -> str:
     """Return why a port is never served, else nothing."""
     if offer.protocol != "tcp":
         return f"{offer.protocol.upper()} is not served by this platform"
     if "pg_tls" in opening.handlers:
         return "the handler pg_tls is not served by this platform"
-    if _network() != _NETWORK_AT_START:
-        return "a platform with containers and without root opens no ports of this computer"
-    return ""
+    return left_its_network()

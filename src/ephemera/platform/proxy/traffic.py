@@ -25,14 +25,16 @@ from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy.arrivals import Around, Arrivals
 from ephemera.platform.proxy.dispatch import Dispatcher
+from ephemera.platform.proxy.doors import Door
 from ephemera.platform.proxy.fleet import Fleet
 from ephemera.platform.proxy.hosts import Hosts
 from ephemera.platform.proxy.idling import Idling
 from ephemera.platform.proxy.load import Loads
 from ephemera.platform.proxy.queues import Queues
 from ephemera.platform.proxy.routing import ALPN, ProxyRefusal
-from ephemera.platform.proxy.tcp import Door, TcpServices
+from ephemera.platform.proxy.tcp import TcpServices
 from ephemera.platform.proxy.tls import ServedCertificates
+from ephemera.platform.proxy.webports import Serve, WebPorts
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.settings import Settings
 from ephemera.platform.states import State
@@ -66,6 +68,7 @@ class Traffic:
         self._loads = Loads(clock)
         self._owner = owner
         self._tasks: list[asyncio.Task[None]] = []
+        self._ports_changed = asyncio.Event()
         hosts = Hosts(
             apps.named, apps.__getitem__, certificates.holder, lambda: certificates.version
         )
@@ -119,12 +122,14 @@ class Traffic:
             doubt=self._arrivals.doubt,
         )
 
+        self._web = WebPorts(self._fleet, self.router.tls, self._say)
+
     def open(self, records: Iterable[MachineRecord]) -> None:
         """Begin, with the machines that live when the server starts."""
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._idling.run()),
-            loop.create_task(self._tcp.run()),
+            loop.create_task(self._open_ports()),
         ]
         for record in records:
             self.moved(record)
@@ -143,7 +148,7 @@ class Traffic:
             self._loads.touch(record.id)
             asyncio.get_running_loop().call_soon(self._look_for, record)
         if before is None or record.state is State.DESTROYED or record.state is State.REPLACING:
-            self._tcp.change()
+            self._ports_changed.set()
 
     @property
     def arrivals_under_way(self) -> bool:
@@ -160,11 +165,20 @@ class Traffic:
 
     def addresses_changed(self) -> None:
         """Look at the ports of services again: an app got or lost an address."""
-        self._tcp.change()
+        self._ports_changed.set()
+
+    def serve_http(self, serve: Serve) -> None:
+        """Have requests answered at the other ports at which apps offer HTTP.
+
+        Args:
+            serve: Returns what makes the protocol of each connection that a listener takes.
+        """
+        self._web.serve = serve
+        self._ports_changed.set()
 
     def doors(self, app_id: str) -> list[Door]:
-        """Return the ports of an app that are not HTTP."""
-        return self._tcp.doors(app_id)
+        """Return the ports of an app that are its own: HTTP first, then those that pass bytes."""
+        return [*self._web.doors(app_id), *self._tcp.doors(app_id)]
 
     def is_served(self, app_id: str, port: int, *, tls: bool) -> bool:
         """Whether an app takes requests of HTTP at an external port."""
@@ -187,8 +201,17 @@ class Traffic:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._web.close()
         self._tcp.close()
         await self._arrivals.close()
+
+    async def _open_ports(self) -> None:
+        """Open and close ports as machines say, until cancelled."""
+        while True:
+            await self._ports_changed.wait()
+            self._ports_changed.clear()
+            await self._tcp.update()
+            await self._web.update()
 
     def _look_for(self, record: MachineRecord) -> None:
         """See to it that it is known when a machine that was just started takes requests."""

@@ -20,7 +20,7 @@ class ProxyUrls:
 def of_app(name: str, proxy: str) -> str:
     """Return the URL of an app at one of the listeners; empty where there is none.
 
-    Every name below `localhost` is this computer, wherever it is asked (RFC 6761).
+    Names below `localhost` are this computer (RFC 6761); browsers know, and not all programs do.
     """
     if not proxy:
         return ""

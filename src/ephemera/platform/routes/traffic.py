@@ -28,6 +28,7 @@ async def addresses(request: Request) -> Response:
             problem=door.problem,
         )
         for door in platform.traffic.doors(app.id)
+        if not (door.scheme and door.address)
     ]
     found = AppAddresses(
         urls=list(_urls(platform, app)),
@@ -53,6 +54,9 @@ def _urls(platform: Platform, app: AppRecord) -> Iterator[str]:
     ):
         if proxy and platform.traffic.is_served(app.id, port, tls=tls):
             yield of_app(app.name, proxy)
+    for door in platform.traffic.doors(app.id):
+        if door.scheme and door.address:
+            yield of_app(app.name, f"{door.scheme}://{door.address}")
 
 
 ROUTES = [
