@@ -76,6 +76,15 @@ def test_a_job_that_failed_keeps_its_machine_until_it_is_reaped(
     assert own_shop.client.machines.list(own_shop.app) == []
 
 
+def test_a_job_is_waited_for_and_its_end_is_the_exit_status(jobs: CommandLine) -> None:
+    good, bad = enqueue(jobs, "pass"), enqueue(jobs, "import sys; sys.exit(9)")
+    waited = jobs("jobs", "wait", good, "--timeout", "10ms", code=124)
+    assert f"job {good}" in waited.stderr
+    with jobs.running("supervise"):
+        assert jobs("jobs", "wait", good).stdout == "succeeded\n"
+        assert "exited with code 9" in jobs("jobs", "wait", bad, code=1).stdout
+
+
 def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(jobs: CommandLine) -> None:
     job = enqueue(jobs, "pass")
     assert jobs("jobs", "cancel", job).stdout == f"job {job} is cancelled\n"

@@ -20,7 +20,8 @@ HOME = "/home/ada/.local/state/ephemera"
 _TIMEOUT_S = 50
 _JOB = r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"
 _MACHINE = r"\b[0-9a-f]{14}\b"
-_ADDRESS = r"\b127\.0\.0\.1:\d+"
+#: Of the platform, or of an app at its proxy.
+_ADDRESS = r"\b(?:127\.0\.0\.1|[a-z0-9-]+\.localhost):\d+"
 _ID = re.compile(f"{_JOB}|{_MACHINE}|{_ADDRESS}")
 #: What may differ, most particular first, and what it may be.
 _FORMS = {
@@ -30,7 +31,7 @@ _FORMS = {
     _ADDRESS: _ADDRESS,
     r"job-[0-9a-z]{26}": r"job-[0-9a-z]{26}",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
-    r"\b\d+(?:\.\d+)?m?s\b": r"\d+(?:\.\d+)?m?s",
+    r"\b\d+(?:\.\d+)? ?m?s\b": r"\d+(?:\.\d+)? ?m?s",
     r"\s+": r"\s+",
 }
 _VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))
@@ -59,11 +60,13 @@ class Terminal:
         folder: The working folder.
         environment: What the commands find.
         ids: Which id stands for which id of the page.
+        inside: Which folder of the working folder was entered by `cd`.
     """
 
     folder: Path
     environment: Mapping[str, str]
     ids: dict[str, str] = field(default_factory=dict)
+    inside: str = "."
 
     def replay(self, step: Step) -> int:
         """Run a command and return its exit status.
@@ -72,6 +75,9 @@ class Terminal:
             AssertionError: it printed something else than the page shows.
         """
         command = _ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command)
+        if command.startswith("cd "):
+            self.inside = command.removeprefix("cd ")
+            return 0
         done = self.run(["bash", "-c", command])
         said = done.stdout.replace(str(self.folder), FOLDER)
         said = said.replace(self.environment["EPHEMERA_HOME"], HOME)
@@ -82,7 +88,7 @@ class Terminal:
         """Run a command, all that it prints in `stdout`."""
         return subprocess.run(
             command,
-            cwd=self.folder,
+            cwd=self.folder / self.inside,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -118,6 +118,35 @@ def logs(job: Id, as_json: Json = False) -> None:
         say(loglines.as_json(entry) if as_json else loglines.plain(entry, coloured=coloured))
 
 
+#: The exit status where the time is over first, as that of `timeout`.
+_TIME_IS_OVER = 124
+
+
+@group.command()
+def wait(
+    job: Id,
+    timeout: Annotated[
+        float | None,
+        typer.Option(parser=parsed_duration, metavar="DURATION", help="At most so long: `90s`."),
+    ] = None,
+) -> None:
+    """Wait until a job has ended, and print how.
+
+    The exit status is 0 if it succeeded, 1 if it did not, and 124 if the time was over first.
+    """
+    found = _job(job)
+    if found.outcome is None:
+        _note_if_unattended()
+    try:
+        outcome = found.wait(timeout)
+    except TimeoutError as error:
+        note(f"error: {error}")
+        raise typer.Exit(_TIME_IS_OVER) from error
+    say(str(outcome))
+    if outcome.cause != "succeeded":
+        raise typer.Exit(1)
+
+
 @group.command()
 def cancel(job: Id) -> None:
     """End a job: a queued one at once, a running one by stopping its machine."""
