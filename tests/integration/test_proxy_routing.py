@@ -259,6 +259,7 @@ def test_a_program_that_never_listens_is_given_up(
             world.now += arrivals.UP_WITHIN_S + 1
             error = await refused(world)
             assert error.message == f"the app is not listening on 0.0.0.0:{program.port}"
+            await until(lambda: any("the app is not listening" in line for line in said(world)))
 
     play(scene)
 

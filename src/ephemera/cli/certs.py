@@ -104,6 +104,18 @@ def remove(host: Host, app: App = None, config: ConfigFile = None, yes: Yes = Fa
     say(f"removed {host}")
 
 
+@group.command()
+def ca() -> None:
+    """Print the certificate of the authority that the platform has for APP.localhost.
+
+    Whoever trusts it, a browser or `curl --cacert`, sees no warning at the HTTPS URLs of apps.
+    """
+    from ephemera.client.own.addresses import OwnAddresses
+
+    with OwnAddresses() as own:
+        say(own.authority().strip())
+
+
 def _requested(client: Client, app: str, host: str) -> Certificate:
     try:
         return client.certificates.create_acme(app, host)

@@ -103,6 +103,14 @@ class Arrivals:
             task.add_done_callback(lambda done: self._done(key, done))
         return task
 
+    def look_for(self, record: MachineRecord, offer: Offer) -> None:
+        """Find out when a machine takes requests that was just started, though nobody asked yet.
+
+        Where it never does, its app's log says why.
+        """
+        task = self.bring(record, offer)
+        task.add_done_callback(lambda done: self._complain(record, done))
+
     def is_bringing(self, machine_id: str) -> bool:
         """Whether a machine is being brought up: somebody may wait for it."""
         return any(key[0] == machine_id for key in self._tasks)
@@ -124,6 +132,12 @@ class Arrivals:
         if not task.cancelled():
             task.exception()  # heard, also where nobody waits any more
             self._around.ended(key[0])
+
+    def _complain(self, record: MachineRecord, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ProxyRefusal):
+            said = f"[{error.code}] {error}"
+            self._around.say(record.app_id, record.id, record.region, "error", said)
 
     async def _bring(self, record: MachineRecord, offer: Offer) -> None:
         owner = self._around.owner(record.id)

@@ -220,7 +220,7 @@ class Traffic:
             return
         for offer in self._fleet.offers(record.app_id, record.id):
             if offer.openings and not self._arrivals.addresses(record, offer.internal_port):
-                self._arrivals.bring(record, offer)
+                self._arrivals.look_for(record, offer)
 
     def _look_again(self, machine_id: str) -> None:
         owner = self._owner(machine_id)
