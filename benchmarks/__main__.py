@@ -20,6 +20,7 @@ from rich.table import Table
 from benchmarks import (
     build,
     containers,
+    deploy,
     guide,
     idle,
     images,
@@ -59,6 +60,7 @@ BENCHMARKS = {
     "wake": Benchmark(wake.first_byte, 40, 3),
     "container_wake": Benchmark(wake.first_byte_in_container, 40, 3),
     "build": Benchmark(build.again, 20, 2),
+    "deploy": Benchmark(deploy.one_line, 10, 1),
     "proxy": Benchmark(proxy.proxied, 20, 1),
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
