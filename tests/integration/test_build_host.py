@@ -104,3 +104,14 @@ def test_what_was_copied_is_told(project: Path) -> None:
     told: list[str] = []
     made = built(project, told)
     assert told == [f"copied 3 files, 1 kB, to {made.before[-1]}"]
+
+
+def test_what_a_killed_build_has_left_goes_after_a_day(project: Path) -> None:
+    made = built(project)
+    left, at_work = (Path(made.before[-1]).parent / name for name in (".new-left", ".new-at-work"))
+    left.mkdir()
+    at_work.mkdir()
+    os.utime(left, (0, 0))
+    built(project)
+    assert not left.exists()
+    assert at_work.exists()

@@ -58,9 +58,7 @@ class Base:
         return said.removeprefix("PATH=")
 
 
-async def find(
-    text: str, architecture: str, registries: Registries, kept: Path, tell: Tell, *, fresh: bool
-) -> Base:
+async def find(text: str, architecture: str, kept: Path, tell: Tell, *, fresh: bool) -> Base:
     """Return what a reference means.
 
     Args:
@@ -75,8 +73,7 @@ async def find(
     if known and not fresh and time.time() - place.stat().st_mtime < _MEANS_FOR_S:
         return known
     try:
-        here = architecture_of(architecture)
-        found = await _asked(references.parse(text), here, registries)
+        found = await _asked(references.parse(text), architecture_of(architecture))
     except RegistryAway as error:
         if known:
             tell(f"base image {text}: as before, for {error}")
@@ -108,11 +105,15 @@ async def resolve(repository: Repository, reference: Reference, here: Architectu
     raise ImageUnavailable(f"image {name} is an index of indexes", hint="use the image itself")
 
 
-async def _asked(reference: Reference, here: Architecture, registries: Registries) -> Base:
-    repository = await registries.repository(reference, Patience(tries=3))
-    name, found = str(reference), await resolve(repository, reference, here)
-    parts = manifests.parts(found.body, name)
-    config = await repository.config(parts.config)
+async def _asked(reference: Reference, here: Architecture) -> Base:
+    registries = Registries(Patience(tries=3))
+    try:
+        repository = await registries.repository(reference)
+        name, found = str(reference), await resolve(repository, reference, here)
+        parts = manifests.parts(found.body, name)
+        config = await repository.config(parts.config)
+    finally:
+        await registries.close()
     manifests.contents(config, parts, here, name)
     return Base(reference.at(found.digest), json.loads(config), parts.layers)
 

@@ -28,6 +28,7 @@ from ephemera.deploy.build.layers import (
     Layer,
     write,
 )
+from ephemera.deploy.build.leftovers import remove_leftovers
 from ephemera.deploy.build.locks import Locked
 from ephemera.deploy.build.request import Tell
 from ephemera.deploy.build.shortage import no_room
@@ -36,6 +37,8 @@ from ephemera.deploy.build.venv import Venv
 
 #: Goes up when the same input is made into another layer.
 _FORMAT = 1
+#: How the names of folders begin in which a layer is being made.
+_NEW = "new-"
 #: Of all projects. What was not used for longest goes.
 _KEPT_LAYERS = 20
 
@@ -69,15 +72,19 @@ class Dependencies:
         locked = locks.find(self.project)
         place = self.kept / self._key(locked)
         found = None if fresh else _read(place)
+        if not locked.is_empty:
+            done = "as before" if found else f"installing for {self.target}"
+            tell(f"dependencies of {locked.file}: {done}")
         if found:
-            tell(f"dependencies of {locked.file or 'no file'}: as before")
             return found
-        tell(f"dependencies of {locked.file or 'no file'}: installing for {self.target}")
         self.kept.mkdir(parents=True, exist_ok=True)
-        with no_room(place), tempfile.TemporaryDirectory(dir=self.kept, prefix="new-") as made:
+        remove_leftovers(self.kept, f"{_NEW}*")
+        with no_room(place), tempfile.TemporaryDirectory(dir=self.kept, prefix=_NEW) as made:
             self._make(Path(made), locked, tell)
-            shutil.rmtree(place, ignore_errors=True)
-            (Path(made) / "whole").rename(place)
+            # Another build may have been faster, and may be sending it now.
+            if fresh or _read(place) is None:
+                shutil.rmtree(place, ignore_errors=True)
+                (Path(made) / "whole").rename(place)
         _keep_newest(self.kept)
         layer = _read(place)
         assert layer
@@ -136,7 +143,7 @@ def _read(place: Path) -> Layer | None:
 
 
 def _keep_newest(kept: Path) -> None:
-    made = [one for one in kept.iterdir() if not one.name.startswith("new-")]
+    made = [one for one in kept.iterdir() if not one.name.startswith(_NEW)]
     by_use = sorted(made, key=lambda one: one.stat().st_mtime, reverse=True)
     for one in by_use[_KEPT_LAYERS:]:
         shutil.rmtree(one, ignore_errors=True)

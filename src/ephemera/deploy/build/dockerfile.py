@@ -131,7 +131,8 @@ def _push(
     tell(f"{command[0]}: pushing {request.pushed_as}")
     code, lines = run(command, tell, cwd=request.folder, environ=environ)
     if code != 0:
-        reason = lines[-1] if lines else f"{command[0]} ended with exit code {code}"
+        said = lines[-1] if lines else f"{command[0]} ended with exit code {code}"
+        reason = said.rpartition('": ')[2]  # before it buildah says again what it was to do
         raise BuildError(
             f"image {request.pushed_as} cannot be pushed: {reason}",
             hint="look at the registry, and at whether the token may deploy this app",

@@ -15,11 +15,14 @@ import tempfile
 from pathlib import Path
 
 from ephemera.deploy.build.copying import copy, environment
+from ephemera.deploy.build.leftovers import remove_leftovers
 from ephemera.deploy.build.request import BuildRequest, Built, Tell, shown_size
 from ephemera.deploy.build.shortage import no_room
 
 _IMAGE = "host"
 _KEPT_BUILDS = 10
+#: How the names of folders begin in which a copy is being made.
+_NEW = ".new-"
 #: Goes into the folder, and becomes the program: signals reach what was asked for.
 _BEFORE = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
 
@@ -32,9 +35,10 @@ def build(request: BuildRequest, tell: Tell) -> Built:
     """
     place = request.home / "builds" / request.app / request.release_id
     place.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(place.parent, f"{_NEW}*")
     with (
         no_room(place),
-        tempfile.TemporaryDirectory(dir=place.parent, prefix=".new-") as made,
+        tempfile.TemporaryDirectory(dir=place.parent, prefix=_NEW) as made,
     ):
         whole = Path(made, "whole")
         size, count = copy(request, whole, tell)

@@ -28,7 +28,11 @@ _GLIBC_LEGACY = ("manylinux2014", "manylinux2010", "manylinux1")
 _MUSL = range(2, -1, -1)
 #: Names that uv knows; newer ones are not known to every uv.
 _UV_GLIBC, _UV_MUSL = "manylinux_2_28", "unknown-linux-musl"
-_NO_WHEEL = re.compile(r"No matching distribution found for (\S+)|building source distributions")
+#: Of an installer's words in a message.
+_SHOWN_MAX = 500
+#: Said of a package that is not there, or not for this system: both installers tell them apart only
+#: where their index does.
+_NO_WHEEL = re.compile(r"\(from versions: none\)|has no (?:usable )?wheels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,13 @@ def _command(file: Path, folder: Path, target: Target) -> list[str]:
         interpreter = ["--python", sys.executable]
         return [uv, "pip", "install", "--no-progress", *interpreter, *wheels, *common]
     tags = [word for tag in _tags(target) for word in ("--platform", tag)]
-    options = ["--only-binary=:all:", "--no-compile", "--implementation", "cp", "--quiet"]
-    silent = ["--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
+    options = ["--only-binary=:all:", "--no-compile", "--implementation", "cp"]
+    silent = [
+        "--progress-bar=off",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--root-user-action=ignore",
+    ]
     return [*_pip(), "install", *options, *silent, *tags, *common]
 
 
@@ -113,14 +122,22 @@ def _tags(target: Target) -> list[str]:
 
 
 def _failed(locked: Locked, target: Target, lines: Sequence[str]) -> BuildError:
-    reason = next((line for line in reversed(lines) if "error" in line.lower()), "")
+    reason = _reason(lines)
     hint = f"look at {locked.file} and at what was said above"
     if any(_NO_WHEEL.search(line) for line in lines):
         hint = (
-            f"a package that has no wheel for {target} needs a Dockerfile, and"
-            " `--builder buildah` or `--builder docker`"
+            f"look at the package's name; one that has no wheel for {target} needs a Dockerfile,"
+            " and `--builder buildah` or `--builder docker`"
         )
-    said = f": {reason.strip()}" if reason else ""
+    said = f": {reason}" if reason else ""
     return BuildError(
         f"the dependencies in {locked.file} cannot be installed for {target}{said}", hint=hint
     )
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return the last error in a line: pip says one in a line, uv goes on in the next ones."""
+    begins = [number for number, line in enumerate(lines) if line.lower().startswith("error")]
+    if not begins:
+        return ""
+    return " ".join(" ".join(lines[begins[-1] :]).split())[:_SHOWN_MAX]

@@ -231,7 +231,7 @@ class Pushing:
         if status == 404:
             app = self._reference.repository
             raise BuildError(
-                f"the registry {self._reference.host} has no app '{app}'{said}",
+                f"the registry {self._reference.host} has no app '{app}'",
                 hint=f"create it: ephemera apps create {app}",
             )
         if status == _NO_ROOM:

@@ -24,14 +24,15 @@ from ephemera.deploy.build.dependencies import Dependencies
 from ephemera.deploy.build.ignoring import Ignored
 from ephemera.deploy.build.installing import Target
 from ephemera.deploy.build.layers import Layer
+from ephemera.deploy.build.leftovers import remove_leftovers
 from ephemera.deploy.build.request import BuildRequest, Built, Tell, shown_size
 from ephemera.deploy.build.sending import Image, send
 from ephemera.deploy.build.venv import PLACE, Venv, home_of_python, version_of_python
-from ephemera.oci.patience import Patience
-from ephemera.oci.registries import Registries
 
 _BASE = "docker.io/library/python:{}-slim"
 _PORT = 8080
+#: How the names of folders begin in which a layer of source is being made.
+_NEW = "source-"
 #: Names of images whose C library is musl.
 _MUSL = ("alpine", "musl")
 
@@ -43,27 +44,25 @@ def build(request: BuildRequest, tell: Tell) -> Built:
         BuildError: dependencies cannot be installed, a registry says no, or there is no room.
         ConfigError: a file of the project cannot be understood.
     """
-    return asyncio.run(_build(request, tell))
-
-
-async def _build(request: BuildRequest, tell: Tell) -> Built:
-    registries = Registries(Patience())
     kept = request.cache_folder
-    try:
-        text = request.base or _BASE.format(request.python)
-        base = await bases.find(
-            text, request.architecture, registries, kept / "bases", tell, fresh=request.fresh
-        )
-        kept.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept, prefix="source-") as made:
-            ours = await asyncio.to_thread(_layers, request, base, Path(made), tell)
-            config = document.config(base.config, ours, _settings(request, base))
-            manifest = document.manifest(config, base.layers, ours)
-            await send(request, registries, Image(base, ours, config, manifest), tell)
-    finally:
-        await registries.close()
+    kept.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(kept, f"{_NEW}*")
+    base = asyncio.run(_base(request, tell))
+    # Not within a loop, which would keep an interruption from what installs dependencies.
+    with tempfile.TemporaryDirectory(dir=kept, prefix=_NEW) as made:
+        ours = _layers(request, base, Path(made), tell)
+        config = document.config(base.config, ours, _settings(request, base))
+        manifest = document.manifest(config, base.layers, ours)
+        asyncio.run(send(request, Image(base, ours, config, manifest), tell))
     size = sum(one.size for one in base.layers) + sum(one.size for one in ours)
     return Built("python", request.image, manifest.digest, size)
+
+
+async def _base(request: BuildRequest, tell: Tell) -> Base:
+    text = request.base or _BASE.format(request.python)
+    return await bases.find(
+        text, request.architecture, request.cache_folder / "bases", tell, fresh=request.fresh
+    )
 
 
 def _layers(request: BuildRequest, base: Base, made: Path, tell: Tell) -> Sequence[Layer]:

@@ -47,13 +47,13 @@ class Image:
     manifest: Document
 
 
-async def send(request: BuildRequest, registries: Registries, image: Image, tell: Tell) -> None:
+async def send(request: BuildRequest, image: Image, tell: Tell) -> None:
     """Have the registry of a request have an image whole, and under its tag then.
 
     Raises:
         BuildError: a registry says no, or does not answer.
     """
-    reference = references.parse(request.pushed_as)
+    registries, reference = Registries(Patience()), references.parse(request.pushed_as)
     try:
         way = await registries.way(reference, Credentials(*request.login), "pull,push")
         source = await registries.repository(image.base.reference)
@@ -63,6 +63,8 @@ async def send(request: BuildRequest, registries: Registries, image: Image, tell
         await pushing.manifest(image.manifest)
     except (RegistryAway, ImageUnavailable) as error:
         raise BuildError(getattr(error, "message", str(error)), hint=error.hint) from error
+    finally:
+        await registries.close()
 
 
 async def pushed(request: BuildRequest) -> tuple[str, int]:

@@ -160,7 +160,7 @@ def test_a_place_that_is_none_is_refused(location: str) -> None:
         (refusal(403, "read only"), r"does not take our API token for app 'shop' \(read only\)"),
         (Said(401, headers=CHALLENGE), r"does not take our API token"),
         (Said(401), r"does not take our API token"),
-        (refusal(404, "unknown"), r"has no app 'shop' \(unknown\) .*ephemera apps create shop"),
+        (refusal(404, "unknown"), r"has no app 'shop' .*ephemera apps create shop"),
         (refusal(507, "full"), r"it has no room left \(full\)"),
         (refusal(413, "large"), r"a layer is too large for it \(large\)"),
         (refusal(400, "digest invalid"), r"it answers 400 \(digest invalid\)"),
