@@ -94,7 +94,7 @@ def test_an_image_is_built_pushed_and_asked_for(
     assert build_["arguments"] == [
         *("build", "--platform", f"linux/{images.HERE}", "--no-cache", "--pull"),
         *("--file", str(project / "Dockerfile"), "--build-arg", "WORD=hello"),
-        *("--target", "last", "--tag", name, "."),
+        *("--target", "last", "--tag", name, "--tag", "localhost/shop:latest", "."),
     ]
     assert push["arguments"] == ["push", name]
     assert push["environ"]["DOCKER_HOST"] == "unix:///run/other.sock"

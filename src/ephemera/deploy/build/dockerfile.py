@@ -74,7 +74,10 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
     if request.fresh:
         options += ["--no-cache", "--pull"]
     name, plain = request.pushed_as, {"BUILDKIT_PROGRESS": "plain"}
-    command = ["docker", "build", *options, *_options(file), "--tag", name]
+    # Without a name of its own the image would go with the one that it is pushed by, and what the
+    # next build could use of it too.
+    tags = ["--tag", name, "--tag", f"localhost/{request.app}:latest"]
+    command = ["docker", "build", *options, *_options(file), *tags]
     _build(command, request, file, tell, plain)
     # The folder of the login takes the place of the one that says which daemon is meant.
     daemon = os.environ.get("DOCKER_HOST") or _answer(
