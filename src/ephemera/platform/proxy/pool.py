@@ -20,7 +20,7 @@ _IDLE_MAX_S = 1.5
 #: For requests that may not be repeated.
 _FRESH_MAX_S = 0.5
 #: Of one machine. More are closed when they are given back.
-_IDLE_MAX = 64
+_IDLE_MAX = 1024
 #: A machine on this computer answers at once or not at all, unless it is very busy.
 _CONNECT_S = 5.0
 
@@ -35,7 +35,8 @@ class Pool:
     """Connects, and keeps connections."""
 
     def __init__(self) -> None:
-        self._idle: defaultdict[_Key, list[MachineConnection]] = defaultdict(list)
+        #: In the order in which they were given back; a dict, of which any is quickly taken out.
+        self._idle: defaultdict[_Key, dict[MachineConnection, None]] = defaultdict(dict)
         self._keys: dict[MachineConnection, _Key] = {}
 
     async def connect(self, seat: Seat, *, repeatable: bool, fresh: bool) -> MachineConnection:
@@ -75,14 +76,15 @@ class Pool:
             connection.close()
             return
         connection.idle_since = asyncio.get_running_loop().time()
-        idle.append(connection)
+        idle[connection] = None
 
     def sweep(self) -> None:
         """Close what was idle for too long."""
         oldest = asyncio.get_running_loop().time() - _IDLE_MAX_S
         for idle in list(self._idle.values()):
-            while idle and idle[0].idle_since < oldest:
-                idle.pop(0).close()
+            for connection in [one for one in idle if one.idle_since < oldest]:
+                del idle[connection]
+                connection.close()
 
     def close(self) -> None:
         """Hang up on all machines."""
@@ -98,7 +100,7 @@ class Pool:
         oldest = asyncio.get_running_loop().time() - (_IDLE_MAX_S if repeatable else _FRESH_MAX_S)
         idle = self._idle.get(key)
         while idle:
-            connection = idle.pop()
+            connection, _ = idle.popitem()
             if connection.reusable and connection.idle_since >= oldest:
                 return connection
             connection.close()
@@ -124,8 +126,8 @@ class Pool:
     def _forget(self, connection: MachineConnection, key: _Key) -> None:
         self._keys.pop(connection, None)
         idle = self._idle.get(key)
-        if idle and connection in idle:
-            idle.remove(connection)
+        if idle:
+            idle.pop(connection, None)
         if not idle:
             self._idle.pop(key, None)
 
