@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
@@ -17,13 +18,15 @@ import httpx2
 import pytest
 
 from ephemera import Client
+from ephemera.cli.main import main
 from ephemera.errors import NotFound
 from ephemera.home import read_endpoint
+from ephemera.testing.plugin import LEADS_ELSEWHERE
 from tests.acceptance.command_line import CommandLine
 
 #: A web application with nothing but the standard library.
 SERVER = """
-import http.server, os, signal, sys, time
+import http.server, os, time
 
 SAYS = "one"
 
@@ -38,12 +41,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 server = http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-server.serve_forever()
+server.serve_forever()  # SIGINT ends it in the middle of whatever it does
 """
 TOML = """
 app = "{app}"
-kill_signal = "SIGTERM"
 [processes]
 app = "{python} server.py"
 [http_service]
@@ -55,13 +56,21 @@ grace_period = "30s"
 """
 
 
+def _keep_ours(signum: int, _: object) -> object:
+    """Leave the signals of the test's process as they are."""
+    return signal.getsignal(signum)
+
+
 class Project:
     """A folder of source, and the command line in it."""
 
-    def __init__(self, ephemera: CommandLine, folder: Path, app: str) -> None:
+    def __init__(
+        self, ephemera: CommandLine, folder: Path, app: str, python: str = sys.executable
+    ) -> None:
         self._ephemera = ephemera
         self.folder = folder
         self.app = app
+        self._python = python
         self.says("one")
         (folder / "deaf.py").write_text("import time; time.sleep(600)")
         self.file()
@@ -72,17 +81,30 @@ class Project:
 
     def file(self, more: str = "", **changed: str) -> None:
         """Have the `fly.toml` say more, or something else."""
-        text = TOML.format(app=self.app, python=sys.executable)
+        text = TOML.format(app=self.app, python=self._python)
         for before, after in changed.items():
             text = text.replace(before, after)
         (self.folder / "fly.toml").write_text(f"{text}\n{more}")
 
     def __call__(self, *arguments: str, code: int = 0) -> CompletedProcess[str]:
-        """Run a command in the folder to its end."""
-        with self.running(*arguments) as process:
-            out, err = process.communicate(timeout=50)
-        assert process.returncode == code, f"{arguments}\n{out}\n{err}\n{self._ephemera.log()}"
-        return CompletedProcess(arguments, code, out, err)
+        """Run a command in the folder to its end.
+
+        In this process, which has imported everything already: there are many of them.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in LEADS_ELSEWHERE:
+                patch.delenv(name, raising=False)
+            patch.setenv("EPHEMERA_HOME", str(self._ephemera.home))
+            patch.setattr(sys, "argv", ["ephemera", *arguments])
+            patch.setattr(signal, "signal", _keep_ours)
+            patch.chdir(self.folder)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        status = ended.value.code or 0
+        said = f"{arguments}\n{out.getvalue()}\n{err.getvalue()}\n{self._ephemera.log()}"
+        assert status == code, said
+        return CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[Popen[str]]:
@@ -158,7 +180,7 @@ def test_an_app_is_deployed_and_deployed_again_with_no_request_lost(project: Pro
     first = project("deploy")
     assert first.stdout.startswith("http://shop.localhost:")
     assert "release v1 of shop runs" in first.stderr
-    with _asking(project) as answers:
+    with asking(project) as answers:
         project.says("two")
         done = json.loads(project("deploy", "--json").stdout)
         (row,) = json.loads(project("scale", "count", "2", "--json").stdout)
@@ -177,7 +199,7 @@ def test_an_app_is_deployed_and_deployed_again_with_no_request_lost(project: Pro
 
 
 @contextmanager
-def _asking(project: Project) -> Iterator[Counter[tuple[int | str, str]]]:
+def asking(project: Project) -> Iterator[Counter[tuple[int | str, str]]]:
     """Ask the application all the while, and count what it answers."""
     answers: Counter[tuple[int | str, str]] = Counter()
     over = threading.Event()

@@ -33,6 +33,10 @@ processes = ["web"]
 [[services.ports]]
 port = 5000
 """
+#: Every third request is tried, and the others in the slow tests.
+EVERY_THIRD = pytest.mark.parametrize(
+    "first", [1, *(pytest.param(one, marks=pytest.mark.faults) for one in (2, 3))]
+)
 OLD_SERVES = [("web", ("run",)), ("work", ("run",))]
 NEW_SERVES = [("web", ("sleep", "1")), ("work", ("sleep", "1"))]
 
@@ -127,9 +131,10 @@ def test_a_first_release_that_fails_leaves_no_machine(world: World) -> None:
     assert world.machines == []
 
 
-def test_whichever_request_fails_the_release_before_serves(web: World) -> None:
+@EVERY_THIRD
+def test_whichever_request_fails_the_release_before_serves(web: World, first: int) -> None:
     """One group is replaced beside the old one, the other in place."""
-    for at in range(1, 60):
+    for at in range(first, 60, 3):
         client, transport = web.failing(at, Refused)
         with client:
             try:
@@ -149,11 +154,8 @@ def test_whichever_request_fails_the_release_before_serves(web: World) -> None:
     assert web.serving() == NEW_SERVES
 
 
-@pytest.mark.parametrize(
-    "first", [1, *(pytest.param(one, marks=pytest.mark.faults) for one in (2, 3))]
-)
+@EVERY_THIRD
 def test_wherever_a_release_is_killed_the_next_one_puts_it_right(web: World, first: int) -> None:
-    """Every third request is tried."""
     clock = PlatformClock(web.server.endpoint.url, web.server.token)
     for at in range(first, 60, 3):
         client, transport = web.failing(at, Killed)
