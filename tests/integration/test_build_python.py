@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import quote
 
@@ -154,6 +155,29 @@ def test_hashes_of_a_lock_are_checked(
     project.require(f"greeting==1.0 --hash=sha256:{'0' * 64}")
     with pytest.raises(BuildError, match=r"(?i)hash"):
         project.build(base_image, registry.address)
+
+
+def test_a_lock_is_installed_as_far_as_it_is_for_the_image(
+    project: Project,
+    registry: Registry,
+    base_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = wheel(project.wheels, "locked", {"locked.py": ""}, version="3.0")
+    packages = {
+        "locked": {"version": "==3.0", "hashes": [made]},
+        "gone": {"version": "==1.0", "markers": "python_version < '3.0'"},
+    }
+    (project.folder / "requirements.txt").unlink()
+    project.write("Pipfile.lock", json.dumps({"default": packages}))
+    for installer in ("PIP", "UV"):
+        monkeypatch.setenv(f"{installer}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{installer}_FIND_LINKS", str(project.wheels))
+    built, _ = project.build(base_image, registry.address)
+    _, dependencies, _ = pulled(registry, built.image, tmp_path)
+    packages_folder = dependencies / f"opt/venv/lib/python{VERSION}/site-packages"
+    assert (packages_folder / "locked.py").exists()
 
 
 def test_static_files_are_collected_in_a_copy(

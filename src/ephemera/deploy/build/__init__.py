@@ -3,9 +3,9 @@
 ```
  build ─► choosing: which builder
    ├─ python       layers of dependencies and source on a base image, without a container
-   │    ├─ locks ─► installing ─► dependencies      a layer, kept as long as the lock is the same
-   │    ├─ ignoring ─► tree ─► source               a layer
-   │    ├─ layers, document                         archives, the image's config and manifest
+   │    ├─ locks, markers ─► installing ─► dependencies   a layer, kept while the lock is the same
+   │    ├─ ignoring ─► tree ─► source                    a layer
+   │    ├─ layers, document                              archives, the image's config and manifest
    │    └─ sending ─► pushing    what of the image its registry lacks
    ├─ dockerfile   by `buildah` or `docker`
    └─ host         copying: a copy of the source, for machines that are processes of this computer

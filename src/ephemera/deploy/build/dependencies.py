@@ -36,7 +36,7 @@ from ephemera.deploy.build.tree import Found, all_files
 from ephemera.deploy.build.venv import Venv
 
 #: Goes up when the same input is made into another layer.
-_FORMAT = 1
+_FORMAT = 2
 #: How the names of folders begin in which a layer is being made.
 _NEW = "new-"
 #: Of all projects. What was not used for longest goes.

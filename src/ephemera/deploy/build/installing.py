@@ -10,11 +10,12 @@ import importlib.util
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ephemera.deploy.build.locks import Locked
+from ephemera.deploy.build.markers import applied
 from ephemera.deploy.build.programs import run
 from ephemera.deploy.build.request import Tell
 from ephemera.errors import BuildError
@@ -28,6 +29,8 @@ _GLIBC_LEGACY = ("manylinux2014", "manylinux2010", "manylinux1")
 _MUSL = range(2, -1, -1)
 #: Names that uv knows; newer ones are not known to every uv.
 _UV_GLIBC, _UV_MUSL = "manylinux_2_28", "unknown-linux-musl"
+#: Which one of its version a Python is, is seldom asked, and images have the newest.
+_PATCH = 99
 #: Of an installer's words in a message.
 _SHOWN_MAX = 500
 #: Said of a package that is not there, or not for this system: both installers tell them apart only
@@ -54,6 +57,22 @@ class Target:
         """What Python calls the architecture."""
         return _MACHINES.get(self.architecture, self.architecture)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the variables in conditions of requirements are there."""
+        full = f"{self.python}.{_PATCH}"
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_system": "Linux",
+            "python_full_version": full,
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
+
     def __str__(self) -> str:
         return f"Python {self.python} on linux/{self.architecture}"
 
@@ -67,11 +86,14 @@ def install(locked: Locked, folder: Path, project: Path, target: Target, tell: T
     Raises:
         BuildError: something cannot be resolved or fetched; what the installer said was told.
     """
-    # Files that a requirements file names are looked for beside it.
-    file = project / locked.file if locked.file.endswith(".txt") else folder.with_suffix(".txt")
-    if not file.exists():
-        file.write_text(locked.requirements)
+    file = project / locked.file
+    if not locked.file.endswith(".txt"):  # else it may name other files, beside it
+        file = folder.with_suffix(".txt")
+        counts = locked.requirements
+        file.write_text(applied(counts, target.environment) if locked.is_whole else counts)
     command = _command(file, folder, target)
+    if locked.is_whole:
+        command.append("--no-deps")
     code, lines = run(command, tell, cwd=project)
     if code != 0:
         raise _failed(locked, target, lines)

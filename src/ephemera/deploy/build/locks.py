@@ -40,11 +40,13 @@ class Locked:
         file: Where it says so; empty where it depends on nothing.
         requirements: The lines of a requirements file.
         known_by: All that decides what will be installed, as far as the project says it.
+        is_whole: Whether nothing is needed that it does not name.
     """
 
     file: str
     requirements: str
     known_by: str
+    is_whole: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -72,7 +74,7 @@ def find(folder: Path) -> Locked:
                 hint=f"have your package manager write {name} anew",
             ) from error
         known_by = "\n".join(_all_lines(path, 0)) if name == _REQUIREMENTS else requirements
-        return Locked(name, requirements, known_by)
+        return Locked(name, requirements, known_by, is_whole=name.endswith(".lock"))
     return Locked("", "", "")
 
 
