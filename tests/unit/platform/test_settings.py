@@ -19,3 +19,14 @@ def test_what_is_not_the_code_of_one_region_is_refused_by_name(code: str) -> Non
 def test_there_is_a_region_and_each_is_there_once(regions: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError):
         Settings(regions=regions)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_what_is_not_a_time_is_refused(seconds: float) -> None:
+    with pytest.raises(ConfigError, match="may be idle"):
+        Settings(idle_timeout_s=seconds)
+
+
+def test_an_idle_time_is_kept_by_a_server_that_is_started_again() -> None:
+    assert Settings().options() == ()
+    assert Settings(idle_timeout_s=1.5).options() == ("--idle-timeout", "1.5")
