@@ -1,12 +1,11 @@
 """Clients that speak HTTP/1.1 or 1.0: their requests, one after the other.
 
 ```
- bytes ─► httptools ─► Request, Request ... ─► one task answers them in turn ─► bytes
+ bytes ─► Parser ─► Request, Request ... ─► one task answers them in turn ─► bytes
 ```
 
 The parser may be ahead of the answers (pipelining); then nothing more is read until they have
-caught up. What httptools has no limit for is limited here: how much may come before a request
-can be read, and how long that may take.
+caught up.
 """
 
 from __future__ import annotations
@@ -16,24 +15,12 @@ import math
 from collections import deque
 from typing import cast
 
-import httptools
-
 from ephemera.platform.proxy.exchange import refuse
+from ephemera.platform.proxy.http1_parser import Parser
 from ephemera.platform.proxy.http1_request import Request
-from ephemera.platform.proxy.requests import HEAD_BYTES_MAX, HEADERS_MAX, bad, checked, too_large
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.serving import Host
-from ephemera.platform.proxy.streams import (
-    HIGH_BYTES,
-    LOW_BYTES,
-    Client,
-    Disconnected,
-    End,
-    Headers,
-    Listener,
-    Pipe,
-    RequestHead,
-)
+from ephemera.platform.proxy.streams import HIGH_BYTES, Client, Disconnected, End, Listener
 from ephemera.wire.ids import new_ulid
 
 #: How many requests may wait for their turn before nothing more is read.
@@ -42,7 +29,7 @@ _AHEAD_MAX = 4
 _SKIPPED_BYTES_MAX, _SKIP_S = 1024 * 1024, 5.0
 #: How long a client may take to read what is left for it when it is hung up on.
 _LINGER_S = 5.0
-#: Who is told not to read: pipes, the queue of requests, the far end of a tunnel.
+#: Who wants nothing to be read: a body, the queue of requests, the far end of a tunnel.
 _BODY, _QUEUE, _FAR = 1, 2, 4
 
 
@@ -53,21 +40,15 @@ class Http1(asyncio.Protocol):
         self._host = host
         self._loop = asyncio.get_running_loop()
         self._client = Client("", listener)
+        self._parser = Parser(self, self, self._client)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._headers: Headers = []
-        self._arriving: Request | None = None
         self._requests: deque[Request] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = math.inf
-        self._unreported = 0
-        self._broken: ProxyRefusal | None = None
-        self._held = 0
         self._closing = False
+        self._held = 0
         self._writable: asyncio.Future[None] | None = None
-        self._upgrading = False
         self._early = b""
         self._far: End | None = None
 
@@ -81,16 +62,15 @@ class Http1(asyncio.Protocol):
         if self._host.admit(self):
             self._deadline = self._loop.time() + self._client.headers_read_s
         else:
-            self._fail(ProxyRefusal(503, "too many connections", retry_after_s=1))
+            self._parser.fail(ProxyRefusal(503, "too many connections", retry_after_s=1))
         self._task = self._loop.create_task(self._run())
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """See asyncio."""
         self._host.leave(self)
         self._client.leave()
+        self._parser.lose()
         self.resume_writing()
-        if self._arriving:
-            self._arriving.body.fail(Disconnected())
         if self._far:
             self._far.close()
         if self._task:
@@ -115,12 +95,14 @@ class Http1(asyncio.Protocol):
         """See asyncio."""
         if self._far:
             self._far.write(data)
-        elif self._upgrading:
+        elif self._closing or self._parser.is_broken:
+            return  # it is read for the client to find the answer, see `_linger`
+        elif self._parser.after_upgrade is None:
+            self._parser.feed(data)
+        else:
             self._early += data
             if len(self._early) > HIGH_BYTES:
                 self._hold(_QUEUE)
-        elif self._broken is None:
-            self._parse(data)
 
     # answering
 
@@ -136,24 +118,10 @@ class Http1(asyncio.Protocol):
                 break
             self._deadline = self._loop.time() + self._client.keep_alive_s
             self._go_on_parsing()
-        if self._broken or not request.body.ended:
+        if self._parser.is_broken or not request.body.ended:
             self._linger()
         else:
             self.close()
-
-    def _linger(self) -> None:
-        """Hang up on a client that still sends.
-
-        To close at once would throw away what it has not read of the answer, so the rest of what
-        it sends is read, for a while, and dropped.
-        """
-        self._closing = True
-        self._deadline = self._loop.time() + _LINGER_S
-        self._broken = self._broken or bad("the request went on after its answer")
-        for who in (_BODY, _QUEUE, _FAR):
-            self._let(who)
-        if self._transport and not self._transport.is_closing() and self._transport.can_write_eof():
-            self._transport.write_eof()
 
     async def _next(self) -> Request:
         while not self._requests:
@@ -179,13 +147,50 @@ class Http1(asyncio.Protocol):
 
     def _go_on_parsing(self) -> None:
         """Parse what came after a request that would have liked to switch protocols."""
-        if self._upgrading:
-            self._upgrading = False
-            early, self._early = self._early, b""
-            self._parser = httptools.HttpRequestParser(self)
-            self._let(_QUEUE)
-            if early:
-                self._parse(early)
+        if self._parser.after_upgrade is None:
+            return
+        early, self._early = self._parser.after_upgrade + self._early, b""
+        self._parser = Parser(self, self, self._client)
+        self._let(_QUEUE)
+        if early:
+            self._parser.feed(early)
+
+    def _linger(self) -> None:
+        """Hang up on a client that still sends.
+
+        To close at once would throw away what it has not read of the answer, so the rest of what
+        it sends is read, for a while, and dropped.
+        """
+        self._closing = True
+        self._deadline = self._loop.time() + _LINGER_S
+        for who in (_BODY, _QUEUE, _FAR):
+            self._let(who)
+        if self._transport and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    # what the parser tells
+
+    def began(self) -> None:
+        """See `Reader`."""
+        if self._deadline != math.inf:
+            self._deadline = self._loop.time() + self._client.headers_read_s
+
+    def arrived(self, request: Request) -> None:
+        """See `Reader`."""
+        self._requests.append(request)
+        if len(self._requests) > _AHEAD_MAX:
+            self._hold(_QUEUE)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+    def hold_body(self) -> None:
+        """See `Reader`."""
+        self._hold(_BODY)
+
+    def let_body(self) -> None:
+        """See `Reader`."""
+        self._let(_BODY)
 
     # too slow
 
@@ -196,8 +201,8 @@ class Http1(asyncio.Protocol):
         self._deadline = math.inf
         if self._closing:
             self.abort()
-        elif self._unreported and self._arriving is None:
-            self._fail(ProxyRefusal(408, "the headers of the request did not come"))
+        elif self._parser.has_part_of_head:
+            self._parser.fail(ProxyRefusal(408, "the headers of the request did not come"))
         else:
             self.close()
 
@@ -206,7 +211,7 @@ class Http1(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
-    # the near end of a tunnel
+    # where answers go, and the near end of a tunnel
 
     def write(self, data: bytes) -> None:
         """Send bytes, without waiting."""
@@ -222,9 +227,9 @@ class Http1(asyncio.Protocol):
         """From now on, pass on what the client sends."""
         self._far = far
         self._let(_QUEUE)
-        if self._early:
-            far.write(self._early)
-            self._early = b""
+        early, self._early = (self._parser.after_upgrade or b"") + self._early, b""
+        if early:
+            far.write(early)
 
     def hold(self) -> None:
         """Read nothing until `go_on`."""
@@ -250,97 +255,3 @@ class Http1(asyncio.Protocol):
         if self._held == who and self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
         self._held &= ~who
-
-    # parsing
-
-    def _parse(self, data: bytes) -> None:
-        self._unreported += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrading = True
-            self._early = data[upgrade.args[0] :]
-        except httptools.HttpParserError as error:
-            self._fail(self._broken or bad(str(error).lower()))
-        if self._unreported > HEAD_BYTES_MAX:
-            self._fail(too_large())
-
-    def _fail(self, refusal: ProxyRefusal) -> None:
-        """Refuse what arrives, and all that would follow."""
-        if self._broken and self._arriving is None and self._requests:
-            return
-        self._broken = refusal
-        if self._arriving:
-            self._arriving.keep_alive = False
-            self._arriving.body.fail(refusal)
-            return
-        head = RequestHead(b"GET", b"/", b"", [], "1.1")
-        body = Pipe()
-        body.end()
-        self._queue(Request(self, head, body, self._client, keep_alive=False, refusal=refusal))
-
-    def _queue(self, request: Request) -> None:
-        self._requests.append(request)
-        if len(self._requests) > _AHEAD_MAX:
-            self._hold(_QUEUE)
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-        self._waiter = None
-
-    def on_message_begin(self) -> None:
-        """Begin to read a request."""
-        self._url = b""
-        self._headers = []
-        if self._deadline != math.inf:
-            self._deadline = self._loop.time() + self._client.headers_read_s
-
-    def on_url(self, url: bytes) -> None:
-        """Take the target, or a piece of it."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer."""
-        into = self._arriving.body.trailers if self._arriving else self._headers
-        into.append((name.lower(), value))
-        if len(name) + len(value) > HEAD_BYTES_MAX or len(into) > HEADERS_MAX:
-            self._broken = too_large()
-            raise self._broken
-
-    def on_headers_complete(self) -> None:
-        """Take the head as a whole."""
-        self._unreported = 0
-        parser = self._parser
-        try:
-            head = checked(parser.get_method(), self._url, self._headers, parser.get_http_version())
-        except ProxyRefusal as refusal:
-            self._broken = refusal
-            raise
-        body = Pipe(self._took, self._fed)
-        request = Request(self, head, body, self._client, keep_alive=parser.should_keep_alive())
-        self._arriving = request
-        self._queue(request)
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
-        self._unreported = 0
-        if self._arriving:
-            self._arriving.body.feed(body)
-
-    def on_chunk_header(self) -> None:
-        """Note that it goes on."""
-        self._unreported = 0
-
-    def on_message_complete(self) -> None:
-        """Note that the request is whole."""
-        self._unreported = 0
-        if self._arriving:
-            self._arriving.body.end()
-            self._arriving = None
-
-    def _fed(self, size: int) -> None:
-        if size > HIGH_BYTES:
-            self._hold(_BODY)
-
-    def _took(self, _: int, left: int) -> None:
-        if left < LOW_BYTES:
-            self._let(_BODY)

@@ -88,7 +88,7 @@ class Http2(asyncio.Protocol):
         self._send()
         self._deadline = self._loop.time() + self._client.headers_read_s
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """See asyncio."""
         self._host.leave(self)
         self._client.leave()
@@ -248,8 +248,11 @@ class Http2(asyncio.Protocol):
 
     def begin(self, number: int, headers: Headers, *, end: bool) -> None:
         """Send a head."""
-        with self._unless_closed():
+        try:
             self._h2.send_headers(number, headers, end_stream=end)
+        except h2.exceptions.ProtocolError:  # it is closed, or HTTP/2 has no such headers
+            self.reset(number)
+        self._send_soon()
 
     def room(self, number: int) -> int:
         """Return how many bytes may be sent now."""

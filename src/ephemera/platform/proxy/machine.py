@@ -173,7 +173,7 @@ class MachineConnection(asyncio.Protocol):
         """See asyncio."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """See asyncio."""
         self._end_of_input()
         if not self.closed.done():
