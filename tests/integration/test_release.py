@@ -14,7 +14,14 @@ from ephemera.deploy.release.plan import Strategy
 from ephemera.deploy.release.restarting import restart_all
 from ephemera.deploy.release.rollback import earlier
 from ephemera.deploy.release.scaling import scale_count, scale_memory, scale_vm, scales
-from ephemera.errors import AppBusy, BuildError, ConfigError, DeployError, EphemeraError
+from ephemera.errors import (
+    AppBusy,
+    BuildError,
+    ConfigError,
+    DeployError,
+    EphemeraError,
+    NotFound,
+)
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.serving import Server, serving
 from tests.release_world import Killed, Refused, World, command_of, labels_of, playing
@@ -201,6 +208,23 @@ def test_two_cannot_deploy_at_once(web: World) -> None:
 
     web.deploy(build)  # type: ignore[arg-type]
     assert web.serving() == NEW_SERVES
+
+
+def test_what_is_held_is_held_for_as_long_as_a_deploy_takes(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ephemera.deploy.release.leasing._REFRESH_EVERY_S", 0.01)
+    machine = web.machines[0].id
+
+    def build() -> object:
+        before = web.client.leases.get(web.app, machine).expires_at
+        while web.client.leases.get(web.app, machine).expires_at == before:
+            pass  # until it is refreshed, or the test takes too long
+        return NEW
+
+    web.deploy(build)  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        web.client.leases.get(web.app, machine)
 
 
 def test_two_cannot_deploy_for_the_first_time_at_once(world: World) -> None:

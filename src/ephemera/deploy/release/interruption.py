@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -65,9 +66,12 @@ def heard() -> Iterator[Interruption]:
     """Hear signals instead of ending by them; the first one is passed on at the end of the block.
 
     Not in the main thread, or where a signal is ignored, everything stays as it is.
+
+    Raises:
+        Interrupted: the block was cut off, and whoever the signal was passed on to did not mind.
     """
     interruption = Interruption()
-    before = {}
+    before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         before = {
             one: signal.signal(one, interruption.take)
@@ -77,9 +81,20 @@ def heard() -> Iterator[Interruption]:
     try:
         yield interruption
     except Interrupted:
-        pass  # it is passed on below
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        _pass_on(interruption, before)
+        raise
+    except BaseException:
+        _restore(before)
+        raise
+    _pass_on(interruption, before)
+
+
+def _pass_on(interruption: Interruption, handlers: Mapping[int, Any]) -> None:
+    _restore(handlers)
     if interruption.first is not None:
         signal.raise_signal(interruption.first)
+
+
+def _restore(handlers: Mapping[int, Any]) -> None:
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)

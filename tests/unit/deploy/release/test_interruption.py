@@ -21,12 +21,16 @@ def passed_on() -> Iterator[list[int]]:
 
 def test_a_request_is_not_cut_off_and_the_wait_after_it_is(passed_on: list[int]) -> None:
     done: list[str] = []
-    with heard() as interruption:
-        signal.raise_signal(signal.SIGTERM)
-        done.append("the request")
-        with interruption.allowed():
-            done.append("the wait")
-        done.append("what follows")
+
+    def release() -> None:
+        with heard() as interruption:
+            signal.raise_signal(signal.SIGTERM)
+            done.append("the request")
+            with interruption.allowed():
+                done.append("the wait")
+
+    with pytest.raises(Interrupted):
+        release()
     assert done == ["the request"]
     assert passed_on == [signal.SIGTERM]
 
