@@ -144,11 +144,13 @@ def test_what_everybody_imports_stays_light(statement: str) -> None:
     assert not heavy & loaded_by(statement)
 
 
-@pytest.mark.parametrize(
-    "statement", ["import ephemera.platform.server", "import ephemera.client.own.machines"]
-)
-def test_web_sockets_are_for_those_who_open_terminals(statement: str) -> None:
-    assert "websockets" not in loaded_by(statement)
+def test_web_sockets_are_for_those_who_open_terminals() -> None:
+    assert "websockets" not in loaded_by("import ephemera.client.own.machines")
+
+
+def test_a_server_starts_without_what_few_need() -> None:
+    few = {"alembic", "dns", "h2", "httpcore2", "httpx2", "jwt", "nacl", "websockets"}
+    assert not few & loaded_by("import ephemera.platform.server")
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -50,6 +50,14 @@ class Platform(BaseModel):
     architecture: str = ""
     os: str = ""
     variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A manifest or an index, as it came."""
+
+    digest: str
+    body: bytes = field(repr=False)
 
 
 class Descriptor(BaseModel):

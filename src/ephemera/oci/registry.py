@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import httpx2
 
 from ephemera.errors import ImageUnavailable
 from ephemera.oci import trust
 from ephemera.oci.entrance import Entrance
-from ephemera.oci.manifests import ACCEPTED, DOCUMENT_MAX_BYTES, Descriptor
+from ephemera.oci.manifests import ACCEPTED, DOCUMENT_MAX_BYTES, Descriptor, Document
 from ephemera.oci.patience import Patience, RegistryAway, Tries
 from ephemera.oci.reference import Reference
 
@@ -27,14 +26,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_MAX = 5
 #: The registry is there, and cannot answer now.
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A manifest or an index."""
-
-    digest: str
-    body: bytes = field(repr=False)
 
 
 class Repository:

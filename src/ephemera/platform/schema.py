@@ -44,7 +44,6 @@ Index(
     apps.c.name,
     unique=True,
     sqlite_where=text("deleted_at IS NULL"),
-    postgresql_where=text("deleted_at IS NULL"),
 )
 
 machines = Table(
@@ -87,7 +86,6 @@ Index(
     machines.c.name,
     unique=True,
     sqlite_where=text("state != 'destroyed'"),
-    postgresql_where=text("state != 'destroyed'"),
 )
 Index("ix_machine_state", machines.c.state)
 #: For the list of an organisation's machines, which goes by time and shows those that are gone.
@@ -97,7 +95,6 @@ Index(
     machines.c.updated_at,
     machines.c.id,
     sqlite_where=text("state = 'destroyed'"),
-    postgresql_where=text("state = 'destroyed'"),
 )
 
 events = Table(

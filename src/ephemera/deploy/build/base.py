@@ -19,11 +19,11 @@ from ephemera.errors import BuildError, ImageUnavailable
 from ephemera.oci import manifests
 from ephemera.oci import reference as references
 from ephemera.oci.architectures import Architecture
-from ephemera.oci.manifests import Descriptor
+from ephemera.oci.manifests import Descriptor, Document
 from ephemera.oci.patience import Patience, RegistryAway
 from ephemera.oci.reference import Reference
 from ephemera.oci.registries import Registries
-from ephemera.oci.registry import Document, Repository
+from ephemera.oci.registry import Repository
 
 _MEANS_FOR_S = 24 * 3600.0
 #: Indexes may be of indexes.

@@ -20,13 +20,8 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from ephemera.platform import configs
 from ephemera.platform.access.records import SigningKeyRecord
@@ -34,6 +29,9 @@ from ephemera.platform.access.store import AccessStore
 from ephemera.platform.edge.networks import numeric_id
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.secrets.vault import Vault
+
+if TYPE_CHECKING:  # what signs is imported late: few platforms are asked for an identity token
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
 #: How long an identity token is good for, as on Fly.io.
 LIFETIME_S = 600
@@ -79,6 +77,8 @@ class Issuer:
 
     async def jwks(self) -> dict[str, Any]:
         """Return the public keys that tokens are verified with."""
+        from jwt.algorithms import RSAAlgorithm
+
         key_id, key = await self._signing_key()
         shown = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
         shown.pop("key_ops", None)  # `use` says it, and RFC 7517 wants one of the two
@@ -98,6 +98,8 @@ class Issuer:
             audience: Whom it is shown to; empty for the issuer itself.
             aws_principal_tags: Whether AWS is to know the machine by the tags of its session.
         """
+        import jwt
+
         key_id, key = await self._signing_key()
         now = int(self._clock())
         claims: dict[str, Any] = {
@@ -123,12 +125,18 @@ class Issuer:
             return self._key
 
     def _opened(self, record: SigningKeyRecord) -> tuple[str, rsa.RSAPrivateKey]:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         plain = self._vault.open(record.sealed, _bound(record.id))
         key = serialization.load_der_private_key(plain, password=None)
         assert isinstance(key, rsa.RSAPrivateKey)
         return record.id, key
 
     async def _new_key(self) -> tuple[str, rsa.RSAPrivateKey]:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         # 30 to 300 ms of arithmetic: not on the event loop.
         key = await asyncio.to_thread(rsa.generate_private_key, 65537, _KEY_BITS)
         plain = key.private_bytes(

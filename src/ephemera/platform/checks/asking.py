@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TYPE_CHECKING
 
-import httpcore2
-
-from ephemera.platform.checks.connecting import Connecting
 from ephemera.platform.configs import HealthCheck
 from ephemera.platform.dialing import SocketTo, any_socket, dial
 
+if TYPE_CHECKING:
+    from ephemera.platform.checks.requesting import Requester
+
 #: How much of an answer is read and shown.
 OUTPUT_BYTES_MAX = 4096
-_FAILURES = (
-    OSError,
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.UnsupportedProtocol,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +34,7 @@ class Asker:
 
     def __init__(self, socket_to: SocketTo = any_socket) -> None:
         self._socket_to = socket_to
+        self._requester: Requester | None = None
 
     async def ask(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
         """Return whether the program of a machine answers as the check wants, and what it said.
@@ -52,11 +46,11 @@ class Asker:
         try:
             async with asyncio.timeout(check.timeout_s):
                 if check.is_http:
-                    return await self._request(check, hosts)
+                    return await self._requests().ask(check, hosts)
                 return await self._connect(check, hosts)
         except TimeoutError:
             return Finding(False, f"no answer within {check.timeout_s:g} s")
-        except _FAILURES as error:
+        except OSError as error:
             return Finding(False, str(error) or type(error).__name__)
 
     async def _connect(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
@@ -64,55 +58,10 @@ class Asker:
         sock.close()
         return Finding(True, "connected")
 
-    async def _request(self, check: HealthCheck, hosts: Sequence[str]) -> Finding:
-        """Ask on a connection of its own, straight to the machine and nowhere else."""
-        scheme = "https" if check.is_https else "http"
-        host = f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]
-        names = {"sni_hostname": check.tls_server_name} if check.tls_server_name else {}
-        async with (
-            httpcore2.AsyncConnectionPool(
-                ssl_context=self._tls(check),
-                network_backend=Connecting(hosts, self._socket_to),
-            ) as pool,
-            pool.stream(
-                check.method,
-                f"{scheme}://{host}:{check.port}{check.path}",
-                headers=[*_ALWAYS, *check.headers],
-                extensions=names,
-            ) as response,
-        ):
-            said = await _beginning(response)
-        text = said.decode(errors="replace")
-        reason = response.extensions.get("reason_phrase", b"").decode(errors="replace")
-        status = f"{response.status} {reason}".strip()
-        return Finding(200 <= response.status < 300, f"{status}\n{text}" if text else status)
+    def _requests(self) -> Requester:
+        """Return what asks by HTTP. Imported late, for the library it needs."""
+        from ephemera.platform.checks.requesting import Requester
 
-    def _tls(self, check: HealthCheck) -> ssl.SSLContext | None:
-        if not check.is_https:
-            return None
-        return self._trusting if check.tls_skip_verify else self._verifying
-
-    @cached_property
-    def _verifying(self) -> ssl.SSLContext:
-        return httpcore2.default_ssl_context()
-
-    @cached_property
-    def _trusting(self) -> ssl.SSLContext:
-        """For checks that ask for no verification."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-#: What a check sends beside `Host` and its own headers.
-_ALWAYS = (("Accept", "*/*"), ("User-Agent", "ephemera-check"))
-
-
-async def _beginning(response: httpcore2.Response) -> bytes:
-    read = bytearray()
-    async for chunk in response.aiter_stream():
-        read += chunk
-        if len(read) >= OUTPUT_BYTES_MAX:
-            break
-    return bytes(read[:OUTPUT_BYTES_MAX])
+        if self._requester is None:
+            self._requester = Requester(self._socket_to)
+        return self._requester

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ephemera.platform import cursors, refusals
 from ephemera.platform.clock import Clock
-from ephemera.platform.edge import chains, hostnames
+from ephemera.platform.edge import hostnames
 from ephemera.platform.edge.records import CertificateRecord
 from ephemera.platform.edge.store import EdgeStore
 from ephemera.platform.records import AppRecord
@@ -93,6 +93,9 @@ class Certificates:
         Raises:
             Refusal: it is not good for the host name, or another app has the host name.
         """
+        # Imported late, for the library it needs: few platforms have certificates of others.
+        from ephemera.platform.edge import chains
+
         hostname = hostnames.checked(given.hostname)
         now = self._clock()
         chain = await asyncio.to_thread(

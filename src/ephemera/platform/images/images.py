@@ -14,12 +14,12 @@ from collections.abc import Coroutine, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ephemera.errors import ImageUnavailable
 from ephemera.oci import reference as references
 from ephemera.oci.patience import Patience, RegistryAway
 from ephemera.oci.reference import Reference
-from ephemera.oci.registries import Registries
 from ephemera.platform.images.image import Image, Pruned, Say, StoredImage
 from ephemera.platform.images.progress import duration
 from ephemera.platform.images.pull import LayerLocks, Pull
@@ -28,6 +28,9 @@ from ephemera.platform.images.removal import flush, remove
 from ephemera.platform.images.shared import Shared
 from ephemera.platform.images.sources import OwnRegistry, Source
 from ephemera.platform.images.unpacking import no_room
+
+if TYPE_CHECKING:
+    from ephemera.oci.registries import Registries
 
 #: For how long a registry is believed about a tag.
 _TAG_MAX_AGE_S = 60.0
@@ -50,7 +53,8 @@ class Images:
         self.folder = folder
         self.own: OwnRegistry | None = None
         self._records = Records(folder)
-        self._registries = Registries(patience)
+        self._patience = patience
+        self._registries: Registries | None = None
         self._locks = LayerLocks()
         self._shared: dict[tuple[str, bool], Shared[Image]] = {}
         #: When a registry was last asked in vain about a reference, by the monotonic clock.
@@ -68,7 +72,8 @@ class Images:
         """Give up what is under way, and close all connections. Repeating is safe."""
         await asyncio.gather(*(one.end() for one in [*self._shared.values()]))
         await asyncio.gather(*self._chores)
-        await self._registries.close()
+        if self._registries:
+            await self._registries.close()
 
     async def prepare(self, reference: str, say: Say, *, digest: str = "") -> Image:
         """Return an image that is here, pulled if need be.
@@ -217,7 +222,15 @@ class Images:
     async def _source(self, wanted: Reference, patience: Patience | None = None) -> Source:
         if self.own and self.own.owns(wanted.host):
             return self.own.repository(wanted)
-        return await self._registries.repository(wanted, patience)
+        return await self._reached().repository(wanted, patience)
+
+    def _reached(self) -> Registries:
+        """Return the registries of the world. Imported late: many platforms pull nothing."""
+        from ephemera.oci.registries import Registries
+
+        if self._registries is None:
+            self._registries = Registries(self._patience)
+        return self._registries
 
     async def _still_means(self, wanted: Reference, meaning: Meaning, say: Say) -> bool:
         """Ask the registry whether a tag means what it meant; if it does not answer, it does."""

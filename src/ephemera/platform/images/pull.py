@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from ephemera.errors import ImageUnavailable
 from ephemera.oci import manifests
 from ephemera.oci.architectures import this_computer
-from ephemera.oci.manifests import Contents, Descriptor
+from ephemera.oci.manifests import Contents, Descriptor, Document
 from ephemera.oci.reference import Reference
-from ephemera.oci.registry import Document
 from ephemera.platform.images import records, unpacking
 from ephemera.platform.images.image import Image, Say
 from ephemera.platform.images.progress import Progress

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from ephemera.oci.manifests import Descriptor
+from ephemera.oci.manifests import Descriptor, Document
 from ephemera.oci.reference import Reference
-from ephemera.oci.registry import Document
 
 
 class Source(Protocol):

@@ -66,7 +66,9 @@ class WebPorts:
                 port,
                 post.offer.internal_port,
                 f"{_HOST}:{port}" if (port, tls) in self._open else "",
-                "" if (port, tls) in self._open else self._problems.get((port, tls), "not opened yet"),
+                ""
+                if (port, tls) in self._open
+                else self._problems.get((port, tls), "not opened yet"),
                 scheme="https" if tls else "http",
             )
             for (port, tls), post in sorted(self._wanted(app_id).items(), key=lambda one: one[0])

@@ -7,9 +7,8 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from ephemera.errors import ImageUnavailable
-from ephemera.oci.manifests import Descriptor
+from ephemera.oci.manifests import Descriptor, Document
 from ephemera.oci.reference import Reference
-from ephemera.oci.registry import Document
 from ephemera.platform.registry.holdings import Holdings
 
 #: Of a layer, read by a thread at a time.

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ephemera.platform.clock import Clock
 from ephemera.platform.secrets import refusals
-from ephemera.platform.secrets.ciphers import NotDecrypted
-from ephemera.platform.secrets.keytypes import TYPES, KeyType
 from ephemera.platform.secrets.records import KeyRecord
 from ephemera.platform.secrets.store import SecretStore
 from ephemera.platform.secrets.vault import Vault
+
+if TYPE_CHECKING:
+    from ephemera.platform.secrets.keytypes import KeyType
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _NAME_WORDS = "letters, digits and _ . -, the last two not first, 255 at most"
@@ -106,6 +108,8 @@ class SecretKeys:
         Raises:
             Refusal: there is no such key, it does not decrypt, or not this.
         """
+        from ephemera.platform.secrets.ciphers import NotDecrypted
+
         rule, key = self._opened(app_id, name)
         if rule.decrypt is None:
             raise refusals.key_cannot(key.type, "decrypt")
@@ -144,7 +148,7 @@ class SecretKeys:
         before, now = self._store.key(app_id, name), self._clock()
         created_at = before.created_at if before else now
         version = self._store.version(app_id) + 1
-        public_key = TYPES[kind].public_key
+        public_key = _type(kind).public_key
         public = public_key(private) if public_key else b""
         empty = KeyRecord(app_id, name, kind, version, b"", public, created_at, now)
         key = replace(empty, sealed=self._vault.seal(private, empty.bound_to))
@@ -153,13 +157,16 @@ class SecretKeys:
 
     def _opened(self, app_id: str, name: str) -> tuple[KeyType, KeyRecord]:
         key = self.one(app_id, name)
-        return TYPES[key.type], key
+        return _type(key.type), key
 
     def _private(self, key: KeyRecord) -> bytes:
         return self._vault.open(key.sealed, key.bound_to)
 
 
 def _type(kind: str) -> KeyType:
+    """Return a type. Imported late, for the libraries they need: few apps have secret keys."""
+    from ephemera.platform.secrets.keytypes import TYPES
+
     rule = TYPES.get(kind)
     if rule is None:
         raise refusals.type_unknown(kind, ", ".join(TYPES))
