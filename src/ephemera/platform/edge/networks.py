@@ -59,6 +59,12 @@ def of_app(app: AppRecord) -> IPv6Network:
     return _network(f"{app.org_slug}/app/{app.id}")  # no network is called so: it has a slash
 
 
+@lru_cache(maxsize=4096)
+def prefix(app: AppRecord) -> str:
+    """Return the private network of an app as its prefix, such as `fdaa:1:2::/48`."""
+    return str(of_app(app))
+
+
 def machine_address(app: AppRecord, machine_id: str) -> IPv6Address:
     """Return the address of a machine in the private network of its app."""
     return _within(of_app(app), _MACHINES | _number(machine_id, _MACHINE_BITS))

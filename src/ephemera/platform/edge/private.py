@@ -65,7 +65,7 @@ class PrivateNetworks:
     async def forget(self, app: AppRecord) -> None:
         """Remove the network of an app that leaves, unless others have it. Repeating is safe."""
         if self._network and len(self._apps.sharing(app)) == 1:
-            await self._network.drop(str(networks.of_app(app)))
+            await self._network.drop(networks.prefix(app))
 
     @property
     def are_there(self) -> bool:
@@ -148,7 +148,7 @@ class PrivateNetworks:
 
     def _is_near(self, network: str, app: AppRecord) -> bool:
         """Whether an app is in a network, or of the organisation of an open network's apps."""
-        return network == str(networks.of_app(app)) or any(
+        return network == networks.prefix(app) or any(
             other.outside and other.org_slug == app.org_slug for other in self._in(network)
         )
 
@@ -159,7 +159,7 @@ class PrivateNetworks:
 
     def _in(self, network: str) -> Iterator[AppRecord]:
         for app in self._apps.all():
-            if app.id in self._apps and str(networks.of_app(app)) == network:
+            if app.id in self._apps and networks.prefix(app) == network:
                 yield app
 
     def _named(self, app: AppRecord, record: MachineRecord) -> Named:
@@ -174,4 +174,4 @@ class PrivateNetworks:
 
     async def _tell(self, app: AppRecord) -> None:
         if self._network:
-            await self._network.set_outside(str(networks.of_app(app)), outside=app.outside)
+            await self._network.set_outside(networks.prefix(app), outside=app.outside)

@@ -27,6 +27,8 @@ _BACKLOG = 512
 _CONNECT_S = 5.0
 #: How often another machine is tried for one connection.
 _TRIES = 3
+#: The same line is written into a log once in this time.
+_REPEAT_S = 1.0
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class TcpServices:
         self._doubt = doubt
         self._open: dict[tuple[str, int], _Open] = {}
         self._problems: dict[tuple[str, int], str] = {}
+        self._said: dict[tuple[str, int], tuple[str, float]] = {}
 
     async def update(self) -> None:
         """Open the ports that are wanted, and close the others."""
@@ -146,6 +149,7 @@ class TcpServices:
         return ""
 
     def _close(self, key: tuple[str, int]) -> None:
+        self._said.pop(key, None)
         held = self._open.pop(key)
         held.server.close()
         for client in list(held.clients):
@@ -160,13 +164,23 @@ class TcpServices:
                     self._app(key[0]), lambda: self._posts(key), avoid
                 )
             except ProxyRefusal as error:
-                self._dispatcher.say(key[0], error.machine_id, "", "error", str(error))
+                self._complain(key, error)
                 return None
             side = await self._reach(place, client)
             if side:
                 return side
             avoid |= {place.machine_id}
         return None
+
+    def _complain(self, key: tuple[str, int], error: ProxyRefusal) -> None:
+        """Say why a connection got no machine; the same not more often than once a second."""
+        said, now = str(error), asyncio.get_running_loop().time()
+        before, at = self._said.get(key, ("", 0.0))
+        if before != said or now - at > _REPEAT_S:
+            self._said[key] = (said, now)
+            post = next(iter(self._posts(key)), None)
+            region = post.record.region if post else ""
+            self._dispatcher.say(key[0], error.machine_id, region, "error", said)
 
     async def _reach(self, place: Place, client: asyncio.Transport) -> Side | None:
         """Return a connection to the machine of a place, which is given back when it ends."""
