@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 
-from ephemera.platform.proxy.machine import AnswerHead
+from ephemera.platform.proxy.answers import AnswerHead
 from ephemera.platform.proxy.streams import Headers, RequestHead
 
 #: Below, it costs more than it saves.

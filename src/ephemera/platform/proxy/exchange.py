@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ephemera.platform.proxy import headers, refusing, replays
-from ephemera.platform.proxy.machine import MachineLost
+from ephemera.platform.proxy.answers import MachineLost
 from ephemera.platform.proxy.pool import NotListening, Pool
 from ephemera.platform.proxy.routing import Asked, Entrance, ProxyRefusal, Router, Seat
 from ephemera.platform.proxy.streams import (

@@ -13,16 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import cast
 
-import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import h2.settings
 
 from ephemera.platform.proxy.exchange import refuse
+from ephemera.platform.proxy.http2_settings import fresh_connection
 from ephemera.platform.proxy.http2_stream import Stream
-from ephemera.platform.proxy.requests import HEAD_BYTES_MAX, checked2
+from ephemera.platform.proxy.requests import checked2
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.serving import Host
 from ephemera.platform.proxy.streams import (
@@ -34,10 +32,6 @@ from ephemera.platform.proxy.streams import (
 )
 from ephemera.wire.ids import new_ulid
 
-#: Requests of one connection at a time; what browsers expect at least.
-_STREAMS_MAX = 128
-#: How much of a body may be under way without having been read: of each request, and of all.
-_STREAM_WINDOW, _WINDOW = 256 * 1024, 1024 * 1024
 #: How many resets, and events that ask for nothing, are borne beyond what requests come with.
 _NUISANCES_MAX = 500
 #: How many of them are forgotten with each sweep.
@@ -61,18 +55,7 @@ class Http2(asyncio.Protocol):
         self._nuisances = 0
         self._flushing = False
         self._closing = False
-        self._h2 = h2.connection.H2Connection(
-            h2.config.H2Configuration(client_side=False, header_encoding=None)
-        )
-        self._h2.local_settings = h2.settings.Settings(
-            client=False,
-            initial_values={
-                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: _STREAMS_MAX,
-                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _STREAM_WINDOW,
-                h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES_MAX,
-                h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 0,
-            },
-        )
+        self._h2 = fresh_connection()
 
     # asyncio
 
@@ -81,8 +64,6 @@ class Http2(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._client.address = str(peer[0]).partition("%")[0] if peer else ""
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(_WINDOW - self._h2.inbound_flow_control_window)
         if not self._host.admit(self):
             self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
         self._send()

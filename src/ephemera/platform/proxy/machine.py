@@ -13,44 +13,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import cast
 
 import httptools
 
-from ephemera.errors import EphemeraError
+from ephemera.platform.proxy.answers import AnswerHead, MachineLost, framing
 from ephemera.platform.proxy.streams import HIGH_BYTES, LOW_BYTES, Disconnected, End, Headers, Pipe
 
 #: Of an answer before its body, or of what follows it.
 _HEAD_BYTES_MAX = 256 * 1024
-
-
-class MachineLost(EphemeraError):
-    """The machine hung up, or sent what is no answer.
-
-    Attributes:
-        untouched: Whether nothing at all came back for this request.
-    """
-
-    def __init__(self, message: str, *, untouched: bool = False) -> None:
-        super().__init__(message)
-        self.untouched = untouched
-
-
-@dataclass(slots=True)
-class AnswerHead:
-    """The first part of an answer."""
-
-    status: int
-    #: Names in lower case.
-    headers: Headers
-    version: str
-    #: Bytes of the body; None where only its end will tell.
-    length: int | None
-
-    def get(self, name: bytes) -> bytes:
-        """Return the values of a header, joined by commas; empty if there is none."""
-        return b", ".join([value for key, value in self.headers if key == name])
 
 
 class MachineConnection(asyncio.Protocol):
@@ -242,7 +213,7 @@ class MachineConnection(asyncio.Protocol):
         if self._answered:
             raise MachineLost("the app sent more than its answer")
         status = self._parser.get_status_code()
-        length, chunked = _framing(self._headers)
+        length, chunked = framing(self._headers)
         head = AnswerHead(status, self._headers, self._parser.get_http_version(), length)
         self._heads.append(head)
         self._unreported = 0
@@ -301,15 +272,3 @@ class MachineConnection(asyncio.Protocol):
     def _took(self, _: int, left: int) -> None:
         if left < LOW_BYTES:
             self.go_on()
-
-
-def _framing(headers: Headers) -> tuple[int | None, bool]:
-    """Return how long an answer is, and whether it comes in chunks."""
-    length = None
-    chunked = False
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            length = int(value)
-        elif name == b"transfer-encoding":
-            chunked = True
-    return length, chunked

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ephemera.platform.proxy import compressing, headers, replays
-from ephemera.platform.proxy.machine import AnswerHead, MachineConnection, MachineLost
+from ephemera.platform.proxy.answers import AnswerHead, MachineLost
+from ephemera.platform.proxy.machine import MachineConnection
 from ephemera.platform.proxy.pool import Pool
 from ephemera.platform.proxy.routing import ProxyRefusal, Seat
 from ephemera.platform.proxy.streams import End, Headers, RequestHead, Stream

@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
+from ephemera.platform.proxy.answers import AnswerHead
 from ephemera.platform.proxy.compressing import Gzip, described, worth_it
-from ephemera.platform.proxy.machine import AnswerHead
 from ephemera.platform.proxy.streams import Headers, RequestHead
 
 
