@@ -484,6 +484,36 @@ def test_a_request_that_comes_in_the_moment_of_a_stop_is_answered(play: Play) ->
     play(scene)
 
 
+def test_no_request_fails_however_often_machines_are_stopped(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            for autostop in ("stop", "suspend"):
+                web(world, program.port, services=[service(program.port, autostop=autostop)])
+            stopper = asyncio.create_task(_stop_all_the_time(world))
+            await asyncio.gather(*(_ask_often(world, 10) for _ in range(5)))
+            stopper.cancel()
+            boots = sum(owner.record.boot for owner in world.platform.owners(world.app()))
+            assert boots > 2  # they were stopped indeed
+
+    play(scene)
+
+
+async def _stop_all_the_time(world: World) -> None:
+    while True:
+        world.now += 1000
+        world.platform.traffic.stop_idle(world.app().id)
+        await asyncio.sleep(0.002)
+
+
+async def _ask_often(world: World, times: int) -> None:
+    for number in range(times):
+        place = await seat(world)
+        await asyncio.sleep(0.001 * (number % 3))
+        assert place.holds()
+        place.release()
+        await asyncio.sleep(0.002 * (number % 5))
+
+
 def test_a_leased_machine_is_left_alone(play: Play) -> None:
     async def scene(world: World) -> None:
         async with listening() as program:

@@ -36,7 +36,7 @@ from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
 from ephemera.platform.orgs import Page, Wanted
-from ephemera.platform.proxy.traffic import Traffic
+from ephemera.platform.proxy.traffic import Parts, Traffic
 from ephemera.platform.proxy.urls import ProxyUrls
 from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
 from ephemera.platform.registry import needs
@@ -123,17 +123,19 @@ class Platform:
             self.networks.socket_to,
         )
         self.traffic = Traffic(
-            home,
-            self._apps,
-            self.networks,
-            self.certificates,
-            self.addresses,
-            self._unasked.checks,
-            self.leases,
-            self.logs,
-            clock,
-            settings,
-            self._owners.get,
+            Parts(
+                home,
+                self._apps,
+                self.networks,
+                self.certificates,
+                self.addresses,
+                self._unasked.checks,
+                self.leases,
+                self.logs,
+                clock,
+                settings,
+                self._owners.get,
+            )
         )
         self.observers: list[Observer] = [
             self.sockets.moved,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ephemera.platform.apps.registry import Apps
@@ -35,94 +36,109 @@ from ephemera.platform.proxy.routing import ALPN, ProxyRefusal
 from ephemera.platform.proxy.tcp import TcpServices
 from ephemera.platform.proxy.tls import ServedCertificates
 from ephemera.platform.proxy.webports import Serve, WebPorts
-from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
 from ephemera.platform.settings import Settings
 from ephemera.platform.states import State
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a platform that the proxy needs."""
+
+    #: The state folder.
+    home: Path
+    apps: Apps
+    networks: PrivateNetworks
+    certificates: Certificates
+    addresses: Addresses
+    checks: Checks
+    leases: Leases
+    logs: Logs
+    clock: Clock
+    settings: Settings
+    #: Returns who moves a machine that lives; None where there is none.
+    owner: Callable[[str], Owner | None]
+
+
 class Traffic:
-    """What goes between clients and machines.
+    """What goes between clients and machines."""
 
-    Args:
-        home: The state folder.
-        owner: Returns who moves a machine that lives; None where there is none.
-    """
-
-    def __init__(
-        self,
-        home: Path,
-        apps: Apps,
-        networks: PrivateNetworks,
-        certificates: Certificates,
-        addresses: Addresses,
-        checks: Checks,
-        leases: Leases,
-        logs: Logs,
-        clock: Clock,
-        settings: Settings,
-        owner: Callable[[str], Owner | None],
-    ) -> None:
-        self._logs = logs
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._fleet = Fleet()
         self._queues = Queues()
-        self._loads = Loads(clock)
-        self._owner = owner
+        self._loads = Loads(parts.clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._ports_changed = asyncio.Event()
-        hosts = Hosts(
+        apps, certificates = parts.apps, parts.certificates
+        self._hosts = Hosts(
             apps.named, apps.__getitem__, certificates.holder, lambda: certificates.version
         )
         self._certificates = ServedCertificates(
-            home / "proxy",
+            parts.home / "proxy",
             certificates.chain,
-            lambda name: _is_app(hosts, name),
+            self._is_app,
             lambda: certificates.version,
         )
-        around = Around(
-            clock=clock,
-            checks=checks,
-            owner=owner,
-            addresses=networks.addresses,
-            socket_to=networks.socket_to,
-            say=self._say,
-            ended=self._look_again,
-        )
-        self._arrivals = Arrivals(around)
-        checks.observers.append(self._look_again)
+        self._arrivals = self._make_arrivals()
         #: The `Router` of the engine.
-        self.router = Dispatcher(
+        self.router = self._make_router()
+        self._idling = self._make_idling()
+        self._tcp = self._make_tcp()
+        self._web = WebPorts(self._fleet, self.router.tls, self._say)
+        parts.checks.observers.append(self._look_again)
+
+    def _make_arrivals(self) -> Arrivals:
+        parts = self._parts
+        return Arrivals(
+            Around(
+                clock=parts.clock,
+                checks=parts.checks,
+                owner=parts.owner,
+                addresses=parts.networks.addresses,
+                socket_to=parts.networks.socket_to,
+                say=self._say,
+                ended=self._look_again,
+            )
+        )
+
+    def _make_router(self) -> Dispatcher:
+        return Dispatcher(
             self._fleet,
-            hosts,
+            self._hosts,
             self._loads,
             self._arrivals,
             self._queues,
-            checks,
-            socket_to=networks.socket_to,
-            reaches=networks.reaches,
+            self._parts.checks,
+            socket_to=self._parts.networks.socket_to,
+            reaches=self._parts.networks.reaches,
             tls=lambda: self._certificates.context(ALPN),
             say=self._say,
         )
-        self._idling = Idling(
+
+    def _make_idling(self) -> Idling:
+        settings = self._parts.settings
+        return Idling(
             self._fleet,
             self._loads,
-            clock,
-            app=apps.__getitem__,
-            owner=owner,
-            is_held=lambda id_: bool(leases.held(id_)) or self._arrivals.is_bringing(id_),
+            self._parts.clock,
+            app=self._parts.apps.__getitem__,
+            owner=self._parts.owner,
+            is_held=self._is_held,
             idle_after_s=settings.idle_timeout_s,
             region=settings.regions[0],
             say=self._say,
         )
-        self._tcp = TcpServices(
+
+    def _make_tcp(self) -> TcpServices:
+        return TcpServices(
             self._fleet,
             self.router,
-            app=apps.__getitem__,
-            addresses=lambda app: [one.ip for one in addresses.of(app) if one.type == "v4"],
+            app=self._parts.apps.__getitem__,
+            addresses=self._own_addresses,
             tls=lambda: self._certificates.context(()),
             doubt=self._arrivals.doubt,
         )
-
-        self._web = WebPorts(self._fleet, self.router.tls, self._say)
 
     def open(self, records: Iterable[MachineRecord]) -> None:
         """Begin, with the machines that live when the server starts."""
@@ -215,7 +231,7 @@ class Traffic:
 
     def _look_for(self, record: MachineRecord) -> None:
         """See to it that it is known when a machine that was just started takes requests."""
-        owner = self._owner(record.id)
+        owner = self._parts.owner(record.id)
         if owner is None or owner.record.state is not State.STARTED:
             return
         for offer in self._fleet.offers(record.app_id, record.id):
@@ -223,17 +239,24 @@ class Traffic:
                 self._arrivals.look_for(record, offer)
 
     def _look_again(self, machine_id: str) -> None:
-        owner = self._owner(machine_id)
+        owner = self._parts.owner(machine_id)
         if owner:
             self._queues.wake_all(owner.record.app_id)
 
     def _say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
-        self._logs.say(app_id, machine_id, region, message, level, provider="proxy")
+        self._parts.logs.say(app_id, machine_id, region, message, level, provider="proxy")
 
+    def _is_app(self, name: str) -> bool:
+        """Whether a host name is one of an app's."""
+        try:
+            self._hosts.app(name)
+        except ProxyRefusal:
+            return False
+        return True
 
-def _is_app(hosts: Hosts, name: str) -> bool:
-    try:
-        hosts.app(name)
-    except ProxyRefusal:
-        return False
-    return True
+    def _is_held(self, machine_id: str) -> bool:
+        """Whether a machine must be left alone: it is leased, or being brought up."""
+        return bool(self._parts.leases.held(machine_id)) or self._arrivals.is_bringing(machine_id)
+
+    def _own_addresses(self, app: AppRecord) -> list[str]:
+        return [one.ip for one in self._parts.addresses.of(app) if one.type == "v4"]
