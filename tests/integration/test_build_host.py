@@ -83,6 +83,15 @@ def test_ten_copies_are_kept(project: Path) -> None:
     assert str(kept[-1]) == last.before[-1]
 
 
+def test_a_copy_that_machines_run_from_stays(project: Path) -> None:
+    first, second = new_ulid(), new_ulid()
+    for release in (first, second, *(new_ulid() for _ in range(10))):
+        last = built(project, release_id=release, in_use={first})
+    kept = {one.name for one in Path(last.before[-1]).parent.iterdir()}
+    assert first in kept
+    assert second not in kept
+
+
 def test_the_same_release_may_be_built_again(project: Path) -> None:
     built(project, release_id="01")
     (project / "src/words.py").write_text("WORD = 'changed'\n")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from ephemera.deploy.build.copying import copy, environment
@@ -45,14 +46,15 @@ def build(request: BuildRequest, tell: Tell) -> Built:
         shutil.rmtree(place, ignore_errors=True)
         whole.rename(place)
     tell(f"copied {count} files, {shown_size(size)}, to {place}")
-    _keep_newest(place.parent)
+    _keep_newest(place.parent, request.in_use)
     before = (*_BEFORE, str(place))
     env = {**request.env, **environment(request.folder, place)}
     return Built("host", _IMAGE, "", size, exec=(*before, *request.start), env=env, before=before)
 
 
-def _keep_newest(folder: Path) -> None:
-    """Remove old copies: ids of releases sort by age."""
+def _keep_newest(folder: Path, in_use: Collection[str]) -> None:
+    """Remove old copies: ids of releases sort by age. One that machines run from stays."""
     made = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
     for one in made[:-_KEPT_BUILDS]:
-        shutil.rmtree(one, ignore_errors=True)
+        if one.name not in in_use:
+            shutil.rmtree(one, ignore_errors=True)

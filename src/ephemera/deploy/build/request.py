@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +88,7 @@ class BuildRequest:
         env: More variables of the image.
         collect: What collects static files into the project; empty for nothing.
         cache: Where layers are kept from build to build.
+        in_use: With the builder `host`, the `release_id`s of copies that machines run from.
         fresh: Use nothing of what was kept, and ask again what a tag means.
     """
 
@@ -107,6 +108,7 @@ class BuildRequest:
     env: Mapping[str, str] = field(default_factory=dict)
     collect: Sequence[str] = ()
     cache: Path | None = None
+    in_use: Collection[str] = ()
     fresh: bool = False
 
     @property

@@ -84,8 +84,16 @@ def _request(client: Client, app: str, toml: FlyToml, wish: Wish) -> BuildReques
         architecture=_architecture(client),
         ignorefile=folder / toml.build.ignorefile if toml.build.ignorefile else None,
         collect=shlex.split(project.collect_command) if project else (),
+        in_use=_in_use(client, app) if driver == _PROCESS else (),
         fresh=wish.fresh,
     )
+
+
+def _in_use(client: Client, app: str) -> set[str]:
+    """Return the ids of the builds that machines run from, of which there may be newer ones."""
+    configs = [one.config for one in client.machines.list(app) if one.config]
+    words = [word for one in configs for word in (one.init and one.init.exec) or ()]
+    return {Path(word).name for word in words if Path(word).parent.name == app}
 
 
 def _dockerfile(folder: Path, toml: FlyToml, *, is_asked: bool) -> Dockerfile | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ephemera.client import Client
 from ephemera.deploy.release import labels
+from ephemera.deploy.release.drafting import AT_REST
 from ephemera.deploy.release.leasing import TTL_S, Leases
 from ephemera.deploy.release.steps import (
     Change,
@@ -27,8 +28,6 @@ from ephemera.errors import AppBusy, Conflict
 from ephemera.wire.durations import parse_duration
 from ephemera.wire.models import Machine, MachineConfig, MachineEvent
 
-#: Where a machine has to be started to run.
-_AT_REST = frozenset({"created", "stopped", "suspended", "failed"})
 _GONE = frozenset({"destroying", "destroyed"})
 #: Without `stop_config`, and what a stop takes beyond the time that its program has.
 _STOP_TIMEOUT_S, _STOP_GRACE_S = 5.0, 30.0
@@ -135,7 +134,7 @@ class Doing:
             nonce=self._nonce(machine),
         )
         self._remember(changed)
-        if not step.rests and state in _AT_REST:  # it has ended since, and rests on
+        if not step.rests and state in AT_REST:  # it has ended since, and rests on
             self._client.machines.wait(
                 self._app, machine.id, ("stopped", "started", "failed"), version=changed.instance_id
             )
@@ -143,7 +142,7 @@ class Doing:
 
     def _start(self, machine: Machine) -> None:
         found = self._settled(machine)
-        if found.state in _AT_REST:
+        if found.state in AT_REST:
             self._remember(found)
             self._client.machines.start(self._app, machine.id, nonce=self._nonce(machine))
 

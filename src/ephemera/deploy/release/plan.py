@@ -26,32 +26,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ephemera.deploy.release import labels
-from ephemera.deploy.release.steps import (
-    Change,
-    Cordon,
-    Create,
-    Destroy,
-    Drain,
-    Label,
-    Start,
-    Step,
-    Stop,
-    Uncordon,
-    Verify,
-)
-from ephemera.deploy.release.wanted import keeps_volume, labelled
+from ephemera.deploy.release.drafting import Draft, rests
+from ephemera.deploy.release.steps import Step
+from ephemera.deploy.release.wanted import keeps_volume
 from ephemera.wire.models import Machine, MachineConfig
 
 Strategy = Literal["rolling", "bluegreen", "canary", "immediate"]
 
 #: The share of a group's machines that are replaced at the same time, as in Fly's client.
 MAX_UNAVAILABLE = 0.33
-
-_AT_REST = frozenset({"created", "stopped", "suspended", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +63,6 @@ class Plan:
     ending: tuple[Step, ...]
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A plan that is being made."""
-
-    names: Iterator[str]
-    steps: list[Step] = field(default_factory=list[Step])
-    settled: list[Step] = field(default_factory=list[Step])
-    ending: list[Step] = field(default_factory=list[Step])
-
-
 def plan(
     present: Sequence[Machine],
     wanted: Sequence[Wanted],
@@ -105,41 +82,41 @@ def plan(
         only_count: Leave machines as they are; only have as many as are wanted.
     """
     taken = {*names_taken, *(machine.name for machine in present)}
-    drafts: list[_Draft] = []
+    drafts: list[Draft] = []
     for one in wanted:
         machines = _in_order(present, one.group)
         kept, surplus = machines[: one.count], machines[one.count :]
-        draft = _Draft(_names(one.group, taken))
+        draft = Draft(_names(one.group, taken))
         if not only_count:
             _replace(draft, kept, one, strategy, max_unavailable)
         label = labels.ADDED if only_count else labels.CREATED
         _add(draft, one, one.count - len(kept), label, waits=strategy != "immediate")
-        _remove(draft, surplus)
+        draft.remove(surplus)
         drafts.append(draft)
     if not only_count:
         drafts.append(_without(present, wanted))
     return _joined(drafts)
 
 
-def _joined(drafts: Sequence[_Draft]) -> Plan:
+def _joined(drafts: Sequence[Draft]) -> Plan:
     steps = [step for draft in drafts for step in draft.steps]
     settled = [step for draft in drafts for step in draft.settled]
     ending = [step for draft in drafts for step in draft.ending]
     return Plan((*steps, *settled), tuple(ending))
 
 
-def _without(present: Sequence[Machine], wanted: Sequence[Wanted]) -> _Draft:
+def _without(present: Sequence[Machine], wanted: Sequence[Wanted]) -> Draft:
     """Have no machines of groups that are not wanted."""
     groups = {one.group for one in wanted}
-    draft = _Draft(iter(()))
-    _remove(draft, [one for one in present if labels.group(one) not in groups])
+    draft = Draft(iter(()))
+    draft.remove([one for one in present if labels.group(one) not in groups])
     return draft
 
 
 def _in_order(present: Sequence[Machine], group: str) -> list[Machine]:
     """Return the machines of a group: those that run before those at rest, the oldest first."""
     mine = [machine for machine in present if labels.group(machine) == group]
-    return sorted(mine, key=lambda one: (_rests(one), one.created_at, one.id))
+    return sorted(mine, key=lambda one: (rests(one), one.created_at, one.id))
 
 
 def _names(group: str, taken: set[str]) -> Iterator[str]:
@@ -155,7 +132,7 @@ def _names(group: str, taken: set[str]) -> Iterator[str]:
 
 
 def _replace(
-    draft: _Draft,
+    draft: Draft,
     machines: Sequence[Machine],
     wanted: Wanted,
     strategy: Strategy,
@@ -165,14 +142,16 @@ def _replace(
     beside = [one for one in machines if _goes_beside(one, configs[one.id], machines, strategy)]
     in_place = [one for one in machines if one not in beside]
     if strategy == "canary" and any(not configs[one.id].mounts for one in in_place):
-        _try_out(draft, wanted, in_place[0])
+        draft.try_out(wanted.config(None, True), in_place[0].region)
     if beside:
         replaced = [(one, wanted.config(one, True)) for one in beside]
-        _beside(draft, replaced, waits=strategy != "immediate")
+        draft.beside(replaced, waits=strategy != "immediate")
+    changed = [(one, configs[one.id]) for one in in_place]
     if strategy == "immediate":
-        _at_once(draft, [(one, configs[one.id]) for one in in_place])
+        draft.at_once(changed)
     else:
-        _in_turn(draft, [(one, configs[one.id]) for one in in_place], max_unavailable)
+        running = sum(not rests(one) for one in in_place)
+        draft.in_turn(changed, _batch_size(running, max_unavailable))
 
 
 def _goes_beside(
@@ -186,118 +165,16 @@ def _goes_beside(
     return strategy == "bluegreen" or (alone and bool(config.services))
 
 
-def _beside(
-    draft: _Draft, replaced: Sequence[tuple[Machine, MachineConfig]], *, waits: bool
-) -> None:
-    """Make new machines for old ones, and have the old ones go when the new ones are well."""
-    fresh = [(next(draft.names), config, old.region) for old, config in replaced]
-    _make(draft, fresh, labels.CREATED, waits=waits)
-    _remove(draft, [machine for machine, _ in replaced])
-
-
-def _add(draft: _Draft, wanted: Wanted, count: int, label: str, *, waits: bool) -> None:
+def _add(draft: Draft, wanted: Wanted, count: int, label: str, *, waits: bool) -> None:
     """Have more machines of a group."""
     regions = itertools.cycle(wanted.regions)
     fresh = [
         (next(draft.names), wanted.config(None, True), next(regions)) for _ in range(max(0, count))
     ]
-    _make(draft, fresh, label, waits=waits)
-
-
-def _make(
-    draft: _Draft,
-    fresh: Sequence[tuple[str, MachineConfig, str | None]],
-    label: str,
-    *,
-    waits: bool,
-) -> None:
-    draft.steps += [
-        Create(name, labelled(config, {labels.HALF_DONE: label}), region)
-        for name, config, region in fresh
-    ]
-    if waits:
-        draft.steps += [Verify(name) for name, _, _ in fresh]
-    draft.steps += [Uncordon(name) for name, config, _ in fresh if config.services]
-    draft.settled += [Label(name, "", label) for name, _, _ in fresh]
-
-
-def _remove(draft: _Draft, machines: Sequence[Machine]) -> None:
-    """Have machines serve nobody any more, and be gone when everything is done."""
-    draft.steps += [Label(one.name, labels.LEAVING, "") for one in machines]
-    serving = [one.name for one in machines if _offers(one) and not _rests(one)]
-    draft.steps += [Cordon(one.name) for one in machines if _offers(one)]
-    draft.steps += [Drain(name) for name in serving]
-    draft.steps += [Stop(one.name) for one in machines if not _rests(one)]
-    draft.ending += [Destroy(one.name) for one in machines]
-
-
-def _try_out(draft: _Draft, wanted: Wanted, model: Machine) -> None:
-    """See that one machine of the new release is well, before any that serves is touched.
-
-    Nobody is sent to it: as in Fly's client it is there for its checks, and goes at once.
-    """
-    name = next(draft.names)
-    config = wanted.config(None, True)
-    marked = labelled(config, {labels.HALF_DONE: labels.CREATED})
-    draft.steps += [Create(name, marked, model.region), Verify(name), Stop(name), Destroy(name)]
-
-
-def _in_turn(
-    draft: _Draft, changed: Sequence[tuple[Machine, MachineConfig]], max_unavailable: float
-) -> None:
-    """Change machines a few at a time, those at rest first: they are missed by nobody.
-
-    The first of those at rest is started, so that the release is seen to work before one that
-    serves is touched; the others rest on.
-    """
-    resting = [pair for pair in changed if _rests(pair[0])]
-    running = [pair for pair in changed if not _rests(pair[0])]
-    size = _batch_size(len(running) or 1, max_unavailable)
-    for machine, config in resting[:1]:
-        _in_place(draft, [(machine, config)], starts=True)
-    for machine, config in resting[1:]:
-        _in_place(draft, [(machine, config)], starts=False)
-    for begin in range(0, len(running), size):
-        _in_place(draft, running[begin : begin + size], starts=False)
+    draft.make(fresh, label, waits=waits)
 
 
 def _batch_size(count: int, max_unavailable: float) -> int:
     if max_unavailable >= 1:
         return math.floor(max_unavailable)
     return max(1, math.floor(count * max_unavailable))
-
-
-def _in_place(
-    draft: _Draft, batch: Sequence[tuple[Machine, MachineConfig]], *, starts: bool
-) -> None:
-    offering = [machine.name for machine, config in batch if config.services or _offers(machine)]
-    draft.steps += [Cordon(name) for name in offering]
-    draft.steps += [Drain(one.name) for one, _ in batch if _offers(one) and not _rests(one)]
-    draft.steps += [
-        _change(machine, config, cordoned=machine.name in offering) for machine, config in batch
-    ]
-    if starts:
-        draft.steps += [Start(machine.name) for machine, _ in batch]
-    well = [machine.name for machine, _ in batch if starts or not _rests(machine)]
-    draft.steps += [Verify(name) for name in well]
-    draft.steps += [Uncordon(name) for name in offering]
-    draft.settled += [Label(machine.name, "", labels.CHANGED) for machine, _ in batch]
-
-
-def _at_once(draft: _Draft, changed: Sequence[tuple[Machine, MachineConfig]]) -> None:
-    draft.steps += [_change(machine, config) for machine, config in changed]
-    draft.settled += [Label(machine.name, "", labels.CHANGED) for machine, _ in changed]
-
-
-def _change(machine: Machine, config: MachineConfig, *, cordoned: bool = False) -> Change:
-    before = machine.config or MachineConfig()
-    marked = labelled(config, {labels.HALF_DONE: labels.CHANGED})
-    return Change(machine.name, marked, before, _rests(machine), cordoned)
-
-
-def _rests(machine: Machine) -> bool:
-    return machine.state in _AT_REST
-
-
-def _offers(machine: Machine) -> bool:
-    return bool(machine.config and machine.config.services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ephemera.client import Client
 from ephemera.deploy.release import history, labels, restarting
@@ -19,8 +20,13 @@ def earlier(client: Client, app: str, version: int | None) -> Release:
     """
     machines = labels.managed(client.machines.list(app))
     known = history.read(machines)
-    now = restarting.current(machines).version
-    return chosen(app, known, now, version)
+    found = chosen(app, known, restarting.current(machines).version, version)
+    if found.place and client.local and not Path(found.place.before[-1]).is_dir():
+        raise ConfigError(
+            f"what release v{found.version} of app '{app}' was built to is gone",
+            hint="the last ten builds are kept; go to its source, and deploy that",
+        )
+    return found
 
 
 def chosen(app: str, known: Sequence[Release], now: int, version: int | None) -> Release:

@@ -38,6 +38,7 @@ def merged(
         found.metadata = {**labels.foreign(before), **(found.metadata or {})}
         if not fresh:
             found.mounts = _mounts(found.mounts or (), config_of(before).mounts or ()) or None
+            found.standbys = found.standbys or config_of(before).standbys
     found.checks = {**_listening(found), **(found.checks or {})} or None
     had = None if fresh or before is None else ports.of(labels.of(before))
     return _with_port(found, had, free_ports)

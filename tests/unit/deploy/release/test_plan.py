@@ -125,6 +125,13 @@ def test_machines_at_rest_come_first_and_one_of_them_shows_that_the_release_work
     assert words(found.steps)[-1] == "uncordon app-1"
 
 
+def test_a_machine_that_stands_by_is_not_started() -> None:
+    standby = machine("app-2", state="stopped", offers=False)
+    new = config(offers=False, standbys=["id-app-1"])
+    found = planned([standby], new=new)
+    assert words(found.steps) == ["change app-2"]
+
+
 def test_blue_serves_until_all_of_green_does() -> None:
     found = words(planned([machine("app-1"), machine("app-2")], "bluegreen").steps)
     assert found[:6] == [
