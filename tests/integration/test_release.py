@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ephemera.deploy.release import labels
+from ephemera.deploy.release.image import Image, Place
 from ephemera.deploy.release.making import Manner
 from ephemera.deploy.release.plan import Strategy
 from ephemera.deploy.release.restarting import restart_all
@@ -407,3 +408,12 @@ def test_a_region_of_fly_is_no_mistake_on_this_computer(world: World) -> None:
     assert any("region ams" in line for line in world.said)
     with pytest.raises(ConfigError, match="no region 'fra'"):
         world.deploy(OLD, regions=["fra"])
+
+
+def test_one_does_not_go_back_to_what_is_gone(world: World) -> None:
+    place = Place(("run",), ("sh", "/no/such/folder"), {})
+    world.deploy(Image("host", place))
+    world.deploy(NEW)
+    with pytest.raises(ConfigError, match="is gone"):
+        earlier(world.client, world.app, 1)
+    assert world.serving() == [("app", ("sleep", "1"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ephemera.deploy.build import Built
 from ephemera.wire.models import Init, MachineConfig
@@ -17,6 +18,11 @@ class Place:
     #: What goes in front of a command that it names.
     before: tuple[str, ...]
     env: dict[str, str]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the files are still there: the last word in front of a command is their folder."""
+        return not self.before or Path(self.before[-1]).is_dir()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ephemera.client import Client
 from ephemera.deploy.release import history, labels, restarting
@@ -21,7 +20,7 @@ def earlier(client: Client, app: str, version: int | None) -> Release:
     machines = labels.managed(client.machines.list(app))
     known = history.read(machines)
     found = chosen(app, known, restarting.current(machines).version, version)
-    if found.place and client.local and not Path(found.place.before[-1]).is_dir():
+    if found.place and client.local and not found.place.is_there:
         raise ConfigError(
             f"what release v{found.version} of app '{app}' was built to is gone",
             hint="the last ten builds are kept; go to its source, and deploy that",
