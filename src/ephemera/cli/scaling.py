@@ -56,9 +56,7 @@ def show(app: App = None, config: ConfigFile = None, as_json: Json = False) -> N
 
 @group.command()
 def count(
-    counts: Annotated[
-        list[str], typer.Argument(metavar="[GROUP=]N...", help="How many machines.")
-    ],
+    counts: Annotated[list[str], typer.Argument(metavar="[GROUP=]N...", help="How many machines.")],
     app: App = None,
     config: ConfigFile = None,
     wait: Wait = False,

@@ -21,7 +21,7 @@ class Place:
 
     @property
     def is_there(self) -> bool:
-        """Whether the files are still there: the last word in front of a command is their folder."""
+        """Whether the files are still there: the last word before a command is their folder."""
         return not self.before or Path(self.before[-1]).is_dir()
 
 
