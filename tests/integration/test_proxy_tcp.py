@@ -17,7 +17,7 @@ from ephemera.platform.edge.addresses import AssignIp
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.proxy.doors import Door
+from ephemera.platform.proxy.ports import ServedPort
 from ephemera.platform.states import State
 from ephemera.testing.authority import Authority
 from tests.proxying import Play, playing, until
@@ -66,11 +66,11 @@ def offering(world: World, internal_port: int, **port: Any) -> Owner:
     return world.create("run", services=[service])
 
 
-async def door(world: World, port: int) -> Door:
+async def port_of(world: World, port: int) -> ServedPort:
     """Return a port of the app, once it is known whether it can be had."""
     async with asyncio.timeout(10):
         while True:
-            for one in world.platform.traffic.doors(world.app().id):
+            for one in world.platform.traffic.ports(world.app().id):
                 if one.port == port and one.problem != "not opened yet":
                     return one
             await asyncio.sleep(0.005)
@@ -78,7 +78,7 @@ async def door(world: World, port: int) -> Door:
 
 async def told(world: World, port: int, said: bytes, tls: ssl.SSLContext | None = None) -> bytes:
     """Return what is answered at a port of the app."""
-    found = await door(world, port)
+    found = await port_of(world, port)
     assert not found.problem
     host = found.address.rpartition(":")[0]
     name = "demo.localhost" if tls else None
@@ -118,7 +118,7 @@ def test_much_more_than_fits_into_any_buffer_goes_through(play: Play) -> None:
             port = free_port()
             offering(world, internal, port=port)
             whole = bytes(range(256)) * 32768
-            await door(world, port)
+            await port_of(world, port)
             reader, writer = await asyncio.open_connection(HERE, port)
             writer.write(whole)
             writer.write_eof()
@@ -175,7 +175,7 @@ def test_a_connection_counts_as_load_until_it_ends(play: Play) -> None:
                 "ports": [{"port": port}],
             }
             owner = world.create("run", services=[service])
-            await door(world, port)
+            await port_of(world, port)
             reader, writer = await asyncio.open_connection(HERE, port)
             writer.write(b"x")
             await until(lambda: world.platform.traffic.load(owner.record.id) == 1)
@@ -199,7 +199,7 @@ def test_whoever_cannot_be_served_is_hung_up_on_and_the_log_says_why(play: Play)
             restart={"policy": "no"},
             services=[{"internal_port": 9, "autostart": True, "ports": [{"port": port}]}],
         )
-        await door(world, port)
+        await port_of(world, port)
         reader, writer = await asyncio.open_connection(HERE, port)
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), 10)
@@ -214,11 +214,11 @@ def test_an_app_with_an_address_of_its_own_has_its_ports_there(play: Play) -> No
         async with program() as internal:
             port = free_port()
             offering(world, internal, port=port)
-            assert (await door(world, port)).address == f"{HERE}:{port}"
+            assert (await port_of(world, port)).address == f"{HERE}:{port}"
             given = world.platform.addresses.assign(world.app(), AssignIp(type="v4"))
             world.platform.traffic.addresses_changed()
             own = f"{given.ip}:{port}"
-            await until(lambda: world.platform.traffic.doors(world.app().id)[0].address == own)
+            await until(lambda: world.platform.traffic.ports(world.app().id)[0].address == own)
             assert await told(world, port, b"mine") == b"mine"
 
     play(scene)
@@ -239,7 +239,7 @@ def test_what_is_not_served_is_said_by_name(
     async def scene(world: World) -> None:
         number = free_port()
         offering(world, 9, port=number, **port)
-        found = await door(world, number)
+        found = await port_of(world, number)
         assert (found.address, found.problem) == ("", why)
         assert _said(world) == [f"port {number} is not served: {why}"]
 
@@ -250,7 +250,7 @@ def test_a_port_that_somebody_else_has_is_said_to_be_taken(play: Play) -> None:
     async def scene(world: World) -> None:
         async with program() as taken:
             offering(world, 9, port=taken)
-            found = await door(world, taken)
+            found = await port_of(world, taken)
             assert found.problem == f"cannot listen on {HERE}:{taken}: address already in use"
 
     play(scene)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from ephemera.platform.dialing import dial
 from ephemera.platform.proxy import proxy_protocol
 from ephemera.platform.proxy.dispatch import Dispatcher
-from ephemera.platform.proxy.doors import PORTS_MAX, Door, bound, left_its_network, why_not
 from ephemera.platform.proxy.fleet import Fleet, Post
 from ephemera.platform.proxy.offers import Offer, Opening
+from ephemera.platform.proxy.ports import PORTS_MAX, ServedPort, bound, left_its_network, why_not
 from ephemera.platform.proxy.relay import Incoming, Side
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.seats import Place
@@ -84,14 +84,14 @@ class TcpServices:
         for key, post in wanted.items():
             await self._ensure(key, post)
 
-    def doors(self, app_id: str) -> list[Door]:
+    def ports(self, app_id: str) -> list[ServedPort]:
         """Return the ports of an app that are not HTTP, in order."""
         found = []
         for port, post in sorted(self._wanted(app_id), key=lambda one: one[0]):
             held = self._open.get((app_id, port))
             address = f"{held.host}:{port}" if held else ""
             problem = "" if held else self._problems.get((app_id, port), "not opened yet")
-            found.append(Door(app_id, port, post.offer.internal_port, address, problem))
+            found.append(ServedPort(app_id, port, post.offer.internal_port, address, problem))
         return found
 
     def close(self) -> None:

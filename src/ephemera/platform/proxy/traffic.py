@@ -26,11 +26,11 @@ from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy.arrivals import Around, Arrivals
 from ephemera.platform.proxy.dispatch import Dispatcher
-from ephemera.platform.proxy.doors import Door
 from ephemera.platform.proxy.fleet import Fleet
 from ephemera.platform.proxy.hosts import Hosts
 from ephemera.platform.proxy.idling import Idling
 from ephemera.platform.proxy.load import Loads
+from ephemera.platform.proxy.ports import ServedPort
 from ephemera.platform.proxy.queues import Queues
 from ephemera.platform.proxy.routing import ALPN, ProxyRefusal
 from ephemera.platform.proxy.tcp import TcpServices
@@ -192,9 +192,9 @@ class Traffic:
         self._web.serve = serve
         self._ports_changed.set()
 
-    def doors(self, app_id: str) -> list[Door]:
+    def ports(self, app_id: str) -> list[ServedPort]:
         """Return the ports of an app that are its own: HTTP first, then those that pass bytes."""
-        return [*self._web.doors(app_id), *self._tcp.doors(app_id)]
+        return [*self._web.ports(app_id), *self._tcp.ports(app_id)]
 
     def is_served(self, app_id: str, port: int, *, tls: bool) -> bool:
         """Whether an app takes requests of HTTP at an external port."""

@@ -10,8 +10,8 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from ephemera.platform.proxy.doors import PORTS_MAX, Door, bound, left_its_network, why_not
 from ephemera.platform.proxy.fleet import Fleet, Post
+from ephemera.platform.proxy.ports import PORTS_MAX, ServedPort, bound, left_its_network, why_not
 from ephemera.platform.proxy.routing import HTTP_PORT, HTTPS_PORT
 from ephemera.platform.proxy.streams import Listener
 
@@ -58,10 +58,10 @@ class WebPorts:
             if key not in self._open and self.serve:
                 await self._ensure(key, post, self.serve)
 
-    def doors(self, app_id: str) -> list[Door]:
+    def ports(self, app_id: str) -> list[ServedPort]:
         """Return the other ports at which an app offers HTTP, in order."""
         return [
-            Door(
+            ServedPort(
                 app_id,
                 port,
                 post.offer.internal_port,

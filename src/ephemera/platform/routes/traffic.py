@@ -22,13 +22,13 @@ async def addresses(request: Request) -> Response:
     app, platform = app_of(request), platform_of(request)
     ports = [
         AppPort(
-            port=door.port,
-            internal_port=door.internal_port,
-            address=door.address,
-            problem=door.problem,
+            port=one.port,
+            internal_port=one.internal_port,
+            address=one.address,
+            problem=one.problem,
         )
-        for door in platform.traffic.doors(app.id)
-        if not (door.scheme and door.address)
+        for one in platform.traffic.ports(app.id)
+        if not (one.scheme and one.address)
     ]
     found = AppAddresses(
         urls=list(_urls(platform, app)),
@@ -54,9 +54,9 @@ def _urls(platform: Platform, app: AppRecord) -> Iterator[str]:
     ):
         if proxy and platform.traffic.is_served(app.id, port, tls=tls):
             yield of_app(app.name, proxy)
-    for door in platform.traffic.doors(app.id):
-        if door.scheme and door.address:
-            yield of_app(app.name, f"{door.scheme}://{door.address}")
+    for one in platform.traffic.ports(app.id):
+        if one.scheme and one.address:
+            yield of_app(app.name, f"{one.scheme}://{one.address}")
 
 
 ROUTES = [

@@ -12,7 +12,7 @@ PORTS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ServedPort:
     """A port of an app."""
 
     app_id: str
