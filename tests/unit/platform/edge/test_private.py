@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class PlayedNetwork:
 
     async def drop(self, network: str) -> None:
         self.dropped.append(network)
+
+    def network_of(self, address: str) -> str:
+        """Return the network of a machine; clients from elsewhere are in none."""
+        return str(IPv6Network((address, 48), strict=False)) if address.startswith("fdaa:") else ""
 
 
 @pytest.fixture
@@ -157,5 +162,33 @@ def test_the_api_is_served_where_machines_look_for_it(play: Play) -> None:
         with listener:
             assert listener.getsockname()[0] == "127.0.0.1"
         assert world.platform.networks.host_address == "127.0.0.1"
+
+    play(scene)
+
+
+def test_a_machine_reaches_the_apps_of_its_network_and_if_that_is_open_of_its_organisation(
+    play: Play,
+) -> None:
+    async def scene(world: World) -> None:
+        platform = world.platform
+        one, two = (platform.create_app(name, "personal", "back") for name in ("one", "two"))
+        near = platform.create_app("near", "personal", "")
+        strange = platform.create_app("strange", "others", "")
+        client = str(networks.machine_address(one, "m"))
+
+        def reached() -> list[str]:
+            found = [app.name for app in (one, two, near, strange)]
+            return [name for name in found if platform.networks.serves(prefix(one), name)]
+
+        def let_in() -> list[str]:
+            apps = (one, two, near, strange)
+            return [app.name for app in apps if platform.networks.reaches(client, app)]
+
+        assert reached() == let_in() == ["one", "two", "near"]
+        await platform.networks.set_outside(one, outside=False)
+        assert reached() == let_in() == ["one", "two"]
+        assert not platform.networks.serves(prefix(one), "none")
+        for elsewhere in ("", "127.0.0.1"):
+            assert platform.networks.reaches(elsewhere, strange)
 
     play(scene)
