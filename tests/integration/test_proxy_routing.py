@@ -528,6 +528,26 @@ def test_a_leased_machine_is_left_alone(play: Play) -> None:
     play(scene)
 
 
+def test_a_seat_does_not_hold_once_its_machine_has_another_version_or_is_gone(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            owner = web(world, program.port)
+            first = await seat(world)
+            owner.ask_update(owner.record.config, skip_launch=False)
+            assert not first.holds()
+            second = await seat(world)
+            assert second.holds()
+            assert not first.holds()
+            owner.ask_destroy(force=True)
+            assert not second.holds()
+            await until(lambda: owner.record.state is State.DESTROYED)
+            first.release()
+            second.release()
+            assert (await refused(world)).code == "PR01"
+
+    play(scene)
+
+
 def test_a_server_that_starts_again_knows_nothing_of_load_and_finds_machines_as_they_are(
     play: Play,
 ) -> None:

@@ -44,26 +44,26 @@ class Fleet:
         """Note a machine that was written; return whether it is one of these, or was."""
         members = self._members.get(record.app_id, {})
         member = members.get(record.id)
-        if record.state is State.DESTROYED:
-            if member is None:
-                return False
-            del members[record.id]
-            self._posts.pop(record.app_id, None)
-            if not members:
-                del self._members[record.app_id]
-            return True
-        if member and member.record.instance_id == record.instance_id:
-            member.record = record
-            return True
-        return self._changed(record, known=member is not None)
-
-    def _changed(self, record: MachineRecord, *, known: bool) -> bool:
-        found = offers(record)
-        if not found and not known:
+        if member:
+            anew = member.record.instance_id != record.instance_id
+            member.record = record  # seats that are held look at it, whatever becomes of it here
+            if not anew and record.state is not State.DESTROYED:
+                return True
+        elif record.state is State.DESTROYED or not record.config.get("services"):
             return False
-        self._members.setdefault(record.app_id, {})[record.id] = Member(record, found)
-        self._posts.pop(record.app_id, None)
+        self._change(record)
         return True
+
+    def _change(self, record: MachineRecord) -> None:
+        """Note a machine that is new, has another version, or is gone."""
+        members = self._members.setdefault(record.app_id, {})
+        self._posts.pop(record.app_id, None)
+        if record.state is not State.DESTROYED:
+            members[record.id] = Member(record, offers(record))
+            return
+        del members[record.id]
+        if not members:
+            del self._members[record.app_id]
 
     def state(self, app_id: str, machine_id: str) -> State | None:
         """Return the state of one of these machines; None where it is none of them."""
