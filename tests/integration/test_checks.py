@@ -260,14 +260,20 @@ def test_nothing_is_asked_of_a_machine_that_is_not_started(tmp_path: Path) -> No
     played(tmp_path, scene)
 
 
-def test_in_its_grace_a_check_warns_and_asks_nothing(tmp_path: Path) -> None:
+def test_in_its_grace_a_check_may_pass_and_only_warns_as_long_as_it_does_not(
+    tmp_path: Path,
+) -> None:
     async def scene(world: World) -> None:
-        async with listening() as program:
+        async with listening(BAD) as program:
             check = {"type": "http", "port": program.port, "grace_period": "1h"}
             owner = world.create("run", checks={"up": check})
             await reach(owner, State.STARTED)
-            await status_of(owner, "warning")
-            assert program.requests == []
+            while not program.requests:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.005)
+            assert (await status_of(owner, "warning"))["name"] == "up"
+            assert _said(world) == []
+            program.answer = OK
+            await status_of(owner, "passing")
 
     played(tmp_path, scene)
 

@@ -23,7 +23,7 @@ class ServiceCheck(Wire):
     port: int | None = None
     interval: Duration | None = None
     timeout: Duration | None = None
-    #: How long after a boot nothing is checked.
+    #: How long after a boot it does not count if it fails.
     grace_period: Duration | None = None
     method: str | None = None
     path: str | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -25,8 +26,8 @@ from ephemera.platform.states import State
 PASSING, WARNING, CRITICAL = "passing", "warning", "critical"
 #: How soon a check is asked again that has not passed since the boot. Steps grow with the age of
 #: the boot, so that whoever waits for the machine waits a quarter longer than it took, at most.
-_HURRY_S = 0.02
-_HURRY_SHARE = 0.25
+_SOON_S = 0.02
+_SOON_SHARE = 0.25
 
 
 class Standing(Enum):
@@ -54,7 +55,7 @@ class _Seen:
     asked: bool = False
     #: Whether it has passed since the boot.
     passed: bool = False
-    #: Set where it is to be asked in short steps until it passes, as the machine is waited for.
+    #: Set where it is to be asked at once.
     hurried: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -136,10 +137,7 @@ class Checks:
         return ""
 
     def hurry(self, machine_id: str) -> None:
-        """Ask a machine now, and in short steps until it passes: somebody waits for it.
-
-        What it finds in a grace counts if it passes only.
-        """
+        """Ask a machine at once that has not passed since its boot: there is reason to hope."""
         watch = self._watches.get(machine_id)
         for one in watch.seen if watch else ():
             one.hurried.set()
@@ -160,7 +158,6 @@ class Checks:
         tasks = Chores(record.id)
         self._watches[record.id] = _Watch(boot, seen, tasks)
         for one in seen:
-            one.hurried.set()  # a release waits for it, if nobody else does
             tasks.begin(self._watch(record, one))
 
     def _end(self, watch: _Watch) -> None:
@@ -169,35 +166,25 @@ class Checks:
         task.add_done_callback(self._ending.discard)
 
     async def _watch(self, record: MachineRecord, seen: _Seen) -> None:
-        if self._grace_left(seen) > 0:
-            await self._pause(seen, self._grace_left(seen))
         while True:
             finding = await self._asker.ask(seen.check, self._addresses(record))
-            if finding.passing or self._grace_left(seen) <= 0:
+            in_grace = self._clock() < seen.begun_at + seen.check.grace_s
+            if finding.passing or not in_grace:
                 self._note(record, seen, finding)
             else:
                 seen.output, seen.updated_at = finding.output, self._clock()
-            if seen.hurried.is_set() and not seen.passed:
-                step = max(_HURRY_S, _HURRY_SHARE * (self._clock() - seen.begun_at))
-                await asyncio.sleep(min(step, seen.check.interval_s))
+            if seen.passed:
+                await sleep(self._clock, seen.check.interval_s)
             else:
-                await self._pause(seen, seen.check.interval_s)
+                await self._short_pause(seen)
 
-    def _grace_left(self, seen: _Seen) -> float:
-        return seen.begun_at + seen.check.grace_s - self._clock()
-
-    async def _pause(self, seen: _Seen, seconds: float) -> None:
-        """Wait until it is time to ask again, or somebody is in a hurry for the first pass."""
-        if seen.passed:
-            await sleep(self._clock, seconds)
-            return
-        hurried = asyncio.ensure_future(seen.hurried.wait())
-        over = asyncio.ensure_future(sleep(self._clock, seconds))
-        try:
-            await asyncio.wait([hurried, over], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            hurried.cancel()
-            over.cancel()
+    async def _short_pause(self, seen: _Seen) -> None:
+        """Wait for a part of the age of the boot, or until somebody is in a hurry."""
+        step = max(_SOON_S, _SOON_SHARE * (self._clock() - seen.begun_at))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(step, seen.check.interval_s)):
+                await seen.hurried.wait()
+        seen.hurried.clear()
 
     def _note(self, record: MachineRecord, seen: _Seen, finding: Finding) -> None:
         changed = not seen.asked or finding.passing != (seen.status == PASSING)

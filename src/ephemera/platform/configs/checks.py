@@ -44,7 +44,7 @@ class HealthCheck:
     is_http: bool
     interval_s: float
     timeout_s: float
-    #: Nothing is checked for this long after a boot.
+    #: For this long after a boot it does not count if it fails.
     grace_s: float
     method: str = "GET"
     path: str = "/"

@@ -238,8 +238,8 @@ class _Arrival:
         """Return whether its checks pass, as soon as they do, or it is not started any more."""
         checks, record, names = self._around.checks, self._owner.record, self._offer.checks
         step = _STEP_FIRST_S
+        checks.hurry(record.id)  # it listens since a moment ago
         while checks.standing(record.id, names) is Standing.NOT_YET:
-            checks.hurry(record.id)
             await asyncio.sleep(step)
             step = min(step * 1.1, _STEP_LAST_S)
             if not self._is_started():
