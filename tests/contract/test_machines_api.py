@@ -1,4 +1,8 @@
-"""The embedded platform is held to the contract of the Machines API, with both drivers."""
+"""The embedded platform is held to the contract of the Machines API.
+
+What machines do is held with every driver. What the server does by itself, with what is in its
+database, is held with one: the other drivers are never asked there.
+"""
 
 from __future__ import annotations
 
@@ -71,12 +75,22 @@ def machines_api(
         yield Subject(server.endpoint.url, server.token, programs=programs)
 
 
+#: With the driver that takes the least.
+_of_the_server = pytest.mark.parametrize("machines_api", ["mock"], indirect=True)
+#: With the one driver that starts programs and needs nothing of the computer.
+_of_programs = pytest.mark.parametrize("machines_api", ["process"], indirect=True)
+#: With those that keep files.
+_of_real_files = pytest.mark.parametrize("machines_api", ["process", _CONTAINER], indirect=True)
+
+
+@_of_programs
 class TestApps(AppsContract): ...
 
 
 class TestCreation(CreationContract): ...
 
 
+@_of_the_server
 class TestConfig(ConfigContract): ...
 
 
@@ -86,10 +100,11 @@ class TestChecks(ChecksContract): ...
 class TestStandbys(StandbysContract): ...
 
 
-@pytest.mark.parametrize("machines_api", ["process"], indirect=True)
+@_of_programs
 class TestConfigPrograms(ConfigProgramsContract): ...
 
 
+@_of_the_server
 class TestLists(ListsContract): ...
 
 
@@ -111,6 +126,7 @@ class TestProcesses(ProcessesContract): ...
 class TestMemory(MemoryContract): ...
 
 
+@_of_the_server
 class TestVersions(VersionsContract): ...
 
 
@@ -129,9 +145,11 @@ class TestEvents(EventsContract): ...
 class TestRestartPolicy(RestartPolicyContract): ...
 
 
+@_of_the_server
 class TestMetadata(MetadataContract): ...
 
 
+@_of_the_server
 class TestLeases(LeasesContract): ...
 
 
@@ -141,61 +159,76 @@ class TestExec(ExecContract): ...
 class TestLogs(LogsContract): ...
 
 
+@_of_the_server
 class TestRefusals(RefusalsContract): ...
 
 
+@_of_the_server
 class TestSecrets(SecretsContract): ...
 
 
+@_of_the_server
 class TestSecretKeys(SecretKeysContract): ...
 
 
-@pytest.mark.parametrize("machines_api", ["process"], indirect=True)
+@_of_programs
 class TestRealPrograms(RealProgramsContract): ...
 
 
-@pytest.mark.parametrize("machines_api", ["process"], indirect=True)
+@_of_programs
 class TestSecretsInMachines(SecretsInMachinesContract): ...
 
 
+@_of_the_server
 class TestDeployTokens(DeployTokensContract): ...
 
 
+@_of_the_server
 class TestTokens(TokensContract): ...
 
 
 class TestAddresses(AddressesContract): ...
 
 
+@_of_the_server
 class TestLoopbackAddresses(LoopbackAddressesContract): ...
 
 
+@_of_the_server
 class TestCertificates(CertificatesContract): ...
 
 
+@_of_the_server
 class TestNoAuthority(NoAuthorityContract): ...
 
 
+@_of_the_server
 class TestOrgMachines(OrgMachinesContract): ...
 
 
+@_of_the_server
 class TestPlacements(PlacementsContract): ...
 
 
+@_of_the_server
 class TestRegions(RegionsContract): ...
 
 
+@_of_the_server
 class TestOrgVolumes(OrgVolumesContract): ...
 
 
+@_of_real_files
 class TestVolumes(VolumesContract): ...
 
 
+@_of_real_files
 class TestMounts(MountsContract): ...
 
 
+@_of_real_files
 class TestSnapshots(SnapshotsContract): ...
 
 
-@pytest.mark.parametrize("machines_api", ["process"], indirect=True)
+@_of_programs
 class TestVolumesInMachines(VolumesInMachinesContract): ...
