@@ -8,9 +8,9 @@ import typer
 
 from ephemera.cli import completing
 from ephemera.cli.asking import ask
-from ephemera.cli.options import Json, Yes
+from ephemera.cli.options import Json
 from ephemera.cli.screen import counted, say, say_json, say_record, say_table
-from ephemera.errors import EphemeraError, WrongState
+from ephemera.errors import EphemeraError
 
 if TYPE_CHECKING:
     from ephemera.client import Client
@@ -117,36 +117,24 @@ def network(
 @group.command()
 def destroy(
     name: Name,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also if some of its machines are running.")
-    ] = False,
-    yes: Yes = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", "--force", help="Do not ask.")] = False,
 ) -> None:
-    """Destroy an app with its machines, volumes and secrets.
-
-    Whoever says yes to machines that are running need not say `--force`.
-    """
+    """Destroy an app with its machines, running ones too, its volumes and secrets."""
     from ephemera.client import Client
 
     with Client() as client:
         if not yes:
-            question, some_run = _question(client, name)
-            ask(question, yes=False)
-            force = force or some_run
-        try:
-            client.apps.delete(name, force=force)
-        except WrongState as error:
-            error.hint = "with --force machines that are running are destroyed too"
-            raise
+            ask(_question(client, name), yes=False)
+        client.apps.delete(name, force=True)
     say(f"destroyed app {name}")
 
 
-def _question(client: Client, name: str) -> tuple[str, bool]:
-    """Return what to ask before an app is destroyed, and whether some of its machines run."""
+def _question(client: Client, name: str) -> str:
+    """Return what to ask before an app is destroyed: it says what goes with it."""
     machines = client.machines.list(name, summary=True)
     running = sum(one.state not in _AT_REST for one in machines)
     volumes = sum(one.state in _KEPT for one in client.volumes.list(name, summary=True))
     lost = [counted(len(machines), "machine") + f" ({running} running)" * bool(running)]
     lost += [counted(volumes, "volume")] if volumes else []
     goes_too = f" with its {' and '.join(lost)}" if machines or volumes else ""
-    return f"Destroy app {name}{goes_too}?", bool(running)
+    return f"Destroy app {name}{goes_too}?"

@@ -114,7 +114,7 @@ def _given(settings: Sequence[str]) -> dict[str, str | None]:
         if not name or not is_set:
             raise ConfigError(
                 f"argument {number} is not NAME=VALUE",
-                hint="for example: ephemera secrets set PAYMENT_KEY=pk_123",
+                hint='a value with spaces is in quotes: ephemera secrets set MOTTO="to be or not"',
             )
         found[name] = value
     from_stdin = [name for name, value in found.items() if value == "-"]
