@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from typing import Any
 
 import pytest
@@ -31,9 +32,14 @@ def _named(page: Page) -> list[str]:
     return [found[1] for piece in pieces for found in _COMMAND.finditer(piece)]
 
 
+@cache
+def _ephemera() -> Any:
+    return typer.main.get_command(app)
+
+
 def _unknown(named: str) -> str:
     """Return what of a command does not exist; empty where all of it does."""
-    command: Any = typer.main.get_command(app)
+    command = _ephemera()
     words = iter(shlex.split(named.replace("'", "").replace('"', "")))
     for word in words:
         if word == _NOT_OURS:
