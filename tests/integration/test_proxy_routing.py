@@ -6,6 +6,7 @@ What machines run is played; where they listen is a real socket of the test's ow
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from ephemera.platform.drivers.base import ProcessStat, Socket
+from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy import arrivals, dispatch
@@ -22,6 +24,7 @@ from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
 from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.proxy.seats import Place
 from ephemera.platform.states import State
+from ephemera.testing.authority import Authority
 from tests.proxying import Play, playing, until
 from tests.unit.platform.world import World, reach
 
@@ -388,6 +391,37 @@ def test_what_is_not_there_is_refused_by_name(
             world.platform.traffic.router.entrance(host, port, tls=tls)
         assert caught.value.status == status
         assert host.removesuffix(".localhost") in caught.value.message
+
+    play(scene)
+
+
+def test_a_host_name_leads_to_the_app_that_has_it_until_it_is_taken_away(play: Play) -> None:
+    async def scene(world: World) -> None:
+        world.now = time.time()
+        await resting(world, 8080)
+        router, certificates = world.platform.traffic.router, world.platform.certificates
+        name = "*.example.com"
+        given = UploadCertificate(hostname=name, **Authority().issue(name))
+        with pytest.raises(ProxyRefusal, match=r"no app has the host name 'www\.example\.com'"):
+            router.entrance("www.example.com", 80, tls=False)
+        await certificates.upload(world.app(), given)
+        assert router.entrance("www.example.com", 80, tls=False).app_id == world.app().id
+        certificates.remove(world.app(), name)
+        for host in ("www.example.com", "a.b.example.com", "example.com", "-", "", "[::1]"):
+            with pytest.raises(ProxyRefusal):
+                router.entrance(host, 80, tls=False)
+
+    play(scene)
+
+
+def test_a_machine_of_another_organisation_finds_no_app_there(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        await resting(world, 8080)
+        monkeypatch.setattr(world.platform.traffic.router._targets, "_reaches", lambda *_: False)
+        error = await refused(world, replace(WEB, client="fdaa::1"))
+        assert (error.status, error.app_id) == (404, "")
 
     play(scene)
 
