@@ -205,6 +205,20 @@ def test_what_comes_before_an_answer_is_passed_on_in_time() -> None:
     run(check())
 
 
+def test_a_client_that_was_not_told_to_go_on_is_hung_up_on_after_its_answer() -> None:
+    async def check() -> None:
+        async with proxy(
+            answering(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno")
+        ) as world:
+            request = b"POST / HTTP/1.1\r\nHost: demo.localhost\r\nContent-Length: 5\r\n"
+            answer = await world.ask(request + b"Expect: 100-continue\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 403 ")
+            assert b"connection: close\r\n" in answer
+            assert answer.endswith(b"\r\n\r\nno")
+
+    run(check())
+
+
 def test_pieces_of_an_answer_arrive_as_they_are_sent() -> None:
     async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head_of(reader)

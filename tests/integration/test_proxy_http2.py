@@ -14,7 +14,18 @@ import h2.events
 import httpx2
 import pytest
 
-from tests.proxy_world import FakeRouter, World, answering, echo, head_of, hello, proxy, run, until
+from tests.proxy_world import (
+    FakeRouter,
+    World,
+    answering,
+    echo,
+    head_of,
+    hello,
+    proxy,
+    run,
+    still,
+    until,
+)
 
 HEAD = [
     (":method", "GET"),
@@ -307,6 +318,29 @@ def test_a_client_that_reads_nothing_holds_up_its_own_answer_only() -> None:
                 one.send()
             await one.hear(h2.events.StreamEnded)
             await until(world.released)
+
+    run(check())
+
+
+def test_a_window_that_stays_shut_holds_up_the_machine() -> None:
+    piece, sent = bytes(64 * 1024), 0
+
+    async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (1000 * len(piece)))
+        for _ in range(1000):
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+
+    async def check() -> None:
+        async with proxy(app, tls=True) as world, raw(world) as one:
+            one.h2.send_headers(1, HEAD, end_stream=True)
+            one.send()
+            await one.hear(h2.events.DataReceived)
+            await still(lambda: sent)
+            assert 0 < sent < 500 * len(piece)
 
     run(check())
 
