@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,17 +35,31 @@ def eventually(seen: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+@contextmanager
+def state_folder(folder: Path) -> Iterator[Path]:
+    """Have this process use a state folder, with the platform that is started there on demand."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.startswith(("FLY_", "EPHEMERA_"))]:
+            environment.delenv(name)
+        environment.setenv("EPHEMERA_HOME", str(folder))
+        runtime.reset()
+        yield folder
+        runtime.reset()
+        end_platform(folder)
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A state folder of its own, with the platform that is started there on demand."""
-    folder = tmp_path / "home"
-    for name in [name for name in os.environ if name.startswith(("FLY_", "EPHEMERA_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EPHEMERA_HOME", str(folder))
-    runtime.reset()
-    yield folder
-    runtime.reset()
-    end_platform(folder)
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A state folder of its own."""
+    with state_folder(tmp_path / "home") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="class")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One for tests that look at nothing but their own jobs."""
+    with state_folder(tmp_path_factory.mktemp("shared") / "home") as folder:
+        yield folder
 
 
 def end_platform(folder: Path) -> None:
@@ -65,7 +80,7 @@ def machine_states() -> dict[str, str]:
         return {machine.id: machine.state for machine in listed}
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("shared_home")
 class TestOneProcess:
     def test_a_task_returns_its_result_and_leaves_no_machine(self) -> None:
         job = job_tasks.add.enqueue(1, b=5)
@@ -163,6 +178,16 @@ class TestOneProcess:
         jobs = [command(["sh", "-c", f"exit {n}"]).enqueue() for n in range(20)]
         assert [job.wait(TIMEOUT).exit_code for job in jobs] == list(range(20))
 
+    def test_the_guides_lines_are_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "ephemera.jobs")
+        job = job_tasks.add.enqueue(1)
+        job.wait(TIMEOUT)
+        eventually(lambda: f"Deleted machine: {job.machine_id}" in caplog.text)
+        assert f"Started machine: {job.machine_id}" in caplog.text
+
+
+@pytest.mark.usefixtures("home")
+class TestOneProcessOfItsOwn:
     def test_reaping_takes_what_was_kept(self) -> None:
         job = job_tasks.boom.enqueue("no")
         job.wait(TIMEOUT)
@@ -174,13 +199,6 @@ class TestOneProcess:
     def test_reports_can_be_fetched_instead_of_sent(self) -> None:
         configure(report="pull")
         assert job_tasks.add.enqueue(3).result(TIMEOUT) == 5
-
-    def test_the_guides_lines_are_logged(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO, "ephemera.jobs")
-        job = job_tasks.add.enqueue(1)
-        job.wait(TIMEOUT)
-        eventually(lambda: f"Deleted machine: {job.machine_id}" in caplog.text)
-        assert f"Started machine: {job.machine_id}" in caplog.text
 
 
 def has_reached(job: Job, stage: Stage) -> bool:
