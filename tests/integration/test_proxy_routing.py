@@ -165,6 +165,26 @@ def test_a_machine_that_is_stopping_is_waited_for_and_started_again(play: Play) 
     play(scene)
 
 
+def test_a_machine_that_is_stopped_before_it_listens_stays_so_until_somebody_asks(
+    play: Play,
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            owner = web(world, program.port)
+            await reach(owner, State.STARTED)
+            assert world.platform.traffic.arrivals_under_way
+            owner.ask_stop(9, 0)
+            await reach(owner, State.STOPPED)
+            await until(lambda: not world.platform.traffic.arrivals_under_way)
+            assert (owner.record.state, owner.record.boot) == (State.STOPPED, 1)
+            assert said(world) == []
+            await program.listen()
+            assert (await seat(world)).holds()
+
+    play(scene)
+
+
 def test_a_suspended_machine_goes_on(play: Play) -> None:
     async def scene(world: World) -> None:
         async with listening() as program:

@@ -33,6 +33,8 @@ UP_WITHIN_S = 60.0
 _LOOK_AFTER_S, _GIVE_UP_AFTER_S = 3.0, 15.0
 #: How long it takes at most until it is seen that a program listens.
 _STEP_FIRST_S, _STEP_LAST_S = 0.002, 0.05
+#: Fly's code for a start that came to nothing because it was not wanted any more.
+_CANCELLED = "PM10"
 #: A long poll; it is asked again.
 _POLL_S = 60.0
 _SETTLED = frozenset(
@@ -72,6 +74,8 @@ class Arrivals:
     def __init__(self, around: Around) -> None:
         self._around = around
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        #: Those of them that somebody waits for; the others are only looked at, never started.
+        self._wanted: set[tuple[str, int]] = set()
         #: The boot of a machine that was seen to listen at a port, and its addresses.
         self._seen: dict[tuple[str, int], tuple[int, Addresses]] = {}
 
@@ -95,20 +99,15 @@ class Arrivals:
         It raises a `ProxyRefusal` where that cannot be done. Whoever is not interested any more
         leaves it alone: others may be.
         """
-        key = (record.id, offer.internal_port)
-        task = self._tasks.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._bring(record, offer))
-            self._tasks[key] = task
-            task.add_done_callback(lambda done: self._done(key, done))
-        return task
+        self._wanted.add((record.id, offer.internal_port))
+        return self._begun(record, offer)
 
     def look_for(self, record: MachineRecord, offer: Offer) -> None:
         """Find out when a machine takes requests that was just started, though nobody asked yet.
 
         Where it never does, its app's log says why.
         """
-        task = self.bring(record, offer)
+        task = self._begun(record, offer)
         task.add_done_callback(lambda done: self._complain(record, done))
 
     def is_bringing(self, machine_id: str) -> bool:
@@ -129,13 +128,23 @@ class Arrivals:
 
     def _done(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
         self._tasks.pop(key, None)
+        self._wanted.discard(key)
         if not task.cancelled():
             task.exception()  # heard, also where nobody waits any more
             self._around.ended(key[0])
 
+    def _begun(self, record: MachineRecord, offer: Offer) -> asyncio.Task[None]:
+        key = (record.id, offer.internal_port)
+        task = self._tasks.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._bring(record, offer))
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._done(key, done))
+        return task
+
     def _complain(self, record: MachineRecord, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, ProxyRefusal):
+        if isinstance(error, ProxyRefusal) and error.code != _CANCELLED:
             said = f"[{error.code}] {error}"
             self._around.say(record.app_id, record.id, record.region, "error", said)
 
@@ -143,7 +152,8 @@ class Arrivals:
         owner = self._around.owner(record.id)
         if owner is None:
             raise refused(record, 503, "the machine is gone", code="PR02")
-        arrival = _Arrival(owner, offer, self._around)
+        key = (record.id, offer.internal_port)
+        arrival = _Arrival(owner, offer, self._around, lambda: key in self._wanted)
         first = await arrival.up()
         hosts = (first, *(one for one in self._around.addresses(record) if one != first))
         port = offer.internal_port
@@ -151,9 +161,16 @@ class Arrivals:
 
 
 class _Arrival:
-    """One machine that is being brought up for one of its services."""
+    """One machine that is being brought up for one of its services.
 
-    def __init__(self, owner: Owner, offer: Offer, around: Around) -> None:
+    Args:
+        is_wanted: Says whether somebody waits for it, so that it is started if it rests.
+    """
+
+    def __init__(
+        self, owner: Owner, offer: Offer, around: Around, is_wanted: Callable[[], bool]
+    ) -> None:
+        self._is_wanted = is_wanted
         self._owner = owner
         self._offer = offer
         self._around = around
@@ -181,6 +198,8 @@ class _Arrival:
             await self._change()
 
     def _start(self) -> None:
+        if not self._is_wanted():
+            raise self._refused(503, "the machine was stopped meanwhile", code=_CANCELLED)
         if self._asked:
             raise self._refused(
                 503,
