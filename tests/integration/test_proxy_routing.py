@@ -19,7 +19,7 @@ from ephemera.platform.drivers.base import ProcessStat, Socket
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.proxy import arrivals, dispatch
+from ephemera.platform.proxy import arrival, dispatch
 from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
 from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.proxy.seats import Place
@@ -185,6 +185,23 @@ def test_a_machine_that_is_stopped_before_it_listens_stays_so_until_somebody_ask
     play(scene)
 
 
+def test_a_machine_for_which_nobody_waits_any_more_stays_stopped(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            owner = await resting(world, program.port)
+            held = asyncio.create_task(seat(world))
+            await reach(owner, State.STARTED)
+            held.cancel()
+            with suppress(asyncio.CancelledError):
+                await held
+            owner.ask_stop(9, 0)
+            await until(lambda: not world.platform.traffic.arrivals_under_way)
+            assert (owner.record.state, owner.record.boot) == (State.STOPPED, 1)
+
+    play(scene)
+
+
 def test_a_suspended_machine_goes_on(play: Play) -> None:
     async def scene(world: World) -> None:
         async with listening() as program:
@@ -259,7 +276,7 @@ def test_where_a_program_listens_instead_is_said(
                 return [ProcessStat(1, "app", "/", 0, 0, 0, 0, sockets)]
 
             monkeypatch.setattr(world.driver, "ps", ps)
-            monkeypatch.setattr(arrivals, "_LOOK_AFTER_S", 0.0)
+            monkeypatch.setattr(arrival, "_LOOK_AFTER_S", 0.0)
             await resting(world, program.port)
             error = await refused(world)
             assert (error.status, error.code) == (502, "PM05")
@@ -279,7 +296,7 @@ def test_a_program_that_never_listens_is_given_up(
             program.stop()
             owner = web(world, program.port)
             await reach(owner, State.STARTED)
-            world.now += arrivals.UP_WITHIN_S + 1
+            world.now += arrival.UP_WITHIN_S + 1
             error = await refused(world)
             assert error.message == f"the app is not listening on 0.0.0.0:{program.port}"
             await until(lambda: any("the app is not listening" in line for line in said(world)))

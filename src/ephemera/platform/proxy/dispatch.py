@@ -150,39 +150,40 @@ class Dispatcher:
         while True:
             there = posts()
             choice = choose((self._candidate(one) for one in there), wish)
-            task = self._bring(there, choice.bring)
             if choice.take:
+                if choice.bring:
+                    more = _post(there, choice.bring)
+                    self._arrivals.bring(more.record, more.offer)
                 return self._place(_post(there, choice.take), target)
-            left = deadline - loop.time()
-            if not (task or choice.wait):
+            if not (choice.bring or choice.wait):
                 raise failed or nowhere.nobody(target, there, avoid, self._checks)
+            left = deadline - loop.time()
             if left <= 0:
                 raise nowhere.too_late(target, there, choice)
-            await self._pause(target.app, task, left)
-            if task and task.done() and (error := _error(task)):
+            error = await self._pause(target.app, there, choice.bring, left)
+            if error:
                 failed = error
                 wish = replace(wish, avoid=wish.avoid | {choice.bring})
 
-    def _bring(self, there: Sequence[Post], machine_id: str) -> asyncio.Task[None] | None:
-        if not machine_id:
-            return None
-        post = _post(there, machine_id)
-        return self._arrivals.bring(post.record, post.offer)
-
-    async def _pause(self, app: AppRecord, task: asyncio.Task[None] | None, left: float) -> None:
-        """Wait until it is worth looking again."""
+    async def _pause(
+        self, app: AppRecord, there: Sequence[Post], bring: str, left: float
+    ) -> ProxyRefusal | None:
+        """Wait until it is worth looking again; return why a machine could not be brought up."""
         if self._queues.length(app.id) >= QUEUE_MAX:
             raise nowhere.queue_full(app, QUEUE_MAX)
-        if task is None:
+        if not bring:
             await self._queues.wait(app.id, left)
-            return
+            return None
+        post = _post(there, bring)
         changed = asyncio.ensure_future(self._queues.wait(app.id, left))
-        try:
-            await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
-            with suppress(asyncio.CancelledError):
-                await changed
+        with self._arrivals.waiting(post.record, post.offer) as task:
+            try:
+                await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+                with suppress(asyncio.CancelledError):
+                    await changed
+        return _error(task) if task.done() else None
 
     def _candidate(self, post: Post) -> Candidate:
         record, offer = post.record, post.offer

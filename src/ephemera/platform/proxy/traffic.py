@@ -24,7 +24,8 @@ from ephemera.platform.edge.private import PrivateNetworks
 from ephemera.platform.logs import Logs
 from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.proxy.arrivals import Around, Arrivals
+from ephemera.platform.proxy.arrival import Around
+from ephemera.platform.proxy.arrivals import Arrivals
 from ephemera.platform.proxy.dispatch import Dispatcher
 from ephemera.platform.proxy.fleet import Fleet
 from ephemera.platform.proxy.hosts import Hosts
