@@ -139,7 +139,8 @@ class Exchange:
             try:
                 seat = await self._take_seat(asked)
             except ProxyRefusal as error:
-                raise refused or error from None
+                # Routing may know more of the same; that there is no other machine is no news.
+                raise error if refused is None or error.code == refused.code else refused from None
             try:
                 order = await self._visit(seat, asked, head, may_replay=may_replay)
             except NotListening as error:
