@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,9 +16,9 @@ from ephemera.testing.serving import Server, serving
 HOST = "shop.example.com"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path / "home", driver="mock") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as server:
         yield server
 
 
@@ -95,14 +94,20 @@ def _post(subject: Subject, url: str, body: object) -> httpx2.Response:
         return http.post(url, json=body)
 
 
+@pytest.fixture(scope="module")
+def server_with_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = Settings(regions=("iad", "fra", "attic"), testing=True)
+    home = tmp_path_factory.mktemp("regions")
+    with serving(home, driver="mock", settings=settings) as server:
+        yield server
+
+
 class TestConfiguredRegions:
     """A platform that is told of regions keeps them apart."""
 
     @pytest.fixture
-    def server(self, tmp_path: Path) -> Iterator[Server]:
-        settings = Settings(regions=("iad", "fra", "attic"), testing=True)
-        with serving(tmp_path / "home", driver="mock", settings=settings) as server:
-            yield server
+    def server(self, server_with_regions: Server) -> Server:
+        return server_with_regions
 
     def test_they_are_listed_with_where_they_are(self, app: AppUnderTest) -> None:
         said = answered(app.http.get("/v1/platform/regions")).json()

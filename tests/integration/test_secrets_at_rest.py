@@ -15,9 +15,9 @@ VALUE = "correct-horse-battery-staple"
 KEY = b"a-private-key-that-has-32-bytes."
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path / "home") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("platform")) as server:
         yield server
 
 
