@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ephemera.deploy.build import bytecode, installing, locks
+from ephemera.deploy.build import bytecode, installing, locks, ourselves
 from ephemera.deploy.build.installing import Target
 from ephemera.deploy.build.layers import (
     FILE_MODE,
@@ -30,6 +30,7 @@ from ephemera.deploy.build.layers import (
 )
 from ephemera.deploy.build.leftovers import remove_leftovers
 from ephemera.deploy.build.locks import Locked
+from ephemera.deploy.build.ourselves import Ourselves
 from ephemera.deploy.build.request import Tell
 from ephemera.deploy.build.shortage import no_room
 from ephemera.deploy.build.tree import Found, all_files
@@ -70,17 +71,20 @@ class Dependencies:
             ConfigError: the lock file cannot be read.
         """
         locked = locks.find(self.project)
-        place = self.kept / self._key(locked)
+        ours = ourselves.needed(locked)
+        place = self.kept / self._key(locked, ours)
         found = None if fresh else _read(place)
         if not locked.is_empty:
             done = "as before" if found else f"installing for {self.target}"
             tell(f"dependencies of {locked.file}: {done}")
+        if ours and not found:
+            tell(f"ephemera {ours.version}: the one that runs here, which is from no index")
         if found:
             return found
         self.kept.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.kept, f"{_NEW}*")
         with no_room(place), tempfile.TemporaryDirectory(dir=self.kept, prefix=_NEW) as made:
-            self._make(Path(made), locked, tell)
+            self._make(Path(made), locked, ours, tell)
             # Another build may have been faster, and may be sending it now.
             if fresh or _read(place) is None:
                 shutil.rmtree(place, ignore_errors=True)
@@ -90,17 +94,19 @@ class Dependencies:
         assert layer
         return layer
 
-    def _key(self, locked: Locked) -> str:
+    def _key(self, locked: Locked, ours: Ourselves | None) -> str:
         parts = [_FORMAT, locked.known_by, str(self.target), self.target.is_musl]
         parts += [self.venv.home, self.compression, bytecode.version_here()]
+        parts += [ours.known_by] if ours else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def _make(self, place: Path, locked: Locked, tell: Tell) -> None:
+    def _make(self, place: Path, locked: Locked, ours: Ourselves | None, tell: Tell) -> None:
         installed, whole = place / "installed", place / "whole"
         installed.mkdir()
         whole.mkdir()
         if not locked.is_empty:
-            installing.install(locked, installed, self.project, self.target, tell)
+            constraints = ours.constrain(place) if ours else None
+            installing.install(locked, installed, self.project, self.target, tell, constraints)
             shown_as = f"/{self.venv.packages}"
             bytecode.compile_all(installed, shown_as, self.target.python, self.project)
         layer = write(self._entries(installed), whole / "layer", self.compression)

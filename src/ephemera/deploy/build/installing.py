@@ -77,11 +77,19 @@ class Target:
         return f"Python {self.python} on linux/{self.architecture}"
 
 
-def install(locked: Locked, folder: Path, project: Path, target: Target, tell: Tell) -> None:
+def install(
+    locked: Locked,
+    folder: Path,
+    project: Path,
+    target: Target,
+    tell: Tell,
+    constraints: Path | None = None,
+) -> None:
     """Install what a project depends on into an empty folder.
 
     Args:
         folder: Beside it a file of the same name with `.txt` may be written.
+        constraints: A file that says which one of a package it has to be.
 
     Raises:
         BuildError: something cannot be resolved or fetched; what the installer said was told.
@@ -94,6 +102,8 @@ def install(locked: Locked, folder: Path, project: Path, target: Target, tell: T
     command = _command(file, folder, target)
     if locked.is_whole:
         command.append("--no-deps")
+    if constraints:
+        command += ["-c", str(constraints)]
     code, lines = run(command, tell, cwd=project)
     if code != 0:
         raise _failed(locked, target, lines)
