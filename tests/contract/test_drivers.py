@@ -72,7 +72,7 @@ def test_the_driver(check: Check, make_subject: Callable[[Path], Subject], tmp_p
 @needs.root
 @needs.crun
 class TestTheContainerDriver:
-    @pytest.mark.parametrize("check", map(CHECKS.__getitem__, OF_FILES), ids=OF_FILES)
+    @pytest.mark.parametrize("check", [CHECKS[name] for name in OF_FILES], ids=OF_FILES)
     def test_with_this_computers_files(self, check: Check, tmp_path: Path) -> None:
         asyncio.run(run_check(check, _real(tmp_path, "container")))
 
