@@ -10,6 +10,7 @@ import pytest
 
 from ephemera.deploy.release import labels
 from ephemera.deploy.release.image import Image, Place
+from ephemera.deploy.release.leasing import Leases
 from ephemera.deploy.release.making import Manner
 from ephemera.deploy.release.plan import Strategy
 from ephemera.deploy.release.restarting import restart_all
@@ -253,6 +254,31 @@ def test_machines_at_rest_rest_on_but_for_one_that_shows_that_it_works(web: Worl
     web.deploy(NEW)
     states = sorted(one.state for one in web.machines if labels.group(one) == "work")
     assert states == ["started", "stopped", "stopped"]
+    assert {command_of(one) for one in web.machines} == {("sleep", "1")}
+
+
+def test_a_machine_that_is_woken_while_the_image_is_built_runs_on(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Leases] = []
+    monkeypatch.setattr(
+        "ephemera.deploy.release.making.Leases",
+        lambda *given: held.append(Leases(*given)) or held[-1],
+    )
+    scale_count(web.client, web.app, {"work": 3}, web.manner)
+    work = [one.id for one in labels.managed(web.machines) if labels.group(one) == "work"]
+    for one in work:
+        web.client.machines.stop(web.app, one)
+        web.client.machines.wait(web.app, one, "stopped")
+
+    def build() -> Image:
+        for one in work:
+            # By the proxy, which asks for no lease.
+            web.client.machines.start(web.app, one, nonce=held[-1].nonce(one))
+        return NEW
+
+    web.deploy(build)
+    assert [one.state for one in web.machines if labels.group(one) == "work"] == ["started"] * 3
     assert {command_of(one) for one in web.machines} == {("sleep", "1")}
 
 

@@ -70,14 +70,15 @@ def deploy(client: Client, order: Order, build: Callable[[], Image]) -> Deployed
         places = preparing.regions(client, order.regions, order.toml.primary_region, tell)
         release = made.begin(image, order.description)
         strategy = order.strategy or order.toml.deploy.strategy or "rolling"
-        found = plan(
-            made.present,
-            list(_wanted(client, order, made, release, image, places)),
-            strategy,
-            max_unavailable=order.toml.deploy.max_unavailable or MAX_UNAVAILABLE,
-            names_taken=made.names,
-        )
         with _release_command(client, order, made, image, places[0]):
+            made.look_again()  # building and the release command may have taken minutes
+            found = plan(
+                made.present,
+                list(_wanted(client, order, made, release, image, places)),
+                strategy,
+                max_unavailable=order.toml.deploy.max_unavailable or MAX_UNAVAILABLE,
+                names_taken=made.names,
+            )
             made.roll_out(release, found)
         preparing.have_addresses(client, order.app, order.toml, tell)
     running = labels.managed(client.machines.list(order.app))

@@ -129,7 +129,7 @@ class Doing:
             self._app,
             machine.id,
             config=step.config,
-            skip_launch=step.rests,
+            skip_launch=step.rests and state in AT_REST,  # else a request has woken it just now
             skip_service_registration=step.cordoned,
             nonce=self._nonce(machine),
         )

@@ -166,6 +166,15 @@ class Making:
         self._rollout("").finish(mending.mend(self.present, versions))
         self._all = self._client.machines.list(self._app)
 
+    def look_again(self) -> None:
+        """See how the machines are now: the proxy starts those at rest, whoever holds them.
+
+        Those that were made meanwhile are not looked at: nobody leased them for us, and two first
+        deploys at once find out about each other because both want the same names.
+        """
+        now = {one.id: one for one in self._client.machines.list(self._app)}
+        self._all = [now.get(one.id, one) for one in self._all]
+
     def _rollout(self, release_id: str) -> Rollout:
         watch = Watch(self._client, self._app, self.interruption.allowed, self._manner.patience_s)
         doing = Doing(
