@@ -81,7 +81,7 @@ def test_a_new_project_gets_its_files_and_its_app(shop: Path) -> None:
     toml = carry_out(shop, client)
     assert client.apps.made == ["my-shop"]
     assert toml.app == "my-shop"
-    assert toml.processes == {"app": "gunicorn --threads 8 app:app"}
+    assert toml.processes == {"app": "gunicorn --preload --threads 8 app:app"}
     assert toml.http_service
     assert toml.http_service.min_machines_running == 1
     assert toml.http_service.auto_stop_machines == "off"

@@ -32,9 +32,9 @@ def test_the_tests_of_a_new_application_pass_as_they_are(tmp_path: Path, framewo
 @pytest.mark.parametrize(
     ("framework", "command"),
     [
-        ("flask", "gunicorn --threads 8 app:app"),
+        ("flask", "gunicorn --preload --threads 8 app:app"),
         ("fastapi", "uvicorn main:app"),
-        ("django", "gunicorn --threads 8 my_shop.wsgi:application"),
+        ("django", "gunicorn --preload --threads 8 my_shop.wsgi:application"),
     ],
 )
 def test_a_new_application_can_be_launched_with_nothing_to_add(

@@ -42,23 +42,23 @@ def project(folder: Path, files: dict[str, str]) -> Project:
 @pytest.mark.parametrize(
     ("file", "source", "command"),
     [
-        ("app.py", FLASK, "gunicorn --threads 8 app:app"),
-        ("shop/__init__.py", FLASK, "gunicorn --threads 8 shop:app"),
-        ("src/shop/web.py", FLASK, "gunicorn --threads 8 --pythonpath src shop.web:app"),
+        ("app.py", FLASK, "gunicorn --preload --threads 8 app:app"),
+        ("shop/__init__.py", FLASK, "gunicorn --preload --threads 8 shop:app"),
+        ("src/shop/web.py", FLASK, "gunicorn --preload --threads 8 --pythonpath src shop.web:app"),
         (
             "main.py",
             "import flask as f\nsite: f.Flask = f.Flask('x')\n",
-            "gunicorn --threads 8 main:site",
+            "gunicorn --preload --threads 8 main:site",
         ),
         (
             "shop/__init__.py",
             "from flask import Flask\ndef create_app(config=None):\n    return Flask('x')\n",
-            "gunicorn --threads 8 'shop:create_app()'",
+            "gunicorn --preload --threads 8 'shop:create_app()'",
         ),
         (
             "wsgi.py",
             "from flask import Flask\ndef make(): return Flask('x')\napplication = make()\n",
-            "gunicorn --threads 8 wsgi:application",
+            "gunicorn --preload --threads 8 wsgi:application",
         ),
         ("main.py", "from fastapi import FastAPI\napi = FastAPI()\n", "uvicorn main:api"),
         (

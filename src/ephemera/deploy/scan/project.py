@@ -56,11 +56,12 @@ class Application:
     def command(self) -> str:
         """The command that serves it, at the port that the environment says.
 
-        gunicorn reads `PORT`, uvicorn `UVICORN_PORT` and `UVICORN_HOST`.
+        gunicorn reads `PORT`, uvicorn `UVICORN_PORT` and `UVICORN_HOST`. Both listen only when the
+        application is loaded, gunicorn because it is told to: one that cannot be is seen as that.
         """
         words: list[str] = [self.server]
         if self.server == "gunicorn":
-            words += ["--threads", str(THREADS)]
+            words += ["--preload", "--threads", str(THREADS)]
         if self.root != ".":
             words += ["--pythonpath" if self.interface == "wsgi" else "--app-dir", self.root]
         if self.is_factory and self.interface == "asgi":
