@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from ephemera.platform.registry.own import HOST
 from ephemera.testing.machines_api import AppUnderTest
 from ephemera.testing.serving import Server
 from tests import images
@@ -254,6 +255,22 @@ def test_a_blob_of_another_app_is_mounted_by_who_may_see_it(
     with httpx2.Client(base_url=server.endpoint.url, auth=("x", made["token"])) as borrower:
         said(borrower.get(f"/v2/{app.name}/blobs/{other.digest}"), 404, "BLOB_UNKNOWN")
         assert borrower.post(uploads + other.digest).status_code == 202
+
+
+def test_an_image_of_another_app_is_run_by_who_may_see_it(
+    http: httpx2.Client, app: AppUnderTest, server: Server
+) -> None:
+    http.post("/v1/apps", json={"name": "painter"})
+    machines, config = f"/v1/apps/{app.name}/machines", {"image": f"{HOST}/painter:v1"}
+    token = http.post(f"/v1/apps/{app.name}/deploy_token", json={"expiry": "1h"}).json()["token"]
+    shown = {"authorization": f"Bearer {token}"}
+    with httpx2.Client(base_url=server.endpoint.url, headers=shown) as deployer:
+        own = {"image": "host", "init": {"exec": ["true"]}}
+        made = deployer.post(machines, json={"config": own}).json()
+        for at in (machines, f"{machines}/{made['id']}"):
+            answer = deployer.post(at, json={"config": config})
+            assert (answer.status_code, "not for app 'painter'" in answer.text) == (400, True)
+            assert "not for app" not in http.post(at, json={"config": config}).text
 
 
 def test_two_pushes_of_one_image_at_once_are_one_image(

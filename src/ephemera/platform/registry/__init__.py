@@ -3,7 +3,7 @@
 ```
  routes/registry, routes/uploads          HTTP: the distribution API at /v2/
    │
- Registry ── check_use, prune, drop_app
+ Registry ── check_use, check_sight, prune, drop_app
    ├─ uploads       what is being sent
    ├─ holdings      what one app has: blobs, manifests, tags
    │    └─ pool     every file once, whoever has it

@@ -210,6 +210,22 @@ class Registry:
                 f"config.image '{image}': organisation '{app.org_slug}' has no app '{name}'"
             )
 
+    def check_sight(self, image: str, may_touch: Callable[[str], bool]) -> None:
+        """Return if who asks for an image may look into it: a machine of it would show all.
+
+        Args:
+            may_touch: Whether they may see an app, from its id.
+
+        Raises:
+            Refusal: it is of this platform, and of an app that is not for them.
+        """
+        reference = self.name.mentioned(image)
+        other = self._app_of(reference) if reference else None
+        if other is not None and not may_touch(other.id):
+            raise platform_refusals.invalid(
+                f"config.image '{image}': the token is not for app '{other.name}'"
+            )
+
     def _app_of(self, reference: Reference) -> AppRecord | None:
         try:
             return self._apps.named(reference.repository.partition("/")[0])

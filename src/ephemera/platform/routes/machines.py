@@ -81,6 +81,7 @@ async def create_machine(request: Request) -> Response:
         secrets_version=_secrets_version(request, app, body),
     )
     platform = platform_of(request)
+    platform.registry.check_sight(body.config.image or "", principal_of(request).may_touch)
     owner, lease = platform.creation.create(app, body.config, wish)
     nonce = lease.nonce if lease else ""
     return JSONResponse(views.machine(owner, platform.address(owner.record), nonce=nonce))
@@ -103,6 +104,8 @@ async def update_machine(request: Request) -> Response:
     if body.lease_ttl:
         check_ttl(body.lease_ttl)
     _check_unchanged(owner, body)
+    if body.config.image != owner.record.config["image"]:  # that one somebody was allowed
+        platform.registry.check_sight(body.config.image or "", principal_of(request).may_touch)
     config = platform.creation.checked(app_of(request), body.config, owner.record.id)
     platform.volumes.mounting.check_unchanged(owner.record.config, config)
     changes: dict[str, Any] = {"secrets_version": _secrets_version(request, app_of(request), body)}
