@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from ephemera import Client
 from ephemera.deploy.release import labels
 from ephemera.deploy.release.image import Image, Place
 from ephemera.deploy.release.leasing import Leases
@@ -261,10 +262,12 @@ def test_a_machine_that_is_woken_while_the_image_is_built_runs_on(
     web: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[Leases] = []
-    monkeypatch.setattr(
-        "ephemera.deploy.release.making.Leases",
-        lambda *given: held.append(Leases(*given)) or held[-1],
-    )
+
+    def leases(client: Client, app: str, what: str) -> Leases:
+        held.append(Leases(client, app, what))
+        return held[-1]
+
+    monkeypatch.setattr("ephemera.deploy.release.making.Leases", leases)
     scale_count(web.client, web.app, {"work": 3}, web.manner)
     work = [one.id for one in labels.managed(web.machines) if labels.group(one) == "work"]
     for one in work:
