@@ -29,6 +29,12 @@ def test_an_empty_file_is_an_app_of_one_group_with_nothing_to_say() -> None:
     assert (toml.app, toml.groups(), toml.services_of("app")) == (None, ["app"], [])
 
 
+def test_files_of_windows_and_of_older_clients_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "fly.toml"
+    file.write_bytes(b'\xef\xbb\xbfapp = "shop"\r\nprocesses = []\r\n')
+    assert (load(file).app, load(file).groups()) == ("shop", ["app"])
+
+
 def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)

@@ -23,7 +23,7 @@ from ephemera.deploy.flytoml.sections import (
     Words,
 )
 from ephemera.deploy.flytoml.services import HttpService, Service, TopCheck
-from ephemera.deploy.flytoml.values import Environment, Listed, Seconds
+from ephemera.deploy.flytoml.values import Environment, Groups, Listed, Seconds
 from ephemera.wire.config import MachineConfig
 from ephemera.wire.programs import StopSignal
 
@@ -45,7 +45,7 @@ class FlyToml(Section):
     deploy: Deploy = Deploy()
     env: Environment = Field(default_factory=dict)
     #: The command of each process group; the image's own where it is empty.
-    processes: dict[str, Words] = Field(default_factory=dict)
+    processes: Annotated[dict[str, Words], Groups] = Field(default_factory=dict)
     mounts: Annotated[tuple[Mount, ...], Listed] = ()
     http_service: HttpService | None = None
     services: Annotated[tuple[Service, ...], Listed] = ()

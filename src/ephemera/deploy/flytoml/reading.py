@@ -51,6 +51,7 @@ def parse(text: str, path: Path, *, warn: Warn | None = None) -> FlyToml:
     """
     if len(text) > _CHARS_MAX:
         raise ConfigError(f"{path} is longer than {_CHARS_MAX} characters")
+    text = text.removeprefix("\ufeff")  # as editors of Windows begin a file
     tree = _tree(text, path)
     try:
         toml = FlyToml.model_validate(tree)

@@ -85,6 +85,11 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+def _groups(value: object) -> object:
+    """Read process groups; older files of Fly's own say `processes = []` where there are none."""
+    return {} if value == [] else value
+
+
 def _listed(value: object) -> object:
     """Read tables, or one: `[mounts]` and `[[mounts]]` are the same."""
     if isinstance(value, dict):
@@ -117,6 +122,7 @@ Megabytes = Annotated[int, BeforeValidator(_size("m"))]
 Gigabytes = Annotated[int, BeforeValidator(_size("g"))]
 Autostop = Annotated[Literal["off", "stop", "suspend"], BeforeValidator(_autostop)]
 Environment = Annotated[dict[str, str], BeforeValidator(_environment)]
+Groups = BeforeValidator(_groups)
 Listed = BeforeValidator(_listed)
 #: What is passed on as it is.
 Raw = dict[str, Any]
