@@ -23,9 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from ephemera.errors import BuildError, ConfigError
 
 _EXPORT_TIMEOUT_S = 120
+_BY_DOCKERFILE = "use a Dockerfile and `--builder buildah` or `--builder docker`"
 #: Lines of a requirements file that name other files of the project.
 _NAMES_FILE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)")
 #: Files that name each other deeper than this name each other in a circle.
@@ -96,7 +100,7 @@ def _poetry_line(package: Mapping[str, Any]) -> str:
     if package.get("source", {}).get("type") in ("directory", "file", "git", "url"):
         raise ConfigError(
             f"package '{package['name']}' of poetry.lock does not come from an index",
-            hint="use a Dockerfile and `--builder buildah` or `--builder docker`",
+            hint=_BY_DOCKERFILE,
         )
     markers = package.get("markers", "")
     marker = markers.get("main", "") if isinstance(markers, dict) else markers
@@ -116,7 +120,7 @@ def _pipfile_line(name: str, package: Mapping[str, Any]) -> str:
     if "version" not in package:
         raise ConfigError(
             f"package '{name}' of Pipfile.lock does not come from an index",
-            hint="use a Dockerfile and `--builder buildah` or `--builder docker`",
+            hint=_BY_DOCKERFILE,
         )
     extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
     markers, hashes = package.get("markers", ""), package.get("hashes", [])
@@ -141,8 +145,35 @@ def _requirements(path: Path) -> str:
 
 
 def _pyproject(path: Path) -> str:
-    dependencies = tomllib.loads(path.read_text()).get("project", {}).get("dependencies", [])
+    said = tomllib.loads(path.read_text())
+    tools, dependencies = said.get("tool", {}), said.get("project", {}).get("dependencies", [])
+    if not dependencies and set(tools.get("poetry", {}).get("dependencies", {})) - {"python"}:
+        raise ConfigError(
+            f"there is no poetry.lock beside {path}", hint="`poetry lock` writes it; then again"
+        )
+    _check_from_an_index(path, dependencies, tools.get("uv", {}).get("sources", {}))
     return "\n".join(dependencies)
+
+
+def _check_from_an_index(path: Path, dependencies: list[str], sources: Mapping[str, Any]) -> None:
+    """Refuse packages from elsewhere: an index may have another one of the same name.
+
+    Raises:
+        ConfigError: one is from a workspace, a folder, a repository or a URL.
+    """
+    elsewhere = {canonicalize_name(name) for name, one in sources.items() if not _is_index(one)}
+    for text in dependencies:
+        name = Requirement(text).name
+        if canonicalize_name(name) in elsewhere:
+            raise ConfigError(
+                f"package '{name}' of {path} does not come from an index, says [tool.uv.sources]",
+                hint=_BY_DOCKERFILE,
+            )
+
+
+def _is_index(source: Any) -> bool:
+    """Return whether a source, or each of several with conditions, is an index."""
+    return all("index" in one for one in (source if isinstance(source, list) else [source]))
 
 
 def _exported(path: Path, program: str, arguments: list[str]) -> str:

@@ -149,3 +149,31 @@ def test_a_program_that_is_not_there_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BuildError, match=r"uv\.lock is read by uv, which is not there"):
         find(project_of_uv(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            (
+                "[project]\ndependencies = ['flask', 'Our_Lib>=1']\n"
+                "[tool.uv.sources]\nour-lib = {workspace = true}\n"
+            ),
+            "package 'Our_Lib' of .* does not come from an index",
+        ),
+        ("[tool.poetry.dependencies]\npython = '^3.11'\nflask = '^3'\n", "no poetry.lock beside"),
+    ],
+)
+def test_what_a_pyproject_has_from_elsewhere_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        find(tmp_path)
+
+
+def test_a_package_of_a_named_index_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\ndependencies = ['flask']\n[tool.uv.sources]\nflask = [{index = 'ours'}]\n"
+    )
+    assert find(tmp_path).requirements == "flask"
