@@ -41,6 +41,8 @@ class Effort:
     seed: int | None = 1
     #: Which operations: a regular expression for their paths.
     paths: str = ""
+    #: Operations of which the phase `coverage` does not try every form of a body.
+    uncovered: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def run(world: World, folder: Path, effort: Effort) -> Run:
     """Fuzz a platform, with its files in `folder`."""
     schema, config, traffic = (folder / name for name in ("document.json", "st.toml", "st.har"))
     schema.write_text(json.dumps(with_bodies(amended(load()), BODIES | world.bodies)))
-    config.write_text("\n".join(_config(world)) + "\n")
+    config.write_text("\n".join(_config(world, effort.uncovered)) + "\n")
     program = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(
         [program, "--config-file", config, "run", schema, *_options(world, effort, traffic)],
@@ -100,7 +102,7 @@ def _options(world: World, effort: Effort, traffic: Path) -> list[str]:
     ]
 
 
-def _config(world: World) -> list[str]:
+def _config(world: World, uncovered: Sequence[str]) -> list[str]:
     """Return a configuration file that names what there is on the platform."""
     dictionaries, operations = list[str](), list[str]()
     token = json.dumps(f"Bearer {world.server.token}")
@@ -109,8 +111,11 @@ def _config(world: World) -> list[str]:
     for name, values in world.names.items():
         dictionaries += _dictionary(name, values)
         lines.append(f'"{name}" = {_binding(name, _FOUND)}')
-    for number, (operation, own) in enumerate(world.own.items()):
+    for number, operation in enumerate(dict.fromkeys((*world.own, *uncovered))):
+        own = world.own.get(operation, {})
         operations += ["[[operations]]", f"include-name = {json.dumps(operation)}"]
+        if operation in uncovered:
+            operations.append("phases.coverage.enabled = false")
         operations.append("[operations.parameters]")
         for name, values in own.items():
             dictionaries += _dictionary(f"{name}-{number}", values)

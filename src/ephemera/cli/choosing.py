@@ -71,16 +71,20 @@ def app_of_folder() -> str | None:
     Raises:
         ConfigError: the `fly.toml` cannot be read.
     """
-    from ephemera.deploy import flytoml
+    from ephemera.deploy.finding import find
 
-    file = flytoml.find(Path.cwd())
-    return flytoml.load(file).app if file else None
+    file = find(Path.cwd())
+    return _read(file) if file else None
+
+
+def _read(file: Path) -> str | None:
+    from ephemera.deploy import flytoml  # imported late: most commands are given no file
+
+    return flytoml.load(file).app
 
 
 def _app_in(config: Path) -> str:
-    from ephemera.deploy import flytoml
-
-    found = flytoml.load(config).app
+    found = _read(config)
     if not found:
         raise ConfigError(f"{config} names no app", hint='it needs a line such as: app = "shop"')
     return found

@@ -8,7 +8,7 @@ text ──reading──► tables ──sections, model──► FlyToml ──
 Source of the keys: Fly.io's reference of the file, and what its own client takes.
 """
 
-from ephemera.deploy.flytoml.finding import DEFAULT_NAME, find
+from ephemera.deploy.finding import DEFAULT_NAME, find
 from ephemera.deploy.flytoml.model import FlyToml
 from ephemera.deploy.flytoml.reading import load, parse
 
