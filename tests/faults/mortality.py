@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -21,6 +22,18 @@ from ephemera.testing.plugin import LEADS_ELSEWHERE
 from ephemera.testing.serving import Server, serving
 
 _SERVES_WAIT_S = 30.0
+#: Whether time is short, as in CI; `make faults` has a hundred rounds by itself.
+FEW_ROUNDS = int(os.environ.get("EPHEMERA_FAULT_ROUNDS", "100")) < 20
+
+
+def writes_to_die_at(when: str) -> Iterator[int]:
+    """Yield the numbers of the writes to die at: all from the first on, without an end.
+
+    Where time is short it is every third, and after the commit another third than before it.
+    """
+    if not FEW_ROUNDS:
+        return itertools.count(1)
+    return itertools.count(1 if when == "before" else 2, 3)
 
 
 def die_at_write(engine: Engine, number: int, when: str) -> None:

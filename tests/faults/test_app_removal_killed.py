@@ -19,6 +19,7 @@ import pytest
 
 from ephemera.testing.machines_api import AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
+from tests.faults.mortality import writes_to_die_at
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -119,12 +120,11 @@ def what_is_left(server: Server) -> dict[str, int]:
 def test_a_deletion_that_is_killed_at_any_write_leaves_all_or_nothing(
     server: Server, when: str
 ) -> None:
-    writes = 0
-    died = True
-    while died:
-        writes += 1
+    for writes in writes_to_die_at(when):
         app = furnished(server)
         died = delete_while_it_dies(server, app, writes, when)
         server.restart()
         check(server, app)
+        if not died:
+            break
     assert writes > _WRITES_MIN

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from ephemera.testing.serving import Server
-from tests.faults.mortality import served, start_mortal
+from tests.faults.mortality import served, start_mortal, writes_to_die_at
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -108,9 +108,7 @@ def test_a_machine_comes_through_its_moves_whichever_write_the_platform_dies_at(
     server: Server, tmp_path: Path, when: str
 ) -> None:
     httpx2.post(f"{server.endpoint.url}/v1/apps", json={"app_name": "demo"}, headers=server.headers)
-    writes, died = 0, True
-    while died:
-        writes += 1
+    for writes in writes_to_die_at(when):
         ran = tmp_path / f"ran-{writes}"
         mortal = start_mortal(server, writes, when)
         caller = Caller(server, mortal)
@@ -119,12 +117,13 @@ def test_a_machine_comes_through_its_moves_whichever_write_the_platform_dies_at(
         finally:
             mortal.kill()
             mortal.wait()
-        died = caller.died
-        if not died:
+        if not caller.died:
             server.restart()
         assert ran.read_text().split() == ["1", "2"], left
         assert left["cordoned"] is True
         assert left["config"]["env"] == {"N": "2"}
         assert left["versions"] == 1
         assert list((server.home / "machines").glob("*/*")) == []
+        if not caller.died:
+            break
     assert writes > _WRITES_MIN

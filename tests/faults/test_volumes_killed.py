@@ -17,7 +17,7 @@ import pytest
 
 from ephemera.testing.machines_api import AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
-from tests.faults.mortality import dying_at
+from tests.faults.mortality import dying_at, writes_to_die_at
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -122,10 +122,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_volumes_are_whole_wherever_the_platform_is_killed(server: Server, when: str) -> None:
-    writes = 0
-    died = True
-    while died:
-        writes += 1
+    for writes in writes_to_die_at(when):
         subject = Subject(server.endpoint.url, server.token)
         with subject.connect() as http, AppUnderTest.made(subject, http) as app:
             life = Life(server, app)
@@ -137,4 +134,6 @@ def test_volumes_are_whole_wherever_the_platform_is_killed(server: Server, when:
                 died = mortal.poll() is not None
             server.restart()
             life.check()
+        if not died:
+            break
     assert writes > _WRITES_MIN
