@@ -63,7 +63,7 @@ def test_it_is_whole_for_every_package_manager(
     installed = next(n for n, (_, rest) in enumerate(found) if installs in rest)
     source = next(n for n, (word, rest) in enumerate(found) if (word, rest[-3:]) == ("COPY", ". ."))
     assert copied < installed < source, "a change of source must not install the packages again"
-    assert found[-1] == ("CMD", '["gunicorn", "--threads", "8", "app:app"]')
+    assert found[-1] == ("CMD", '["gunicorn", "--preload", "--threads", "8", "app:app"]')
 
 
 def test_the_app_runs_as_an_ordinary_user_at_the_port(tmp_path: Path) -> None:

@@ -141,6 +141,41 @@ def test_settings_may_be_a_package(tmp_path: Path) -> None:
     assert project(tmp_path, files).database == "sqlite"
 
 
+def test_what_the_application_is_served_with_counts_and_what_its_settings_take_from_others(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "manage.py": MANAGE.replace("mysite.settings", "config.settings.local"),
+        "config/wsgi.py": MANAGE.replace("mysite.settings", "config.settings.production"),
+        "config/settings/__init__.py": "",
+        "config/settings/base.py": "from .base import *\n" + SETTINGS,
+        "config/settings/local.py": "from .base import *\nSTATIC_URL = '/local/'\n",
+        "config/settings/production.py": "from config.settings.base import *\nALLOWED_HOSTS = (1,)\n",
+        "requirements.txt": "django\ngunicorn\npsycopg\n",
+    }
+    found = project(tmp_path, files)
+    served_with = "--settings config.settings.production"
+    assert found.application.target == "config.wsgi:application"
+    assert found.release_command == f"python manage.py migrate --noinput {served_with}"
+    assert found.collect_command == f"python manage.py collectstatic --noinput {served_with}"
+    assert (found.statics[0].url, found.answers_no_host) == ("/static/", False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "file", "target"),
+    [
+        ("WSGI_APPLICATION = 'server.wsgi.app'", "server/wsgi.py", "server.wsgi:app"),
+        ("from . import *\nfrom ... import *\nfrom ...a import *", "wsgi.py", "wsgi:application"),
+    ],
+)
+def test_the_application_may_be_anywhere(
+    tmp_path: Path, settings: str, file: str, target: str
+) -> None:
+    manage = MANAGE.replace("mysite.settings", "settings")
+    files = {"manage.py": manage, "settings.py": settings, file: "", "requirements.txt": "django"}
+    assert project(tmp_path, files).application.target == target
+
+
 LOCK = "[[package]]\nname = 'gunicorn'\n"
 PIPFILE_LOCK = json.dumps({"default": {"gunicorn": {}}})
 REQUIREMENTS = "Flask==3.0 --hash=sha256:aa\n# no\n-r more.txt\n"

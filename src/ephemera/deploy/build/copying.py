@@ -15,8 +15,12 @@ from ephemera.deploy.build.request import BuildRequest, Tell
 from ephemera.deploy.build.tree import files
 from ephemera.errors import BuildError
 
-#: Django's settings ask for one, and collecting files does not use it.
-_UNUSED = {"SECRET_KEY": "unused", "DJANGO_SECRET_KEY": "unused"}
+#: Django's settings ask for them, and collecting files does not use them.
+_UNUSED = {
+    "SECRET_KEY": "unused",
+    "DJANGO_SECRET_KEY": "unused",
+    "DATABASE_URL": "sqlite://:memory:",
+}
 
 
 def copy(request: BuildRequest, place: Path, tell: Tell) -> tuple[int, int]:

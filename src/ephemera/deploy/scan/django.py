@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,13 @@ class Django:
     package: str
     settings: tuple[Module, ...]
     application: Application | None
+    #: The settings of the application, where `manage.py` would take others.
+    served_with: str = ""
+
+    def command(self, name: str) -> str:
+        """Return a command of `manage.py`, with the settings that the application has."""
+        settings = f" --settings {self.served_with}" if self.served_with else ""
+        return f"python {self.manage} {name} --noinput{settings}"
 
     @property
     def manage(self) -> str:
@@ -31,11 +38,7 @@ class Django:
 
     def setting(self, name: str) -> ast.expr | None:
         """Return what a setting is assigned last; None where it is not."""
-        found = None
-        for module in self.settings:
-            for target, value in assigned(module.tree):
-                found = value if target == name else found
-        return found
+        return _assigned_last(self.settings, name)
 
 
 def find(folder: Path, files: Sequence[Path], names: frozenset[str]) -> Django | None:
@@ -68,33 +71,103 @@ def _settings_of(manage: Module) -> str | None:
 def _project(
     folder: Path, root: Path, settings: str, files: Sequence[Path], names: frozenset[str]
 ) -> Django:
-    package = settings.split(".")[0]
-    place = root / Path(*settings.split("."))
-    candidates = (
-        [place.with_suffix(".py")]
-        if place.with_suffix(".py") in files
-        else [path for path in files if path.parent == place]
-    )
-    modules = [read(folder, path) for path in candidates]
+    modules = tuple(_settings(folder, root, settings, files))
+    application = _application(root, settings, modules, files, names)
+    served = _served_with(folder, root, application)
+    if served and served != settings:
+        modules = tuple(_settings(folder, root, served, files))
     return Django(
         root=root.as_posix(),
-        package=package,
-        settings=tuple(module for module in modules if module),
-        application=_application(root, package, files, names),
+        package=settings.split(".")[0],
+        settings=modules,
+        application=application,
+        served_with=served if served != settings else "",
     )
+
+
+def _served_with(folder: Path, root: Path, application: Application | None) -> str:
+    """Return the settings that the application sets for itself; empty where it sets none."""
+    if application is None:
+        return ""
+    module = read(folder, _file(root, application.target.partition(":")[0]))
+    return (module and _settings_of(module)) or ""
+
+
+def _settings(folder: Path, root: Path, name: str, files: Sequence[Path]) -> Iterator[Module]:
+    """Yield the modules of settings: what takes all of another one comes after that one."""
+    file = _file(root, name)
+    if file in files:
+        yield from _with_bases(folder, root, file, files, [])
+        return
+    for path in files:
+        if path.parent == file.with_suffix("") and (module := read(folder, path)):
+            yield module
+
+
+def _with_bases(
+    folder: Path, root: Path, file: Path, files: Sequence[Path], seen: list[Path]
+) -> Iterator[Module]:
+    """Yield a module, after those of which it imports everything: `from .base import *`."""
+    module = read(folder, file) if file in files and file not in seen else None
+    if module is None:
+        return
+    seen.append(file)
+    for node in module.tree.body:
+        match node:
+            case ast.ImportFrom(module=str(name), names=[ast.alias(name="*")], level=level):
+                place = root if level == 0 else Path(*file.parts[:-level])
+                yield from _with_bases(folder, root, _file(place, name), files, seen)
+    yield module
 
 
 def _application(
-    root: Path, package: str, files: Sequence[Path], names: frozenset[str]
+    root: Path,
+    settings: str,
+    modules: Sequence[Module],
+    files: Sequence[Path],
+    names: frozenset[str],
 ) -> Application | None:
-    has = {kind: root / package / f"{kind}.py" in files for kind in ("wsgi", "asgi")}
-    serves_asgi = has["asgi"] and "uvicorn" in names and "gunicorn" not in names
-    if serves_asgi or (has["asgi"] and not has["wsgi"]):
-        target = f"{package}.asgi:application"
-        return Application("django", target, root.as_posix(), interface="asgi")
-    if has["wsgi"]:
-        return Application("django", f"{package}.wsgi:application", root.as_posix())
+    targets = {
+        kind: next(
+            (
+                f"{module}:{name}"
+                for module, name in _servers(kind, settings, modules)
+                if _file(root, module) in files
+            ),
+            "",
+        )
+        for kind in ("wsgi", "asgi")
+    }
+    serves_asgi = "uvicorn" in names and "gunicorn" not in names
+    if targets["asgi"] and (serves_asgi or not targets["wsgi"]):
+        return Application("django", targets["asgi"], root.as_posix(), interface="asgi")
+    if targets["wsgi"]:
+        return Application("django", targets["wsgi"], root.as_posix())
     return None
+
+
+def _servers(kind: str, settings: str, modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
+    """Yield where the application for a kind of server may be, the likeliest first."""
+    said = text_of(_assigned_last(modules, f"{kind.upper()}_APPLICATION")) or ""
+    module, _, name = said.rpartition(".")
+    if module:
+        yield module, name
+    yield f"{settings.split('.')[0]}.{kind}", "application"
+    yield kind, "application"
+
+
+def _assigned_last(modules: Sequence[Module], name: str) -> ast.expr | None:
+    found = None
+    for module in modules:
+        for target, value in assigned(module.tree):
+            found = value if target == name else found
+    return found
+
+
+def _file(root: Path, module: str) -> Path:
+    """Return the file of a module, `mysite.wsgi`, that is imported from `root`."""
+    *folders, name = module.split(".")
+    return Path(root, *folders, f"{name}.py")
 
 
 def static_folder(django: Django) -> str | None:

@@ -75,8 +75,8 @@ def _with_django(project: Project, site: django.Django) -> Project:
     served_by_itself = "whitenoise" in project.packages.names
     return replace(
         project,
-        migrate_command=f"python {site.manage} migrate --noinput" if project.database else "",
-        collect_command=f"python {site.manage} collectstatic --noinput" if collected else "",
+        migrate_command=site.command("migrate") if project.database else "",
+        collect_command=site.command("collectstatic") if collected else "",
         statics=(static,) if static and not served_by_itself else (),
         answers_no_host=_is_empty_list(site.setting("ALLOWED_HOSTS")),
     )
