@@ -103,6 +103,23 @@ def test_a_function_that_needs_an_argument_makes_no_application(tmp_path: Path) 
         project(tmp_path, {"app.py": source, "requirements.txt": ""})
 
 
+@pytest.mark.parametrize(
+    ("file", "said", "target"),
+    [
+        ("run.py", "from shop import create_app", "run:site"),
+        ("shop/run.py", "from . import nothing\nfrom .make import create_app", "shop.run:site"),
+    ],
+)
+def test_one_that_is_made_by_another_module_is_found(
+    tmp_path: Path, file: str, said: str, target: str
+) -> None:
+    maker = "from flask import Flask\ndef create_app(config): return Flask('x')\n"
+    source = f"{said}\nother = print()\nsite = create_app('production')\n"
+    files = {"shop/__init__.py": maker, "shop/make.py": maker, file: source}
+    found = project(tmp_path, {**files, "requirements.txt": "flask\n"})
+    assert found.application.target == target
+
+
 def test_django_is_told_by_manage_and_its_settings(tmp_path: Path) -> None:
     found = project(tmp_path, DJANGO)
     assert found.application.target == "mysite.wsgi:application"
@@ -150,7 +167,7 @@ def test_what_the_application_is_served_with_counts_and_what_its_settings_take_f
         "config/settings/__init__.py": "",
         "config/settings/base.py": "from .base import *\n" + SETTINGS,
         "config/settings/local.py": "from .base import *\nSTATIC_URL = '/local/'\n",
-        "config/settings/production.py": "from config.settings.base import *\nALLOWED_HOSTS = (1,)\n",
+        "config/settings/production.py": "from ..settings.base import *\nALLOWED_HOSTS = '*'\n",
         "requirements.txt": "django\ngunicorn\npsycopg\n",
     }
     found = project(tmp_path, files)

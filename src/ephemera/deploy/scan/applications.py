@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ephemera.deploy.scan.project import Application, Framework
-from ephemera.deploy.scan.source import Module, assigned, dotted, read
+from ephemera.deploy.scan.source import Module, assigned, dotted, imported, read
 
 #: The class of each framework, and the modules that have it.
 CLASSES: dict[Framework, tuple[str, tuple[str, ...]]] = {
@@ -39,7 +39,8 @@ def find(
         for framework in frameworks if module else ():
             assert module
             calls = _Calls(module.tree, framework)
-            name = _likeliest(_objects(module, calls), _NAMES)
+            made = _made_elsewhere(folder, files, module, framework)
+            name = _likeliest([*_objects(module, calls), *made], _NAMES)
             if name:
                 return _application(framework, module, name)
             maker = _likeliest(_makers(module, calls), _MAKERS)
@@ -102,6 +103,35 @@ def _objects(module: Module, calls: _Calls) -> Iterator[str]:
         )
         if calls.has(value) or made_here:
             yield name
+
+
+def _made_elsewhere(
+    folder: Path, files: Sequence[Path], module: Module, framework: Framework
+) -> Iterator[str]:
+    """Yield the names of a module's applications that a function of another module makes."""
+    makers = {
+        one.asname or one.name
+        for node in module.tree.body
+        if isinstance(node, ast.ImportFrom)
+        for one in node.names
+        if one.name in _MAKERS
+        for path in imported(node, module.path, _root(module.path))
+        if path in files and _has_maker(read(folder, path), one.name, framework)
+    }
+    for name, value in assigned(module.tree):
+        match value:
+            case ast.Call(func=ast.Name(id=maker)) if maker in makers:
+                yield name
+
+
+def _has_maker(module: Module | None, name: str, framework: Framework) -> bool:
+    """Return whether a module has a function of this name that makes an application."""
+    return module is not None and any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == name
+        and _Calls(module.tree, framework).are_within(node)
+        for node in module.tree.body
+    )
 
 
 def _makers(module: Module, calls: _Calls) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ephemera.deploy.scan.project import Application
-from ephemera.deploy.scan.source import Module, assigned, read, text_of, texts
+from ephemera.deploy.scan.source import Module, assigned, imported, read, text_of, texts
 
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 
@@ -113,10 +113,9 @@ def _with_bases(
         return
     seen.append(file)
     for node in module.tree.body:
-        match node:
-            case ast.ImportFrom(module=str(name), names=[ast.alias(name="*")], level=level):
-                place = root if level == 0 else Path(*file.parts[:-level])
-                yield from _with_bases(folder, root, _file(place, name), files, seen)
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            for base in imported(node, file, root.as_posix()):
+                yield from _with_bases(folder, root, base, files, seen)
     yield module
 
 

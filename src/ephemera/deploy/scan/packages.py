@@ -96,8 +96,10 @@ def _with_included(folder: Path, file: str, seen: tuple[str, ...]) -> Iterator[s
 def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig").replace("\\\n", " ")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text in UTF-8", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     return [_BEHIND.sub("", line).strip() for line in text.splitlines()]
 
 

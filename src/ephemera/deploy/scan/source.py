@@ -64,6 +64,19 @@ def dotted(path: Path, root: str) -> str:
     return ".".join(inner.with_suffix("").parts).removesuffix(".__init__")
 
 
+def imported(node: ast.ImportFrom, file: Path, root: str) -> tuple[Path, ...]:
+    """Return where a module may be from which `file` imports; nothing for a package as a whole.
+
+    Args:
+        root: The folder that absolute names are imported from, from the project's folder.
+    """
+    if node.module is None:
+        return ()
+    place = Path(*file.parts[: -node.level]) if node.level else Path(root)
+    *folders, name = node.module.split(".")
+    return place.joinpath(*folders, f"{name}.py"), place.joinpath(*folders, name, "__init__.py")
+
+
 def assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield the names that a module assigns, also within `if` and `try`, and their values."""
     for node in _statements(tree.body):
