@@ -118,7 +118,12 @@ TABLE: tuple[Row, ...] = (
     ),
     # What the status tells, with better advice where the text is known.
     _row(Unauthorized, "the token is missing, expired or not one of this API's", 401),
-    _row(Unauthorized, "the token may not do this, or the app is somebody else's", 403),
+    _row(
+        Unauthorized,
+        "the token may not do this, or the app is somebody else's; what a machine may do for its"
+        " app says the app's secret FLY_API_TOKEN",
+        403,
+    ),
     _row(NotFound, "create the app first, or look at the spelling", 404, texts=(r"\bapp\b",)),
     _row(NotFound, "", 404),
     _row(WaitTimeout, "waiting again is safe", 408, texts=("failed to reach desired state",)),
