@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ephemera.deploy.build import whole
 from ephemera.deploy.build.request import Tell
 from ephemera.errors import BuildError, ImageUnavailable
 from ephemera.oci import manifests
@@ -129,7 +130,4 @@ def _read(place: Path) -> Base | None:
 
 def _write(place: Path, base: Base) -> None:
     layers = [one.model_dump(by_alias=True) for one in base.layers]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_suffix(".new")
-    fresh.write_text(json.dumps([str(base.reference), base.config, layers]))
-    fresh.replace(place)
+    whole.write(place, json.dumps([str(base.reference), base.config, layers]).encode())

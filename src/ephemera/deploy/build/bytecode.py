@@ -17,8 +17,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from ephemera.deploy.build import whole
 from ephemera.deploy.build.layers import FILE_MODE, FOLDER_MODE, Entry
-from ephemera.deploy.build.shortage import no_room
 
 #: In the header of a file: known by the hash of its source, which nobody is to compare.
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
@@ -69,11 +69,7 @@ class Compiler:
         """Write down what this build has compiled or found, for the next one."""
         if self._now.keys() == self._before.keys():
             return
-        with no_room(self._kept):
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._kept.with_suffix(".new")
-            fresh.write_bytes(marshal.dumps(self._now))
-            fresh.replace(self._kept)
+        whole.write(self._kept, marshal.dumps(self._now))
 
     def _bytecode(self, source: bytes, name: str) -> bytes:
         parts = (importlib.util.MAGIC_NUMBER, name.encode(), source)

@@ -22,10 +22,13 @@ _NEVER = frozenset(
     {
         ".DS_Store",
         ".direnv",
+        ".envrc",
         ".git",
         ".hg",
         ".mypy_cache",
+        ".netrc",
         ".nox",
+        ".pypirc",
         ".pytest_cache",
         ".ruff_cache",
         ".svn",

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ephemera.deploy.build import whole
 from ephemera.deploy.build.base import Base, architecture_of, resolve
 from ephemera.deploy.build.document import Document
 from ephemera.deploy.build.layers import Layer
@@ -112,10 +113,8 @@ class Places:
         known = self._read()
         if all(digest in known for digest in digests):
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps({**known, **dict.fromkeys(digests, self.repository)}))
-        fresh.replace(self.path)
+        now = {**known, **dict.fromkeys(digests, self.repository)}
+        whole.write(self.path, json.dumps(now).encode())
 
     def _read(self) -> dict[str, str]:
         try:
