@@ -47,7 +47,6 @@ class FakeSeat:
     machine_id: str
     addresses: list[tuple[str, int]]
     http_options: HttpOptions
-    per_connection: bool = False
     headers: list[tuple[str, str]] = field(default_factory=list)
     app_id: str = "app"
     region: str = "local"
@@ -104,7 +103,7 @@ class FakeRouter:
         if machine_id in {one for asked in self.asked[-1:] for one in asked.avoid}:
             raise ProxyRefusal(503, "there is no other machine", code="PR01")
         place = [("127.0.0.1", port)]
-        return FakeSeat(machine_id, place, self.options, self.per_connection)
+        return FakeSeat(machine_id, place, self.options)
 
     def tls(self) -> ssl.SSLContext:
         """Not asked for: the test brings its own listener."""

@@ -18,6 +18,7 @@ import pytest
 from ephemera.platform.drivers.base import ProcessStat, Socket
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
+from ephemera.platform.machines.creation import Wish
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy import arrival, dispatch
 from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
@@ -25,6 +26,7 @@ from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.proxy.seats import Place
 from ephemera.platform.states import State
 from ephemera.testing.authority import Authority
+from ephemera.wire.models import MachineConfig
 from tests.proxying import Play, playing, until
 from tests.unit.platform.world import World, reach
 
@@ -311,7 +313,8 @@ def test_a_request_is_not_held_for_longer_than_requests_are(
         async with listening() as program:
             program.stop()
             await resting(world, program.port)
-            asked = replace(WEB, replay=Replay(prefer_instance="x", timeout_s=0.05))
+            replay = Replay(prefer_instance="x", timeout_s=0.05, source_app_id=world.app().id)
+            asked = replace(WEB, replay=replay)
             error = await refused(world, asked)
             assert (error.status, error.code) == (503, "PM03")
 
@@ -483,7 +486,8 @@ def test_a_replay_goes_where_the_app_says_within_its_organisation(play: Play) ->
             source = one.record.id
 
             def replayed(**more: Any) -> Asked:
-                return replace(WEB, replay=Replay(source_machine=source, **more))
+                whole = {"source_app_id": one.record.app_id, "source_machine": source, **more}
+                return replace(WEB, replay=Replay(**whole))
 
             assert (await seat(world, replayed(elsewhere=True))).machine_id == two.record.id
             assert (await seat(world, replayed(instance=source))).machine_id == source
@@ -499,6 +503,38 @@ def test_a_replay_goes_where_the_app_says_within_its_organisation(play: Play) ->
             for app, code in (("other", "PA05"), ("none", "PA04")):
                 error = await refused(world, replayed(app=app, fallback="prefer_self"))
                 assert (error.status, error.code) == (502, code)
+
+    play(scene)
+
+
+def test_an_app_that_was_replayed_to_may_replay_to_its_own_machines(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            web(world, program.port)
+            other = world.platform.create_app("other", "personal", "")
+            init = {"exec": ["run"]}
+            config = {"image": "host", "init": init, "services": [service(program.port)]}
+            theirs, _ = world.platform.creation.create(
+                other, MachineConfig.model_validate(config), Wish(lease_owner="me")
+            )
+            replay = Replay(instance=theirs.record.id, source_app_id=other.id)
+            assert (await seat(world, replace(WEB, replay=replay))).machine_id == theirs.record.id
+
+    play(scene)
+
+
+def test_a_replay_does_not_lead_a_machine_out_of_its_closed_network(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            own = web(world, program.port)
+            other = world.platform.create_app("other", "personal", "")
+            targets = world.platform.traffic.router._targets
+            monkeypatch.setattr(targets, "_reaches", lambda _, app: app.id != other.id)
+            replay = Replay(app="other", source_app_id=own.record.app_id)
+            error = await refused(world, replace(WEB, client="fdaa::1", replay=replay))
+            assert (error.status, error.app_id) == (404, "")
 
     play(scene)
 

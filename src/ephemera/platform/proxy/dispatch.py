@@ -84,8 +84,10 @@ class Dispatcher:
         posts = self._fleet.posts(app.id, port, tls=tls)
         if not posts:
             raise nowhere.nothing_there(app, port, self._fleet.of(app.id), tls=tls)
-        opening = posts[-1].opening  # of the newest machine
-        return Way(app.id, opening.force_https, opening.http_options)
+        newest = posts[-1]
+        opening = newest.opening
+        by_connection = newest.offer.by_connection
+        return Way(app.id, opening.force_https, by_connection, opening.http_options)
 
     async def seat(self, asked: Asked) -> Place:
         """Return a place at a machine; one that is at rest is started and waited for.

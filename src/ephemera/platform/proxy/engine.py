@@ -21,6 +21,8 @@ from ephemera.platform.proxy.streams import Listener, Stream
 
 #: More wait until others have gone; and never more than a quarter of what may be open at all.
 CONNECTIONS_MAX = 8192
+#: How many beyond are told so, which takes a moment; still more are hung up on at once.
+_TOLD_MAX = 256
 _SWEEP_S = 1.0
 #: The same line is written into a log once in this time.
 _REPEAT_S = 1.0
@@ -50,6 +52,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._connections_max = connections_max or _room()
         self.connections: set[Connection] = set()
+        self._sent_away: set[Connection] = set()
         self._exchanges: set[Exchange] = set()
         self._said: dict[tuple[str, str], float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +73,7 @@ class Engine:
 
     async def close(self) -> None:
         """Hang up on everybody."""
-        for connection in list(self.connections):
+        for connection in [*self.connections, *self._sent_away]:
             connection.abort()
         self.pool.close()
         if self._timer:
@@ -81,15 +84,20 @@ class Engine:
 
     def admit(self, connection: Connection) -> bool:
         """See `Host`."""
-        if len(self.connections) >= self._connections_max:
-            return False
-        self.connections.add(connection)
+        there_is_room = len(self.connections) < self._connections_max
+        if there_is_room:
+            self.connections.add(connection)
+        elif len(self._sent_away) < _TOLD_MAX:
+            self._sent_away.add(connection)
+        else:
+            connection.abort()
         self._wind_up()
-        return True
+        return there_is_room
 
     def leave(self, connection: Connection) -> None:
         """See `Host`."""
         self.connections.discard(connection)
+        self._sent_away.discard(connection)
 
     async def serve(self, stream: Stream) -> None:
         """See `Host`."""
@@ -126,10 +134,10 @@ class Engine:
         now = self._loop.time()
         for exchange in list(self._exchanges):
             exchange.expire_if_idle(now)
-        for connection in list(self.connections):
+        for connection in [*self.connections, *self._sent_away]:
             connection.expire(now)
         self.pool.sweep()
-        if self.connections or not self.pool.empty:
+        if self.connections or self._sent_away or not self.pool.empty:
             self._wind_up()
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from ephemera.platform.proxy import headers, refusing, replays
@@ -123,7 +124,7 @@ class Exchange:
         wishes = headers.wishes(head.headers)
         asked = Asked(head.host, port, tls, client.address, wishes)
         for left in range(replays.REPLAYS_MAX, -1, -1):
-            order = await self._visit_somebody(asked, head, may_replay=left > 0)
+            order = await self._visit_somebody(asked, head, entrance, may_replay=left > 0)
             if order is None:
                 return
             seat, order_ = order
@@ -131,13 +132,13 @@ class Exchange:
             asked = replace(asked, replay=order_.replay, wishes={})
 
     async def _visit_somebody(
-        self, asked: Asked, head: RequestHead, *, may_replay: bool
+        self, asked: Asked, head: RequestHead, entrance: Entrance, *, may_replay: bool
     ) -> tuple[Seat, replays.Order] | None:
         """Have a machine answer; return its order where it sends the request elsewhere."""
         refused: ProxyRefusal | None = None
         while len(asked.avoid) < _MACHINES_MAX:
             try:
-                seat = await self._take_seat(asked)
+                seat = await self._take_seat(asked, entrance)
             except ProxyRefusal as error:
                 # Routing may know more of the same; that there is no other machine is no news.
                 raise error if refused is None or error.code == refused.code else refused from None
@@ -146,8 +147,7 @@ class Exchange:
             except NotListening as error:
                 refused = _not_listening(error, seat)
                 asked = replace(asked, avoid=asked.avoid | {seat.machine_id})
-                self._stream.client.seats.pop(asked.host, None)
-                seat.release()
+                self._stream.client.seats.give_up(asked.host, seat)
             else:
                 return (seat, order) if order else None
             finally:
@@ -170,19 +170,13 @@ class Exchange:
         )
         return await visit.answer(around.pool)
 
-    async def _take_seat(self, asked: Asked) -> Seat:
+    async def _take_seat(self, asked: Asked, entrance: Entrance) -> Seat:
         """Return the seat of the client's connection, where it has one, else a fresh one."""
-        seats = self._stream.client.seats
-        is_plain = not (asked.replay or asked.wishes or asked.avoid)
-        if is_plain and asked.host in seats:
-            if seats[asked.host].holds():
-                self._seat = seats[asked.host]
-                self.touch()
-                return self._seat
-            seats.pop(asked.host).release()
-        seat = await self._around.router.seat(asked)
-        if seat.per_connection and is_plain:
-            seats[asked.host] = seat
+        take = partial(self._around.router.seat, asked)
+        if entrance.per_connection and not (asked.replay or asked.wishes or asked.avoid):
+            seat = await self._stream.client.seats.get(asked.host, take)
+        else:
+            seat = await take()
         self._seat = seat
         self.touch()
         return seat
@@ -190,7 +184,7 @@ class Exchange:
     def _leave(self, seat: Seat) -> None:
         """Give a seat back, unless the client's connection keeps it."""
         self._seat = None
-        if seat not in self._stream.client.seats.values():
+        if not self._stream.client.seats.holds(seat):
             seat.release()
 
     def _redirect(self, head: RequestHead, entrance: Entrance) -> None:

@@ -20,6 +20,7 @@ class Hosts:
 
     Args:
         named: Returns an app by its name, or raises a `Refusal`.
+        with_id: Returns an app by its id.
         holder: Returns the id of the app that has a host name; empty where none has.
         version: Returns a number that changes when any app gets or loses a host name.
     """
@@ -32,7 +33,7 @@ class Hosts:
         version: Callable[[], int],
     ) -> None:
         self._named = named
-        self._with_id = with_id
+        self.with_id = with_id
         self._holder = holder
         self._version = version
         self._known: dict[str, str] = {}
@@ -57,7 +58,7 @@ class Hosts:
                 f"no app has the host name '{host[:100]}'",
                 hint=f"an app is at <its name>{LOCAL}; other names come with `ephemera certs`",
             )
-        return self._with_id(app_id)
+        return self.with_id(app_id)
 
     def called(self, name: str) -> AppRecord:
         """Return an app by its own name.

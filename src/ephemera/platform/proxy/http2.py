@@ -66,6 +66,8 @@ class Http2(asyncio.Protocol):
         self._client.address = str(peer[0]).partition("%")[0] if peer else ""
         if not self._host.admit(self):
             self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            self._hang_up()
+            return
         self._send()
         self._deadline = self._loop.time() + self._client.headers_read_s
 

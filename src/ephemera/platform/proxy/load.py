@@ -42,7 +42,8 @@ class Loads:
         self._totals[machine_id] -= 1
         if not self._totals[machine_id]:
             del self._totals[machine_id]
-        self.touch(machine_id)
+        if machine_id in self._busy_at:  # else it was destroyed meanwhile
+            self.touch(machine_id)
 
     def touch(self, machine_id: str) -> None:
         """Note that a machine has had something to do until now."""

@@ -22,6 +22,8 @@ from ephemera.platform.proxy.streams import HIGH_BYTES, LOW_BYTES, Disconnected,
 
 #: Of an answer before its body, or of what follows it.
 _HEAD_BYTES_MAX = 256 * 1024
+#: How many 1xx may wait to be passed on before nothing more is read.
+_HEADS_AHEAD_MAX = 8
 
 
 class MachineConnection(asyncio.Protocol):
@@ -103,7 +105,10 @@ class MachineConnection(asyncio.Protocol):
                 raise self._lost
             self._waiter = self._loop.create_future()
             await self._waiter
-        return self._heads.popleft()
+        head = self._heads.popleft()
+        if not self._heads:
+            self.go_on()
+        return head
 
     def tunnel(self, near: End) -> None:
         """Pass on all that comes from now on as it is."""
@@ -216,6 +221,8 @@ class MachineConnection(asyncio.Protocol):
         length, chunked = framing(self._headers)
         head = AnswerHead(status, self._headers, self._parser.get_http_version(), length)
         self._heads.append(head)
+        if len(self._heads) > _HEADS_AHEAD_MAX:
+            self.hold()
         self._unreported = 0
         if status >= 200:
             self._in_body = True

@@ -24,6 +24,7 @@ ORDER_BYTES_MAX = 64 * 1024
 REPLAYS_MAX = 10
 
 _FIELD = re.compile(r'\s*([a-z_]+)\s*=\s*(?:"([^"]*)"|([^;"]*))\s*(?:;|$)')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FALLBACKS = ("", "force_self", "prefer_self")
 
 
@@ -125,7 +126,10 @@ def invalid(why: str, seat: Seat) -> ProxyRefusal:
 
 def _replay(fields: dict[str, Any], seat: Seat) -> Replay:
     def text(name: str) -> str:
-        return str(fields.get(name) or "")
+        found = str(fields.get(name) or "")
+        if _CONTROL.search(found):  # the next machine is told of it in a header
+            raise invalid(f"{name} has a control character", seat)
+        return found
 
     elsewhere = text("elsewhere").lower()
     fallback = text("fallback")

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ephemera.errors import EphemeraError
 from ephemera.wire.services import HttpOptions
@@ -122,6 +122,11 @@ class Entrance(Protocol):
         ...
 
     @property
+    def per_connection(self) -> bool:
+        """Whether a seat is for all requests of a client's connection (type `connections`)."""
+        ...
+
+    @property
     def http_options(self) -> HttpOptions:
         """What is done with its requests and answers."""
         ...
@@ -159,11 +164,6 @@ class Seat(Protocol):
         ...
 
     @property
-    def per_connection(self) -> bool:
-        """Whether it is for all requests of the client's connection (type `connections`)."""
-        ...
-
-    @property
     def http_options(self) -> HttpOptions:
         """Of the port of this machine's service."""
         ...
@@ -193,7 +193,7 @@ class Router(Protocol):
         """
         ...
 
-    async def seat(self, asked: Asked) -> Seat:
+    def seat(self, asked: Asked) -> Coroutine[Any, Any, Seat]:
         """Return a place at a machine; one that is at rest is started and waited for.
 
         May be cancelled at any time, which is what happens when the client goes away: then no

@@ -18,6 +18,7 @@ class Way:
 
     app_id: str
     force_https: bool
+    per_connection: bool
     http_options: HttpOptions
 
 
@@ -61,11 +62,6 @@ class Place:
     def region(self) -> str:
         """Where the machine is."""
         return self.post.record.region
-
-    @property
-    def per_connection(self) -> bool:
-        """Whether it is for all requests of the client's connection."""
-        return self.post.offer.by_connection
 
     @property
     def http_options(self) -> HttpOptions:

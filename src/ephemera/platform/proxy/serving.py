@@ -23,7 +23,10 @@ class Host(Protocol):
     """Who answers."""
 
     def admit(self, connection: Connection) -> bool:
-        """Return whether there is room for one more; if so, it is looked after until `leave`."""
+        """Return whether there is room for one more; if not, it is to end soon.
+
+        Either way it is looked after until `leave`.
+        """
         ...
 
     def leave(self, connection: Connection) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ephemera.platform.proxy.routing import ProxyRefusal, Seat
+from ephemera.platform.proxy.connection_seats import ConnectionSeats
+from ephemera.platform.proxy.routing import ProxyRefusal
 
 #: Names in lower case, in the order in which they came.
 Headers = list[tuple[bytes, bytes]]
@@ -180,17 +181,14 @@ class Client:
 
     address: str
     listener: Listener
-    #: Places that are for the connection as a whole (concurrency of type `connections`), by host.
-    seats: dict[str, Seat] = field(default_factory=dict)
-
+    seats: ConnectionSeats = field(default_factory=ConnectionSeats)
     #: For its next requests; known when it has asked for an app once.
     headers_read_s: float = HEADERS_READ_S
     keep_alive_s: float = KEEP_ALIVE_S
 
     def leave(self) -> None:
         """Give back what was held for the connection."""
-        for host in list(self.seats):
-            self.seats.pop(host).release()
+        self.seats.leave()
 
 
 class End(Protocol):

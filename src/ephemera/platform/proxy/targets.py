@@ -61,14 +61,9 @@ class Targets:
             ProxyRefusal: there is no such app, or it is none of the client's business.
         """
         app = self._hosts.app(asked.host)
-        if not self._reaches(asked.client, app):
-            raise ProxyRefusal(
-                404,
-                f"there is no app '{app.name}' in the organisation of this machine",
-                hint="machines reach the apps of their own organisation",
-            )
+        self._check_reach(asked.client, app)
         if asked.replay:
-            return self._replayed(app, asked.replay)
+            return self._replayed(asked.client, asked.replay)
         wishes = asked.wishes
         if not wishes:
             return Target(app)
@@ -95,10 +90,20 @@ class Targets:
             f"region={','.join(replay.regions)};replay_source={own};"
             f"reason={'timeout' if late else 'no_candidate'};elapsed_ms={elapsed_ms}"
         )
-        return Target(self._hosts.app(asked.host), wish=wish, failed=said)
+        return Target(self._hosts.with_id(replay.source_app_id), wish=wish, failed=said)
 
-    def _replayed(self, source: AppRecord, replay: Replay) -> Target:
+    def _check_reach(self, client: str, app: AppRecord) -> None:
+        if not self._reaches(client, app):
+            raise ProxyRefusal(
+                404,
+                f"there is no app '{app.name}' that this machine may reach",
+                hint="machines reach the apps of their organisation, in a closed network its own",
+            )
+
+    def _replayed(self, client: str, replay: Replay) -> Target:
+        source = self._hosts.with_id(replay.source_app_id)  # the last one, after several replays
         app = self._other(source, replay.app) if replay.app else source
+        self._check_reach(client, app)
         regions = () if _ANY in replay.regions else replay.regions
         own = frozenset({replay.source_machine}) if replay.elsewhere else frozenset[str]()
         wish = Wish(replay.instance, regions, replay.prefer_instance, avoid=own)

@@ -21,6 +21,8 @@ from ephemera.platform.proxy.uploading import KEPT_BYTES_MAX, Upload
 #: What may be sent twice without harm (RFC 9110, section 9.2.2).
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 _BODILESS = frozenset((204, 304))
+#: How many answers may come before the answer: 100, 102, 103.
+_INFORMED_MAX = 100
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ class Visit:
 
     async def _final_head(self, connection: MachineConnection) -> AnswerHead:
         """Return the head of the answer. What comes before it (100, 103) is passed on."""
-        while True:
+        for _ in range(_INFORMED_MAX):
             answer = await connection.next_head()
             if answer.status >= 200:
                 return answer
@@ -110,6 +112,8 @@ class Visit:
                 raise MachineLost("the app switched to another protocol, which nobody asked for")
             self.touch()
             self.stream.inform(answer.status, headers.end_to_end(answer.headers))
+            await self.stream.drain()
+        raise MachineLost(f"the app sent {_INFORMED_MAX} answers before its answer")
 
     # another machine is to answer
 

@@ -81,6 +81,14 @@ def test_a_body_that_is_none_is_refused(body: bytes) -> None:
         replays.from_json(body, SEAT)
 
 
+@pytest.mark.parametrize("name", ["state", "instance", "region", "app"])
+def test_nothing_of_it_can_end_the_header_that_tells_the_next_machine(name: str) -> None:
+    body = {"app": "other", name: "x\r\nFly-Client-IP: 192.0.2.1"}
+    with pytest.raises(ProxyRefusal, match=f"{name} has a control character") as refused:
+        replays.from_json(json.dumps(body).encode(), SEAT)
+    assert refused.value.code == "PA03"
+
+
 @pytest.mark.parametrize(
     "transform",
     [
