@@ -20,7 +20,7 @@ from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.creation import Wish
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.proxy import arrival, dispatch
+from ephemera.platform.proxy import arrival, dispatch, refusing
 from ephemera.platform.proxy.idling import BUSY, IDLE_TIMEOUT
 from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.proxy.seats import Place
@@ -302,6 +302,31 @@ def test_a_program_that_never_listens_is_given_up(
             error = await refused(world)
             assert error.message == f"the app is not listening on 0.0.0.0:{program.port}"
             await until(lambda: any("the app is not listening" in line for line in said(world)))
+
+    play(scene)
+
+
+def test_that_a_program_does_not_listen_is_said_early_and_what_came_of_it_once(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            program.stop()
+            monkeypatch.setattr(arrival, "_LOOK_AFTER_S", 0.0)
+            owner = web(world, program.port)
+            await reach(owner, State.STARTED)
+            waiting = [asyncio.ensure_future(refused(world)) for _ in range(2)]
+            await until(lambda: said(world))
+            assert [line.partition(" so far")[0] for line in said(world)] == [
+                f"the app is not listening on 0.0.0.0:{program.port}"
+            ]
+            world.now += arrival.UP_WITHIN_S + 1
+            for error in await asyncio.gather(*waiting):
+                # As the engine does for each request.
+                router, line = world.platform.traffic.router, refusing.logged(error)
+                router.say(error.app_id, error.machine_id, "local", "error", line)
+            assert len(said(world)) == 2
+            assert said(world)[1].startswith("[PM05] the app is not listening on 0.0.0.0:")
 
     play(scene)
 

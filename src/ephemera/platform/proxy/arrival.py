@@ -84,6 +84,7 @@ class Arrival:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._asked = False
+        self._has_warned = False
 
     async def up(self) -> str:
         """Return at which address it listens, once it does and its checks pass."""
@@ -154,11 +155,19 @@ class Arrival:
         return ""
 
     async def _look_elsewhere(self) -> None:
-        """Give up a program that listens, but where nobody from outside reaches it."""
+        """Give up a program that listens, but where nobody from outside reaches it.
+
+        Where there is hope, the log says already what would become an error in the end.
+        """
         instead = await listening.elsewhere(self._owner)
         long = self._loop.time() - self._begun > _GIVE_UP_AFTER_S
         if instead and (long or listening.has_port(instead, self._offer.internal_port)):
             raise self._not_listening(instead)
+        if not self._has_warned:
+            self._has_warned = True
+            message, hint = listening.not_listening(self._offer.internal_port, instead)
+            held = f"requests wait for it, for up to {UP_WITHIN_S:.0f} s after its start"
+            self._say("warning", f"{message} so far; {held} ({hint})")
 
     async def _healthy(self) -> bool:
         """Return whether its checks pass, as soon as they do, or it is not started any more."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ephemera.platform.proxy import refusing
 from ephemera.platform.proxy.arrival import CANCELLED, Around, Arrival, refused
 from ephemera.platform.proxy.offers import Offer
 from ephemera.platform.proxy.routing import ProxyRefusal
@@ -109,7 +110,7 @@ class Arrivals:
     def _complain(self, record: MachineRecord, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, ProxyRefusal) and error.code != CANCELLED:
-            said = f"[{error.code}] {error}"
+            said = refusing.logged(error)
             self._around.say(record.app_id, record.id, record.region, "error", said)
 
     async def _bring(self, record: MachineRecord, offer: Offer) -> None:

@@ -24,9 +24,6 @@ CONNECTIONS_MAX = 8192
 #: How many beyond are told so, which takes a moment; still more are hung up on at once.
 _TOLD_MAX = 256
 _SWEEP_S = 1.0
-#: The same line is written into a log once in this time.
-_REPEAT_S = 1.0
-_REMEMBERED_MAX = 1000
 
 
 class Engine:
@@ -54,7 +51,6 @@ class Engine:
         self.connections: set[Connection] = set()
         self._sent_away: set[Connection] = set()
         self._exchanges: set[Exchange] = set()
-        self._said: dict[tuple[str, str], float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
@@ -112,16 +108,9 @@ class Engine:
 
     def complain(self, refusal: ProxyRefusal) -> None:
         """Write a refusal into the log of its app, if it has one."""
-        if not refusal.app_id:
-            return
-        line = refusing.logged(refusal)
-        key, now = (refusal.app_id, line), self._loop.time()
-        if now - self._said.get(key, -_REPEAT_S) < _REPEAT_S:
-            return
-        if len(self._said) >= _REMEMBERED_MAX:
-            self._said.clear()
-        self._said[key] = now
-        self.router.say(refusal.app_id, refusal.machine_id, self.region, "error", line)
+        if refusal.app_id:
+            line = refusing.logged(refusal)
+            self.router.say(refusal.app_id, refusal.machine_id, self.region, "error", line)
 
     # time limits
 

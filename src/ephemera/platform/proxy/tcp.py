@@ -18,6 +18,7 @@ from ephemera.platform.proxy.dispatch import Dispatcher
 from ephemera.platform.proxy.fleet import Fleet, Post
 from ephemera.platform.proxy.offers import Offer, Opening
 from ephemera.platform.proxy.ports import PORTS_MAX, ServedPort, bound, left_its_network, why_not
+from ephemera.platform.proxy.refusing import logged
 from ephemera.platform.proxy.relay import Incoming, Side
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.seats import Place
@@ -27,8 +28,6 @@ _BACKLOG = 512
 _CONNECT_S = 5.0
 #: How often another machine is tried for one connection.
 _TRIES = 3
-#: The same line is written into a log once in this time.
-_REPEAT_S = 1.0
 
 
 @dataclass(slots=True)
@@ -69,7 +68,6 @@ class TcpServices:
         self._doubt = doubt
         self._open: dict[tuple[str, int], _Open] = {}
         self._problems: dict[tuple[str, int], str] = {}
-        self._said: dict[tuple[str, int], tuple[str, float]] = {}
 
     async def update(self) -> None:
         """Open the ports that are wanted, and close the others."""
@@ -149,7 +147,6 @@ class TcpServices:
         return ""
 
     def _close(self, key: tuple[str, int]) -> None:
-        self._said.pop(key, None)
         held = self._open.pop(key)
         held.server.close()
         for client in list(held.clients):
@@ -173,14 +170,10 @@ class TcpServices:
         return None
 
     def _complain(self, key: tuple[str, int], error: ProxyRefusal) -> None:
-        """Say why a connection got no machine; the same not more often than once a second."""
-        said, now = str(error), asyncio.get_running_loop().time()
-        before, at = self._said.get(key, ("", 0.0))
-        if before != said or now - at > _REPEAT_S:
-            self._said[key] = (said, now)
-            post = next(iter(self._posts(key)), None)
-            region = post.record.region if post else ""
-            self._dispatcher.say(key[0], error.machine_id, region, "error", said)
+        """Say why a connection got no machine."""
+        post = next(iter(self._posts(key)), None)
+        region = post.record.region if post else ""
+        self._dispatcher.say(key[0], error.machine_id, region, "error", logged(error))
 
     async def _reach(self, place: Place, client: asyncio.Transport) -> Side | None:
         """Return a connection to the machine of a place, which is given back when it ends."""

@@ -26,6 +26,7 @@ from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy.arrival import Around
 from ephemera.platform.proxy.arrivals import Arrivals
+from ephemera.platform.proxy.complaints import Complaints
 from ephemera.platform.proxy.dispatch import Dispatcher
 from ephemera.platform.proxy.fleet import Fleet
 from ephemera.platform.proxy.hosts import Hosts
@@ -66,6 +67,7 @@ class Traffic:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._say = Complaints(self._write).say
         self._fleet = Fleet()
         self._queues = Queues()
         self._loads = Loads(parts.clock)
@@ -244,7 +246,7 @@ class Traffic:
         if owner:
             self._queues.wake_all(owner.record.app_id)
 
-    def _say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
+    def _write(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
         self._parts.logs.say(app_id, machine_id, region, message, level, provider="proxy")
 
     def _is_app(self, name: str) -> bool:
