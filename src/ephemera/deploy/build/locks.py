@@ -32,6 +32,8 @@ _EXPORT_TIMEOUT_S = 120
 _BY_DOCKERFILE = "use a Dockerfile and `--builder buildah` or `--builder docker`"
 #: Lines of a requirements file that name other files of the project.
 _NAMES_FILE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)")
+#: And those that name a folder of source, or a repository.
+_EDITABLE = re.compile(r"^\s*(?:-e|--editable)[ =]?\s*(\S+)", re.MULTILINE)
 #: Files that name each other deeper than this name each other in a circle.
 _DEPTH_MAX = 10
 
@@ -78,8 +80,30 @@ def find(folder: Path) -> Locked:
                 hint=f"have your package manager write {name} anew",
             ) from error
         known_by = "\n".join(_all_lines(path, 0)) if name == _REQUIREMENTS else requirements
+        if _check_editable(name, known_by):
+            known_by += _text_of(folder / "pyproject.toml") + _text_of(folder / "setup.py")
         return Locked(name, requirements, known_by, is_whole=name.endswith(".lock"))
     return Locked("", "", "")
+
+
+def _check_editable(name: str, requirements: str) -> bool:
+    """Return whether the project itself is among its requirements, to be used where it is.
+
+    Raises:
+        ConfigError: another folder is, and an image has nothing there.
+    """
+    places = [found[1] for found in _EDITABLE.finditer(requirements)]
+    for place in places:
+        if place.partition("[")[0] not in (".", "./"):
+            raise ConfigError(
+                f"package '{place}' of {name} is used from where it is, which no image has",
+                hint=_BY_DOCKERFILE,
+            )
+    return bool(places)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
 
 
 def _uv(path: Path) -> str:

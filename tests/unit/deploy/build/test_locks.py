@@ -177,3 +177,17 @@ def test_a_package_of_a_named_index_is_taken(tmp_path: Path) -> None:
         "[project]\ndependencies = ['flask']\n[tool.uv.sources]\nflask = [{index = 'ours'}]\n"
     )
     assert find(tmp_path).requirements == "flask"
+
+
+@pytest.mark.parametrize("line", ["-e ./libs/lib", "--editable=git+https://example.com/lib"])
+def test_what_is_used_from_where_it_is_goes_into_no_image(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"-r more.txt\n{line}\n")
+    with pytest.raises(ConfigError, match="which no image has"):
+        find(tmp_path)
+
+
+def test_a_project_that_requires_itself_is_known_by_what_it_requires(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-e .[web]\n")
+    before = find(tmp_path).known_by
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['flask']\n")
+    assert find(tmp_path).known_by != before
