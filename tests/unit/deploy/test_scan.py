@@ -227,6 +227,22 @@ def test_what_installs_the_project_itself(tmp_path: Path) -> None:
     assert packages.is_package
 
 
+@pytest.mark.parametrize(
+    ("lock", "source", "needed"),
+    [
+        ("uv.lock", "source = {editable = '.'}", False),
+        ("uv.lock", "source = {registry = 'https://pypi.org/simple'}", False),
+        ("uv.lock", "source = {editable = 'libs/lib'}", True),
+        ("poetry.lock", "source = {type = 'directory', url = '../lib'}", True),
+    ],
+)
+def test_a_package_of_a_workspace_needs_its_source(
+    tmp_path: Path, lock: str, source: str, needed: bool
+) -> None:
+    files = {"app.py": FLASK, "pyproject.toml": "", lock: f"{LOCK}{source}\n"}
+    assert project(tmp_path, files).packages.need_source is needed
+
+
 def test_fastapi_with_its_standard_extra_has_a_server(tmp_path: Path) -> None:
     files = {
         "main.py": "from fastapi import FastAPI\napp = FastAPI()\n",

@@ -12,7 +12,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ephemera.deploy.scan.project import Packages
+from ephemera.deploy.scan.project import Manager, Packages
 from ephemera.errors import ConfigError
 
 REQUIREMENTS = "requirements.txt"
@@ -40,11 +40,9 @@ def find(folder: Path) -> Packages | None:
     project = _toml(folder / "pyproject.toml")
     is_package = _is_package(project)
     if (folder / "uv.lock").is_file():
-        names = _locked(folder / "uv.lock")
-        return Packages("uv", ("pyproject.toml", "uv.lock"), names, is_package)
+        return _of_lock("uv", folder / "uv.lock", is_package)
     if (folder / "poetry.lock").is_file():
-        names = _locked(folder / "poetry.lock")
-        return Packages("poetry", ("pyproject.toml", "poetry.lock"), names, is_package)
+        return _of_lock("poetry", folder / "poetry.lock", is_package)
     if (folder / "Pipfile").is_file():
         return _of_pipenv(folder)
     if (folder / REQUIREMENTS).is_file():
@@ -122,9 +120,22 @@ def _required(project: dict[str, Any]) -> list[str]:
     return [text for text in [*standard, *poetry] if isinstance(text, str)]
 
 
-def _locked(path: Path) -> frozenset[str]:
-    packages = _toml(path).get("package", [])
-    return frozenset(canonicalize_name(one["name"]) for one in packages if "name" in one)
+def _of_lock(manager: Manager, lock: Path, is_package: bool) -> Packages:
+    packages = [one for one in _toml(lock).get("package", []) if "name" in one]
+    return Packages(
+        manager=manager,
+        files=("pyproject.toml", lock.name),
+        names=frozenset(canonicalize_name(one["name"]) for one in packages),
+        is_package=is_package,
+        need_source=any(_is_folder(one.get("source", {})) for one in packages),
+    )
+
+
+def _is_folder(source: dict[str, Any]) -> bool:
+    """Return whether a package comes from a folder beside the project, in the words of a lock."""
+    of_poetry = source.get("url", ".") if source.get("type") == "directory" else "."
+    places = (source.get("editable", "."), source.get("directory", "."), of_poetry)
+    return any(place != "." for place in places)
 
 
 def _is_package(project: dict[str, Any]) -> bool:
