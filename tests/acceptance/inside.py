@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 from ephemera.cli import main
@@ -39,19 +39,20 @@ class Inside:
 
     def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> Said:
         """Run a command to its end, which must be the exit status `code`."""
-        out, err = io.StringIO(), io.StringIO()
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         with self._as_started(arguments, stdin, out, err):
             try:
                 main.main()
                 status: Any = 0
             except SystemExit as end:
                 status = end.code or 0
-        assert status == code, f"{arguments}: {status}\n{out.getvalue()}\n{err.getvalue()}"
-        return Said(out.getvalue(), err.getvalue())
+        said = Said(_written(out), _written(err))
+        assert status == code, f"{arguments}: {status}\n{said.stdout}\n{said.stderr}"
+        return said
 
     @contextlib.contextmanager
     def _as_started(
-        self, arguments: tuple[str, ...], stdin: str, out: io.StringIO, err: io.StringIO
+        self, arguments: tuple[str, ...], stdin: str, out: TextIO, err: TextIO
     ) -> Iterator[None]:
         given = io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")
         before = signal.getsignal(signal.SIGTERM)
@@ -67,3 +68,8 @@ class Inside:
                 yield
             finally:
                 signal.signal(signal.SIGTERM, before)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from subprocess import CompletedProcess
+from pathlib import Path
 
 from ephemera import Client
 from ephemera.wire.models import Machine
 from tests.acceptance.command_line import CommandLine
+from tests.acceptance.inside import Inside, Said
 
 #: A program that does nothing until it is told to end.
 PAUSE = (sys.executable, "-c", "import signal; signal.pause()")
@@ -30,10 +31,12 @@ class Shop:
         self.app = app
         client.apps.create(app)
 
-    def __call__(self, *arguments: str, code: int = 0) -> CompletedProcess[str]:
+    def __call__(self, *arguments: str, code: int = 0) -> Said:
         """Run a command about this app to its end, which must be the exit status `code`."""
         words = arguments[:1] if arguments[0] == "logs" else arguments[:2]
-        return self.ephemera(*words, "-a", self.app, *arguments[len(words) :], code=code)
+        return Inside(self.ephemera, Path.cwd())(
+            *words, "-a", self.app, *arguments[len(words) :], code=code
+        )
 
     def run(self, command: Sequence[str], *, until: str = "started") -> Machine:
         """Run a command as a machine, and return it when it is in a state."""

@@ -89,9 +89,9 @@ class TestShell:
 
     def test_a_command_needs_no_terminal(self, shop: Shop) -> None:
         machine = shop.run(["write", "/report", "half\nof it"], until="stopped").id
-        done = shop("machine", "shell", machine, "--", "cat", "/report")
-        assert done.stdout == "half\nof it\n"
-        assert shop("machine", "shell", machine, "--", "exit", "5", code=5).stdout == ""
+        shell = ("machine", "shell", "-a", shop.app, machine, "--")
+        assert shop.ephemera(*shell, "cat", "/report").stdout == "half\nof it\n"
+        assert shop.ephemera(*shell, "exit", "5", code=5).stdout == ""
 
     def test_a_shell_needs_one(self, shop: Shop) -> None:
         machine = shop.run(["run"]).id
