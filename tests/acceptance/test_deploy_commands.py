@@ -189,7 +189,7 @@ def test_an_app_is_deployed_and_deployed_again_with_no_request_lost(project: Pro
     assert (done["app"], done["version"], done["strategy"]) == ("shop", 2, "rolling")
     assert (row["group"], row["count"], row["memory_mb"]) == ("app", 2, 256)
     assert set(answers) == {(200, "one"), (200, "two"), (200, "three")}
-    project("rollback", "2")
+    project("rollback", "v2")
     assert project.answer() == "two"
     listed = project("releases").stdout.splitlines()
     assert [line.split()[:2] for line in listed[1:]] == [

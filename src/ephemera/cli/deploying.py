@@ -39,6 +39,14 @@ WaitTimeout = Annotated[
 ]
 
 
+def _version(text: str) -> int:
+    """Return the number of a release, which lists show as `v3`."""
+    number = text.removeprefix("v")
+    if not (number.isascii() and number.isdigit() and int(number)):
+        raise typer.BadParameter(f"{text!r} is no version such as v3; `ephemera releases` has them")
+    return int(number)
+
+
 def deploy(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", help="The project's folder.")
@@ -132,9 +140,9 @@ def rollback(
     version: Annotated[
         int | None,
         typer.Argument(
-            min=1,
+            parser=_version,
             metavar="VERSION",
-            help="The release to go back to. Default: the last one before this that succeeded.",
+            help="The release to go back to: v3. Default: the last before this that succeeded.",
             show_default=False,
         ),
     ] = None,
