@@ -174,7 +174,7 @@ async def _serve(
         front = Front(listeners.proxy, listeners.proxy_tls, router, region)
         front.open(platform.networks.proxy_listeners())
         platform.traffic.serve_http(front.protocol)
-        server = _Server(platform, ensure_token(home), stage)
+        server = _Server(platform, front, ensure_token(home), stage)
         endpoint = Endpoint(
             url,
             os.getpid(),
@@ -228,7 +228,7 @@ def _machine_of(connection: object) -> Principal | None:
 class _Server(uvicorn.Server):
     """uvicorn, with our own signals, and with an end to the requests that are held open."""
 
-    def __init__(self, platform: Platform, token: str, stage: Stage | None) -> None:
+    def __init__(self, platform: Platform, front: Front, token: str, stage: Stage | None) -> None:
         self._protocol = SeverableProtocol if stage else HttpToolsProtocol
         config = uvicorn.Config(
             app.build(platform, token, stage),
@@ -244,6 +244,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._platform = platform
+        self._front = front
         self._announce: Callable[[], None] = lambda: None
 
     async def serve_on(self, listener: socket.socket, announce: Callable[[], None]) -> None:
@@ -268,7 +269,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nobody any more, and let the requests that are open finish."""
         await self._platform.sockets.stop()
-        await super().shutdown(sockets)
+        await asyncio.gather(super().shutdown(sockets), self._front.drain(_GRACE_S))
 
     def _answer_machine(self, machine: Principal) -> asyncio.Protocol:
         """Return what answers one connection through the socket of a machine: the same app."""

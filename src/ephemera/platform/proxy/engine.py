@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 
 from ephemera.platform.proxy import refusing
-from ephemera.platform.proxy.exchange import Exchange
+from ephemera.platform.proxy.exchange import Exchange, refuse
 from ephemera.platform.proxy.http1 import Http1
 from ephemera.platform.proxy.negotiated import Negotiated
 from ephemera.platform.proxy.pool import Pool
 from ephemera.platform.proxy.routing import ProxyRefusal, Router
 from ephemera.platform.proxy.serving import Connection
 from ephemera.platform.proxy.streams import Listener, Stream
+from ephemera.wire.ids import new_ulid
 
 #: More wait until others have gone; and never more than a quarter of what may be open at all.
 CONNECTIONS_MAX = 8192
@@ -52,6 +54,9 @@ class Engine:
         self._sent_away: set[Connection] = set()
         self._exchanges: set[Exchange] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_draining = False
+        #: Set when a connection has ended.
+        self._left = asyncio.Event()
 
     def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
         """Return what makes the protocol of each connection that a listener takes."""
@@ -66,6 +71,17 @@ class Engine:
             return Http2(self, listener)
 
         return lambda: Negotiated(choose)
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more requests, and answer those that are there, for so many seconds at most."""
+        self._is_draining = True
+        for connection in list(self.connections):
+            connection.wind_down()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self.connections:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def close(self) -> None:
         """Hang up on everybody."""
@@ -94,9 +110,14 @@ class Engine:
         """See `Host`."""
         self.connections.discard(connection)
         self._sent_away.discard(connection)
+        self._left.set()
 
     async def serve(self, stream: Stream) -> None:
         """See `Host`."""
+        if self._is_draining:
+            stopping = ProxyRefusal(503, "the platform is stopping", retry_after_s=1)
+            refuse(stream, stopping, new_ulid())
+            return
         exchange = Exchange(stream, self)
         self._exchanges.add(exchange)
         try:

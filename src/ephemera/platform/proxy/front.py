@@ -62,19 +62,29 @@ class Front:
         """Return what makes the protocol of each connection that another listener takes."""
         return lambda: self._loaded().protocol(listener)()
 
+    async def drain(self, grace_s: float) -> None:
+        """Take no clients any more; answer those that are there, for so many seconds at most."""
+        await self._stop_listening()
+        if self._engine:
+            await self._engine.drain(grace_s)
+
     async def close(self) -> None:
-        """Take no clients any more, and hang up on those that are there."""
+        """Take no clients any more, and hang up on those that are there. Repeating is safe."""
+        await self._stop_listening()
+        if self._engine:
+            await self._engine.close()
+
+    async def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
         for descriptor, listener in self._waiting.items():
             loop.remove_reader(descriptor)
             listener.close()
+        self._waiting.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in self._servers:
             server.close()
-        if self._engine:
-            await self._engine.close()
 
     def _await_first(self, sock: socket.socket, listener: Listener) -> None:
         sock.setblocking(False)

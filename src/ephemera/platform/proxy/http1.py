@@ -44,6 +44,10 @@ class Http1(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._requests: deque[Request] = deque()
+        #: The one that is being answered.
+        self._current: Request | None = None
+        #: Whether no request is taken any more, see `wind_down`.
+        self._is_winding_down = False
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = math.inf
         self._closing = False
@@ -108,7 +112,8 @@ class Http1(asyncio.Protocol):
 
     async def _run(self) -> None:
         while True:
-            request = await self._next()
+            self._current = None
+            request = self._current = await self._next()
             self._deadline = math.inf
             if request.refusal:
                 refuse(request, request.refusal, new_ulid())
@@ -177,6 +182,7 @@ class Http1(asyncio.Protocol):
 
     def arrived(self, request: Request) -> None:
         """See `Reader`."""
+        request.keep_alive &= not self._is_winding_down
         self._requests.append(request)
         if len(self._requests) > _AHEAD_MAX:
             self._hold(_QUEUE)
@@ -204,6 +210,14 @@ class Http1(asyncio.Protocol):
         elif self._parser.has_part_of_head:
             self._parser.fail(ProxyRefusal(408, "the headers of the request did not come"))
         else:
+            self.close()
+
+    def wind_down(self) -> None:
+        """Answer what was asked, and then hang up. Repeating is safe."""
+        self._is_winding_down = True
+        if self._current:
+            self._current.keep_alive = False
+        elif not (self._requests or self._parser.has_part_of_head):
             self.close()
 
     def abort(self) -> None:

@@ -18,7 +18,8 @@ import h2.events
 import h2.exceptions
 
 from ephemera.platform.proxy.exchange import refuse
-from ephemera.platform.proxy.http2_settings import fresh_connection
+from ephemera.platform.proxy.http2_nuisances import Nuisances
+from ephemera.platform.proxy.http2_settings import fresh_connection, no_more_after
 from ephemera.platform.proxy.http2_stream import Stream
 from ephemera.platform.proxy.requests import checked2
 from ephemera.platform.proxy.routing import ProxyRefusal
@@ -32,10 +33,6 @@ from ephemera.platform.proxy.streams import (
 )
 from ephemera.wire.ids import new_ulid
 
-#: How many resets, and events that ask for nothing, are borne beyond what requests come with.
-_NUISANCES_MAX = 500
-#: How many of them are forgotten with each sweep.
-_NUISANCES_FORGIVEN = 10
 #: How long a client may take to read what is left for it when it is hung up on.
 _LINGER_S = 5.0
 _FRAME_BYTES = 16 * 1024
@@ -52,9 +49,11 @@ class Http2(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._writable: asyncio.Future[None] | None = None
         self._deadline = math.inf
-        self._nuisances = 0
+        self._nuisances = Nuisances()
         self._flushing = False
         self._closing = False
+        #: Whether no request is taken any more, see `wind_down`.
+        self._is_winding_down = False
         self._h2 = fresh_connection()
 
     # asyncio
@@ -100,7 +99,7 @@ class Http2(asyncio.Protocol):
         except h2.exceptions.ProtocolError:
             self._hang_up()  # h2 has written down why, for the client to read
             return
-        if self._nuisances > _NUISANCES_MAX:
+        if self._nuisances.are_too_many:
             self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             self._hang_up()
             return
@@ -110,7 +109,7 @@ class Http2(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """Hang up where nothing is asked for any more."""
-        self._nuisances = max(0, self._nuisances - _NUISANCES_FORGIVEN)
+        self._nuisances.forgive()
         if now < self._deadline or any(stream.answering for stream in self._streams.values()):
             return
         if self._closing:
@@ -118,6 +117,18 @@ class Http2(asyncio.Protocol):
             return
         self._h2.close_connection()
         self._hang_up()
+
+    def wind_down(self) -> None:
+        """Answer what was asked, and then hang up. Repeating is safe."""
+        self._is_winding_down = True
+        self._send()
+        if self._transport:
+            self._transport.write(no_more_after(self._h2.highest_inbound_stream_id))
+        self._hang_up_if_wound_down()
+
+    def _hang_up_if_wound_down(self) -> None:
+        if self._is_winding_down and not self._streams:
+            self._hang_up()
 
     def abort(self) -> None:
         """Hang up at once."""
@@ -141,18 +152,21 @@ class Http2(asyncio.Protocol):
             case h2.events.WindowUpdated():
                 self._widen(event.stream_id)
             case h2.events.RemoteSettingsChanged():
-                self._nuisances += 1
+                self._nuisances.add()
                 self._widen(0)
             case h2.events.StreamReset():
-                self._nuisances += 1
+                self._nuisances.add()
                 self._lose(event.stream_id)
             case h2.events.ConnectionTerminated():
                 self._hang_up()
             case _:
-                self._nuisances += 1
+                self._nuisances.add()
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         number = event.stream_id
+        if self._is_winding_down:
+            self.reset(number, h2.errors.ErrorCodes.REFUSED_STREAM)
+            return
         pairs = [(bytes(name), bytes(value)) for name, value in event.headers]
         body = Pipe(took=lambda count, _: self._acknowledge(count, number))
         refusal = None
@@ -185,6 +199,7 @@ class Http2(asyncio.Protocol):
         stream.body.discard()
         if not stream.body.ended:
             self.reset(stream.number, h2.errors.ErrorCodes.NO_ERROR)
+        self._hang_up_if_wound_down()
 
     def _take(self, event: h2.events.DataReceived) -> None:
         padding = event.flow_controlled_length - len(event.data)
@@ -197,7 +212,7 @@ class Http2(asyncio.Protocol):
         if event.data:
             stream.body.feed(bytes(event.data))
         else:
-            self._nuisances += 1
+            self._nuisances.add()
 
     def _trail(self, event: h2.events.TrailersReceived) -> None:
         stream = self._streams.get(event.stream_id)
@@ -220,6 +235,7 @@ class Http2(asyncio.Protocol):
         if stream:
             stream.lose()
             stream.body.discard()
+            self._hang_up_if_wound_down()
 
     def _acknowledge(self, count: int, number: int) -> None:
         """Let the client send as much more as was read."""

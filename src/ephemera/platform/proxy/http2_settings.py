@@ -5,6 +5,7 @@ from __future__ import annotations
 import h2.config
 import h2.connection
 from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
 
 from ephemera.platform.proxy.requests import HEAD_BYTES_MAX
 
@@ -30,3 +31,11 @@ def fresh_connection() -> h2.connection.H2Connection:
     connection.initiate_connection()
     connection.increment_flow_control_window(_WINDOW - connection.inbound_flow_control_window)
     return connection
+
+
+def no_more_after(number: int) -> bytes:
+    """Return what tells a client that streams are answered up to this one, and no later one.
+
+    `h2` says goodbye only where nothing is to be sent any more.
+    """
+    return GoAwayFrame(stream_id=0, last_stream_id=number).serialize()

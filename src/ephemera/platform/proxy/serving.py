@@ -14,6 +14,10 @@ class Connection(Protocol):
         """Hang up if the client is too slow. `now` is the loop's time."""
         ...
 
+    def wind_down(self) -> None:
+        """Answer what was asked, and then hang up. Repeating is safe."""
+        ...
+
     def abort(self) -> None:
         """Hang up at once."""
         ...
