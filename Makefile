@@ -20,6 +20,7 @@ READY := $(VENV)/ready
 # Another Python than the first suitable one: make setup PYTHON=/path/to/python3.13
 PYTHON ?=
 # How many times the server is killed at a random moment; each takes about two seconds.
+# With fewer than 20, every third write is one to die at, and not each.
 ROUNDS ?= 100
 # How hard `conformance` tries, of each thing that it tries.
 EXAMPLES ?= 100
