@@ -122,7 +122,7 @@ class Draft:
 
 
 def _change(machine: Machine, config: MachineConfig, *, cordoned: bool = False) -> Change:
-    before = machine.config or MachineConfig()
+    before = labels.of_another_boot(machine.config or MachineConfig())
     marked = labelled(config, {labels.HALF_DONE: labels.CHANGED})
     return Change(machine.name, marked, before, rests(machine), cordoned)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ephemera.wire.models import Machine
+from ephemera.wire.models import Machine, MachineConfig
 
 #: The process group of a machine. One that has none is no machine of a release, but of a job.
 GROUP = "fly_process_group"
@@ -26,8 +26,10 @@ HALF_DONE = "ephemera_half_done"
 #: one more of those that are there, without a new release.
 CREATED, CHANGED, LEAVING, ADDED = "created", "changed", "leaving", "added"
 
+#: What a program says of itself while it runs, see `jobs/busyness.py`.
+_BUSY = "ephemera_busy"
 #: True of a program that runs, or of one machine, and not of the next one.
-_OF_A_BOOT = frozenset({"ephemera_busy", "ephemera_create_id"})
+_OF_A_BOOT = frozenset({_BUSY, "ephemera_create_id"})
 _OURS = frozenset({GROUP, PLATFORM, RELEASE_ID, RELEASE_VERSION, RELEASES, PORT, HALF_DONE})
 #: Groups of machines that are there for a moment only, such as that of the release command.
 _RESERVED = "fly_app_"
@@ -62,6 +64,12 @@ def managed(machines: Sequence[Machine]) -> list[Machine]:
 def foreign(machine: Machine) -> dict[str, str]:
     """Return the labels that somebody else has put on a machine, and that are to stay."""
     return {key: value for key, value in of(machine).items() if key not in _OURS | _OF_A_BOOT}
+
+
+def of_another_boot(config: MachineConfig) -> MachineConfig:
+    """Return a config as it is to be when its program has not said anything of itself yet."""
+    said = {key: value for key, value in (config.metadata or {}).items() if key != _BUSY}
+    return config.model_copy(update={"metadata": said})
 
 
 def version(machine: Machine) -> int:

@@ -70,6 +70,13 @@ def test_a_machine_with_a_volume_keeps_it() -> None:
     ]
 
 
+def test_what_comes_back_is_not_busy_with_what_was_before() -> None:
+    present = machine("app-1", offers=False, said={"ephemera_busy": "jobs", "theirs": "stays"})
+    (change, *_) = planned([present], new=config(offers=False)).steps
+    assert isinstance(change, Change)
+    assert change.before.metadata == {labels.GROUP: "app", "theirs": "stays"}
+
+
 @pytest.mark.parametrize("strategy", ["rolling", "bluegreen", "immediate"])
 def test_another_volume_takes_another_machine(strategy: Strategy) -> None:
     present = [machine("app-1", volume="vol_1"), machine("app-2", volume="vol_2")]
