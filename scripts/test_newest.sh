@@ -25,7 +25,7 @@ if ! python=$(find_python); then
 fi
 if [[ ! -e "$folder/ready" || requirements/dev.lock -nt "$folder/ready" ]]; then
     # Most of it is never imported here, so that it is not compiled either.
-    PIP_NO_COMPILE=1 PYTHON=$python scripts/setup.sh "$folder" requirements/dev.lock
+    PIP_COMPILE=0 PYTHON=$python scripts/setup.sh "$folder" requirements/dev.lock
     touch "$folder/ready"
 fi
 "$folder/bin/python" -m pytest --quiet --numprocesses "$workers" \
