@@ -402,6 +402,24 @@ def test_requests_are_spread_and_wait_where_all_are_busy(play: Play) -> None:
     play(scene)
 
 
+def test_who_waits_for_one_machine_is_not_in_the_way_of_who_takes_any(play: Play) -> None:
+    async def scene(world: World) -> None:
+        async with listening() as program:
+            first, _ = web(world, program.port), web(world, program.port)
+            await until(lambda: len(_ready(world)) == 2)
+            held = [await seat(world) for _ in range(4)]
+            picky = replace(WEB, wishes={"fly-force-instance-id": first.record.id})
+            waiting = [asyncio.ensure_future(seat(world, one)) for one in (picky, WEB)]
+            queues = world.platform.traffic._queues
+            await until(lambda: queues.length(world.app().id) == 2)
+            next(one for one in held if one.machine_id != first.record.id).release()
+            await asyncio.wait_for(waiting[1], 10)
+            assert not waiting[0].done()
+            waiting[0].cancel()
+
+    play(scene)
+
+
 def test_more_than_may_wait_are_sent_away(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(world: World) -> None:
         monkeypatch.setattr(dispatch, "QUEUE_MAX", 1)
@@ -692,3 +710,8 @@ def test_a_server_that_starts_again_knows_nothing_of_load_and_finds_machines_as_
             assert world.again(owner).record.boot == 1
 
     play(scene)
+
+
+def _ready(world: World) -> list[tuple[str, int]]:
+    """Return what is known to listen: machines and ports."""
+    return list(world.platform.traffic._arrivals._seen)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -117,18 +117,20 @@ class Dispatcher:
     async def seat_at(
         self,
         app: AppRecord,
+        where: Hashable,
         posts: Callable[[], Sequence[Post]],
         avoid: frozenset[str] = frozenset(),
     ) -> Place:
         """Return a place at one of some posts of an app, as `seat` does.
 
         Args:
+            where: What tells these posts from others of the app.
             avoid: Machines that did not take the connection.
 
         Raises:
             ProxyRefusal: there is no machine for it, or none that could be started.
         """
-        return await self._held(Target(app, HELD_MAX_S), posts, avoid)
+        return await self._held(Target(app, HELD_MAX_S), where, posts, avoid)
 
     # how
 
@@ -139,10 +141,14 @@ class Dispatcher:
         def posts() -> Sequence[Post]:
             return self._fleet.posts(target.app.id, asked.port, tls=asked.tls)
 
-        return await self._held(target, posts, asked.avoid)
+        return await self._held(target, (asked.port, asked.tls), posts, asked.avoid)
 
     async def _held(
-        self, target: Target, posts: Callable[[], Sequence[Post]], avoid: frozenset[str]
+        self,
+        target: Target,
+        where: Hashable,
+        posts: Callable[[], Sequence[Post]],
+        avoid: frozenset[str],
     ) -> Place:
         """Return a place, as soon as there is one."""
         loop = asyncio.get_running_loop()
@@ -162,22 +168,22 @@ class Dispatcher:
             left = deadline - loop.time()
             if left <= 0:
                 raise nowhere.too_late(target, there, choice)
-            error = await self._pause(target.app, there, choice.bring, left)
+            error = await self._pause(target.app, (where, wish), there, choice.bring, left)
             if error:
                 failed = error
                 wish = replace(wish, avoid=wish.avoid | {choice.bring})
 
     async def _pause(
-        self, app: AppRecord, there: Sequence[Post], bring: str, left: float
+        self, app: AppRecord, kind: Hashable, there: Sequence[Post], bring: str, left: float
     ) -> ProxyRefusal | None:
         """Wait until it is worth looking again; return why a machine could not be brought up."""
         if self._queues.length(app.id) >= QUEUE_MAX:
             raise nowhere.queue_full(app, QUEUE_MAX)
         if not bring:
-            await self._queues.wait(app.id, left)
+            await self._queues.wait(app.id, left, kind)
             return None
         post = _post(there, bring)
-        changed = asyncio.ensure_future(self._queues.wait(app.id, left))
+        changed = asyncio.ensure_future(self._queues.wait(app.id, left, kind))
         with self._arrivals.waiting(post.record, post.offer) as task:
             try:
                 await asyncio.wait([task, changed], return_when=asyncio.FIRST_COMPLETED)

@@ -158,7 +158,7 @@ class TcpServices:
         for _ in range(_TRIES):
             try:
                 place = await self._dispatcher.seat_at(
-                    self._app(key[0]), lambda: self._posts(key), avoid
+                    self._app(key[0]), key, lambda: self._posts(key), avoid
                 )
             except ProxyRefusal as error:
                 self._complain(key, error)
