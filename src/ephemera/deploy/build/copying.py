@@ -12,7 +12,7 @@ from pathlib import Path
 from ephemera.deploy.build import ignoring
 from ephemera.deploy.build.programs import run
 from ephemera.deploy.build.request import BuildRequest, Tell
-from ephemera.deploy.build.tree import files
+from ephemera.deploy.build.tree import files, warn_of_link
 from ephemera.errors import BuildError
 
 #: Django's settings ask for them, and collecting files does not use them.
@@ -39,6 +39,7 @@ def copy(request: BuildRequest, place: Path, tell: Tell) -> tuple[int, int]:
         if found.is_folder:
             target.mkdir(parents=True, exist_ok=True)
             continue
+        warn_of_link(found, request.folder, tell)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(found.path, target, follow_symlinks=False)
         size, count = size + found.size, count + 1

@@ -77,7 +77,8 @@ def _layers(request: BuildRequest, base: Base, made: Path, tell: Tell) -> Sequen
     ).layer(tell, fresh=request.fresh)
     compiler = Compiler(target.python, kept / "bytecode" / request.app)
     folder, ignored = _source(request, made, tell)
-    entries = source.entries(folder, ignored, venv, compiler)
+    warn = _silent if request.collect else tell  # of a copy it was told when it was made
+    entries = source.entries(folder, ignored, venv, compiler, warn)
     ours = layers.write(entries, made / "layer", compression)
     compiler.keep()
     tell(f"source: {shown_size(ours.size)}")
@@ -93,6 +94,9 @@ def _source(request: BuildRequest, made: Path, tell: Tell) -> tuple[Path, Ignore
         return request.folder, ignoring.ignored(request.folder, request.ignorefile)
     copy(request, made / "copy", tell)
     return made / "copy", Ignored()
+
+
+def _silent(_: str) -> None: ...
 
 
 def _target(request: BuildRequest, base: Base) -> Target:

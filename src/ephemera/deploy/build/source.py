@@ -18,7 +18,8 @@ from pathlib import Path
 from ephemera.deploy.build.bytecode import Compiler
 from ephemera.deploy.build.ignoring import Ignored
 from ephemera.deploy.build.layers import FILE_MODE, FOLDER_MODE, PROGRAM_MODE, Entry
-from ephemera.deploy.build.tree import Found, files
+from ephemera.deploy.build.request import Tell
+from ephemera.deploy.build.tree import Found, files, warn_of_link
 from ephemera.deploy.build.venv import Venv
 
 WORKDIR = "/app"
@@ -27,7 +28,9 @@ HOME = "/home/app"
 USER_ID = 1000
 
 
-def entries(folder: Path, ignored: Ignored, venv: Venv, compiler: Compiler) -> Iterator[Entry]:
+def entries(
+    folder: Path, ignored: Ignored, venv: Venv, compiler: Compiler, tell: Tell
+) -> Iterator[Entry]:
     """Yield what is in the layer.
 
     Raises:
@@ -37,6 +40,7 @@ def entries(folder: Path, ignored: Ignored, venv: Venv, compiler: Compiler) -> I
         yield Entry(name[1:], FOLDER_MODE, owner=USER_ID)
     yield _path_file(folder, venv)
     for found in files(folder, ignored):
+        warn_of_link(found, folder, tell)
         entry = _entry(found)
         yield entry
         if found.name.endswith(".py") and not found.is_link:

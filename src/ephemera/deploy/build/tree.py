@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ephemera.deploy.build.ignoring import Ignored, never_sent
+from ephemera.deploy.build.request import Tell
 from ephemera.errors import BuildError
 
 
@@ -64,6 +65,12 @@ def files(folder: Path, ignored: Ignored) -> Iterator[Found]:
             f"{error.filename} cannot be read: {error.strerror}",
             hint="make it readable, or name it in .dockerignore",
         ) from error
+
+
+def warn_of_link(found: Found, folder: Path, tell: Tell) -> None:
+    """Say so where something is a link to what does not go along, because it is elsewhere."""
+    if found.is_link and not Path(os.path.realpath(found.path)).is_relative_to(folder.resolve()):
+        tell(f"warning: {found.name} is a link out of the project; what is there is not taken")
 
 
 def all_files(folder: Path, prefix: str = "") -> Iterator[Found]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.deploy.build.ignoring import Ignored, ignored
-from ephemera.deploy.build.tree import files
+from ephemera.deploy.build.tree import files, warn_of_link
 from ephemera.errors import BuildError, ConfigError
 
 #: (lines, what they leave out, what they leave in)
@@ -65,6 +65,20 @@ def test_what_is_taken_back_is_found_in_a_folder_that_is_left_out(tmp_path: Path
 def test_links_are_kept_as_links_and_never_followed(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(".")
     assert [(found.name, found.is_link) for found in files(tmp_path, Ignored())] == [("loop", True)]
+
+
+def test_a_link_out_of_the_project_is_told(tmp_path: Path) -> None:
+    for name, place in (
+        ("loop", "loop"),
+        ("inside", "a"),
+        ("outside", ".."),
+        ("far", "/etc/hosts"),
+    ):
+        (tmp_path / name).symlink_to(place)
+    told: list[str] = []
+    for found in files(tmp_path, Ignored()):
+        warn_of_link(found, tmp_path, told.append)
+    assert [line.split()[1] for line in told] == ["far", "outside"]
 
 
 def test_an_ignore_file_that_is_named_must_be_there(tmp_path: Path) -> None:
