@@ -53,13 +53,18 @@ class Overview:
                 "url": " ".join(self.reached.urls),
                 "ports": ", ".join(map(_port, self.reached.ports)),
                 "release": said,
-                "image": release.image if release else "",
+                "image": self._images(),
             }
         )
         if self.machines:
             say("")
             titles = ("MACHINE", "GROUP", "VERSION", "REGION", "STATE", "CHECKS", "ROLE", "UPDATED")
             say_table(titles, [_row(one) for one in self.machines])
+
+    def _images(self) -> str:
+        """Return what its machines run, which is not that of the newest release if it failed."""
+        configs = (one.config for one in labels.managed(self.machines))
+        return ", ".join(sorted({one.image for one in configs if one and one.image}))
 
 
 def overview(client: Client, app: str) -> Overview:
@@ -114,7 +119,7 @@ def _row(machine: Machine) -> tuple[str, ...]:
 
 
 def _checks(machine: Machine) -> str:
-    checks = machine.checks or ()
+    checks = (machine.checks or ()) if machine.state == "started" else ()
     passing = sum(one.status == "passing" for one in checks)
     return f"{passing} of {len(checks)} pass" if checks else ""
 

@@ -169,11 +169,12 @@ def _check_there(client: Client, app: str, names: Sequence[str]) -> None:
 
 def _restarted(client: Client, app: str, why: str) -> int:
     """Restart the app's machines as a release of it, and return how many there are."""
+    from ephemera.cli.deploying import tell
     from ephemera.deploy.release.making import Manner
     from ephemera.deploy.release.restarting import restart_all
 
     try:
-        restarted = restart_all(client, app, Manner(note), why)
+        restarted = restart_all(client, app, Manner(tell), why)
     except AppBusy as error:
         error.hint = "the secrets are as you want them: `ephemera secrets deploy` restarts later"
         raise
