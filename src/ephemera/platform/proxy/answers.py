@@ -37,12 +37,18 @@ class AnswerHead:
 
 
 def framing(headers: Headers) -> tuple[int | None, bool]:
-    """Return how long an answer is, and whether it comes in chunks."""
+    """Return how long an answer is, and whether it comes in chunks.
+
+    Raises:
+        MachineLost: it comes in what we cannot read.
+    """
     length = None
     chunked = False
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             length = int(value)
         elif name == b"transfer-encoding":
+            if chunked or value.strip().lower() != b"chunked":
+                raise MachineLost("the only Transfer-Encoding spoken here is chunked")
             chunked = True
     return length, chunked

@@ -54,6 +54,8 @@ _OURS = frozenset(
         b"via",
     )
 )
+#: What no client says by any name: also not what frames a request, by one with underscores.
+_NOT_FROM_CLIENTS = _OURS | _HOP_BY_HOP | {b"host", b"content-length"}
 #: What clients may say beside it, or before it.
 _APPENDED = frozenset((b"x-forwarded-for", b"via", b"x-forwarded-host", b"forwarded", b"x-real-ip"))
 #: Wishes of clients where a request should go.
@@ -93,7 +95,8 @@ def to_machine(head: RequestHead, client: Client, region: str, request_id: str) 
     told = [
         pair
         for pair in head.headers
-        if pair[0] not in dropped and (pair[0] in _APPENDED or _plain(pair[0]) not in _OURS)
+        if pair[0] not in dropped
+        and (pair[0] in _APPENDED or _plain(pair[0]) not in _NOT_FROM_CLIENTS)
     ]
     address = client.address.encode()
     port = b"%d" % client.listener.public_port

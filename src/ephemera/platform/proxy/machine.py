@@ -218,6 +218,8 @@ class MachineConnection(asyncio.Protocol):
         if self._answered:
             raise MachineLost("the app sent more than its answer")
         status = self._parser.get_status_code()
+        if status < 100:
+            raise MachineLost(f"the app's answer has the status {status}")
         length, chunked = framing(self._headers)
         head = AnswerHead(status, self._headers, self._parser.get_http_version(), length)
         self._heads.append(head)

@@ -57,6 +57,8 @@ def test_a_machine_is_told_who_asks_and_how(client: Client, name: bytes, value: 
         (b"x-forwarded-port", [b"x"], [b"4281"]),
         (b"x-forwarded-proto", [b"https"], [b"http"]),
         (b"x_forwarded_for", [b"1.2.3.4"], []),
+        (b"content_length", [b"5"], []),
+        (b"transfer_encoding", [b"chunked"], []),
         (b"fly_client_ip", [b"1.2.3.4"], []),
         (b"fly-replay-src", [b"instance=1"], []),
         (b"fly-prefer-region", [b"ams"], [b"ams"]),
