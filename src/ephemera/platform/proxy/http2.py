@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import cast
 
 import h2.errors
@@ -19,6 +17,7 @@ import h2.exceptions
 
 from ephemera.platform.proxy.exchange import refuse
 from ephemera.platform.proxy.http2_nuisances import Nuisances
+from ephemera.platform.proxy.http2_sending import Sending
 from ephemera.platform.proxy.http2_settings import fresh_connection, no_more_after
 from ephemera.platform.proxy.http2_stream import Stream
 from ephemera.platform.proxy.requests import checked2
@@ -26,7 +25,6 @@ from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.serving import Host
 from ephemera.platform.proxy.streams import (
     Client,
-    Headers,
     Listener,
     Pipe,
     RequestHead,
@@ -35,7 +33,6 @@ from ephemera.wire.ids import new_ulid
 
 #: How long a client may take to read what is left for it when it is hung up on.
 _LINGER_S = 5.0
-_FRAME_BYTES = 16 * 1024
 
 
 class Http2(asyncio.Protocol):
@@ -47,27 +44,27 @@ class Http2(asyncio.Protocol):
         self._client = Client("", listener)
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Stream] = {}
-        self._writable: asyncio.Future[None] | None = None
         self._deadline = math.inf
         self._nuisances = Nuisances()
-        self._flushing = False
         self._closing = False
         #: Whether no request is taken any more, see `wind_down`.
         self._is_winding_down = False
         self._h2 = fresh_connection()
+        self._sending = Sending(self._h2)
 
     # asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
         self._transport = cast("asyncio.Transport", transport)
+        self._sending.transport = self._transport
         peer = transport.get_extra_info("peername")
         self._client.address = str(peer[0]).partition("%")[0] if peer else ""
         if not self._host.admit(self):
             self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             self._hang_up()
             return
-        self._send()
+        self._sending.flush()
         self._deadline = self._loop.time() + self._client.headers_read_s
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -81,14 +78,11 @@ class Http2(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See asyncio."""
-        if self._writable is None:
-            self._writable = self._loop.create_future()
+        self._sending.pause()
 
     def resume_writing(self) -> None:
         """See asyncio."""
-        if self._writable and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        self._sending.resume()
         self._widen(0)
 
     def data_received(self, data: bytes) -> None:
@@ -103,7 +97,7 @@ class Http2(asyncio.Protocol):
             self._h2.close_connection(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             self._hang_up()
             return
-        self._send_soon()
+        self._sending.flush_soon()
 
     # time limits
 
@@ -121,7 +115,7 @@ class Http2(asyncio.Protocol):
     def wind_down(self) -> None:
         """Answer what was asked, and then hang up. Repeating is safe."""
         self._is_winding_down = True
-        self._send()
+        self._sending.flush()
         if self._transport:
             self._transport.write(no_more_after(self._h2.highest_inbound_stream_id))
         self._hang_up_if_wound_down()
@@ -165,10 +159,10 @@ class Http2(asyncio.Protocol):
     def _begin(self, event: h2.events.RequestReceived) -> None:
         number = event.stream_id
         if self._is_winding_down:
-            self.reset(number, h2.errors.ErrorCodes.REFUSED_STREAM)
+            self._sending.reset(number, h2.errors.ErrorCodes.REFUSED_STREAM)
             return
         pairs = [(bytes(name), bytes(value)) for name, value in event.headers]
-        body = Pipe(took=lambda count, _: self._acknowledge(count, number))
+        body = Pipe(took=lambda count, _: self._sending.acknowledge(count, number))
         refusal = None
         try:
             head = checked2(pairs)
@@ -176,7 +170,7 @@ class Http2(asyncio.Protocol):
             head, refusal = RequestHead(b"GET", b"/", b"", [], "2"), error
         if event.stream_ended:
             head.length = 0
-        stream = Stream(self, number, head, body, self._client)
+        stream = Stream(self._sending, number, head, body, self._client)
         self._streams[number] = stream
         if refusal:
             refuse(stream, refusal, new_ulid())
@@ -198,17 +192,17 @@ class Http2(asyncio.Protocol):
         self._streams.pop(stream.number, None)
         stream.body.discard()
         if not stream.body.ended:
-            self.reset(stream.number, h2.errors.ErrorCodes.NO_ERROR)
+            self._sending.reset(stream.number, h2.errors.ErrorCodes.NO_ERROR)
         self._hang_up_if_wound_down()
 
     def _take(self, event: h2.events.DataReceived) -> None:
         padding = event.flow_controlled_length - len(event.data)
         stream = self._streams.get(event.stream_id)
         if stream is None:
-            self._acknowledge(event.flow_controlled_length, event.stream_id)
+            self._sending.acknowledge(event.flow_controlled_length, event.stream_id)
             return
         if padding:
-            self._acknowledge(padding, event.stream_id)
+            self._sending.acknowledge(padding, event.stream_id)
         if event.data:
             stream.body.feed(bytes(event.data))
         else:
@@ -237,78 +231,8 @@ class Http2(asyncio.Protocol):
             stream.body.discard()
             self._hang_up_if_wound_down()
 
-    def _acknowledge(self, count: int, number: int) -> None:
-        """Let the client send as much more as was read."""
-        if count:
-            with self._unless_closed():
-                self._h2.acknowledge_received_data(count, number)
-
-    # what streams need
-
-    def begin(self, number: int, headers: Headers, *, end: bool) -> None:
-        """Send a head."""
-        try:
-            self._h2.send_headers(number, headers, end_stream=end)
-        except h2.exceptions.ProtocolError:  # it is closed, or HTTP/2 has no such headers
-            self.reset(number)
-        self._send_soon()
-
-    def room(self, number: int) -> int:
-        """Return how many bytes may be sent now."""
-        room = 0
-        if not self._writable:
-            with self._unless_closed():
-                room = self._h2.local_flow_control_window(number)
-        return min(room, _FRAME_BYTES)
-
-    def data(self, number: int, data: bytes) -> None:
-        """Send bytes."""
-        with self._unless_closed():
-            self._h2.send_data(number, data)
-
-    def end(self, number: int, trailers: Headers) -> None:
-        """End an answer."""
-        with self._unless_closed():
-            if trailers:
-                self._h2.send_headers(number, trailers, end_stream=True)
-            else:
-                self._h2.end_stream(number)
-
-    def reset(
-        self, number: int, code: h2.errors.ErrorCodes = h2.errors.ErrorCodes.INTERNAL_ERROR
-    ) -> None:
-        """Break a stream off."""
-        with self._unless_closed():
-            self._h2.reset_stream(number, code)
-
-    async def drain(self) -> None:
-        """Wait while the client is slow."""
-        if self._writable:
-            await asyncio.shield(self._writable)
-
-    # sending
-
-    @contextmanager
-    def _unless_closed(self) -> Iterator[None]:
-        """Do something to a stream, or nothing where the client has closed it meanwhile."""
-        with suppress(h2.exceptions.ProtocolError):
-            yield
-        self._send_soon()
-
-    def _send_soon(self) -> None:
-        """Send what h2 has to send, once for all that happens in this turn of the loop."""
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._send)
-
-    def _send(self) -> None:
-        self._flushing = False
-        data = self._h2.data_to_send()
-        if data and self._transport and not self._transport.is_closing():
-            self._transport.write(data)
-
     def _hang_up(self) -> None:
-        self._send()
+        self._sending.flush()
         self._closing = True
         self._deadline = self._loop.time() + _LINGER_S
         if self._transport:
