@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from ephemera.wire.resource import Wire
 
 
@@ -113,7 +115,7 @@ class PrunedImages(Wire):
     layers: int
     freed_bytes: int
     #: Of the platform's own registry: what nothing needs any more.
-    tags: list[str] = []
+    tags: list[str] = Field(default_factory=list)
 
 
 class ListedToken(Wire):
