@@ -14,7 +14,9 @@ import pytest
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.container import crun
+from ephemera.platform.drivers.container.body import ContainerKind
 from ephemera.platform.drivers.container.driver import ContainerDriver
+from ephemera.platform.drivers.monitoring import kernel
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
@@ -43,7 +45,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
     """Have a script in the place of crun, which does this where it is asked for `verb`.
 
-    Once: there is a file afterwards, and then it is the real one.
+    Once: there is a file afterwards, and then it is the real one. It does nothing before it has a
+    config: then it is the `crun` of a boot, and not of a spare.
     """
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -54,6 +57,7 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
         once.unlink(missing_ok=True)
         text = f"""#!/bin/sh
         real() {{ {_REAL} "$@"; }}
+        while [ -p config.json ]; do kill -0 $PPID || exit; sleep 0.01; done
         case " $* " in *" {verb} "*) if [ ! -e {once} ]; then : > {once}; {script}; fi;; esac
         exec {_REAL} "$@"
         """
@@ -144,9 +148,26 @@ async def _all_quiet(world: World) -> None:
     """Return when there is nothing but zygote and spares, and what those have."""
 
     def others() -> set[str]:
-        return {name for name in map(_name, world.traces.processes()) if name in ("sleep", "crun")}
+        return {_name(pid) for pid in world.traces.processes() if not _waits(pid)}
 
-    await until(lambda: not others(), others)
+    await until(lambda: not others() & {"sleep", "crun"}, others)
+
+
+def test_a_crun_that_was_killed_while_it_waited_is_replaced(world: World) -> None:
+    async def check() -> None:
+        async with world.driver() as driver:
+            await until(lambda: sum(map(_waits, world.traces.processes())) == ContainerKind.spares)
+            kill(*filter(_waits, world.traces.processes()))
+            assert (await world.ended(driver, world.spec("sh", "-c", "exit 6"))).exit_code == 6
+
+    asyncio.run(check())
+
+
+def _waits(pid: int) -> bool:
+    """Whether a process is the `crun` of a spare, or a script in its place."""
+    found = kernel.process(pid)
+    is_of_spare = found is not None and _name(found.parent) == "eph-spare"
+    return is_of_spare and _name(pid) != "init"
 
 
 def _name(pid: int) -> str:

@@ -32,7 +32,7 @@ _NOT_EXECUTED = re.compile(r"(?:open executable|exec[^:]*): (?P<why>[^:]+)$")
 
 
 def command(places: Places, verb: str, *words: str) -> list[str]:
-    """Return how crun is called for the one container of this process, but for its name.
+    """Return how crun is called for the one container of this process.
 
     Paths are relative to `places.run`.
     """
@@ -40,9 +40,9 @@ def command(places: Places, verb: str, *words: str) -> list[str]:
     return [*given, verb, "--detach", "--pid-file", "pid", *words]
 
 
-def run_command(places: Places) -> list[str]:
+def run_command(places: Places, *more: str) -> list[str]:
     """Return how the container is started."""
-    return command(places, "run", "--bundle", places.run)
+    return command(places, "run", "--bundle", places.run, *more, _NAME)
 
 
 class Crun:
@@ -68,9 +68,20 @@ class Crun:
         Raises:
             NotStarted: it was not executed, and nothing of it is left.
         """
-        self._write("config.json", config)
-        by.go(f"--console-socket {console}" if console else "")
-        return self._started(by.pid, config["process"], _STARTED_WITHIN_S)
+        told = json.dumps(config).encode()
+        if by.waits() and not console:
+            by.go(told)
+            pid = by.pid
+        else:
+            pid = self._start_another(console, told, by)
+        return self._started(pid, config["process"], _STARTED_WITHIN_S)
+
+    def _start_another(self, console: str, config: bytes, by: Starter) -> int:
+        """Start another crun, in the place of one that was killed or not told of a terminal."""
+        by.stop()
+        starter.write_config(by.place, config)
+        words = run_command(self._places, *(("--console-socket", console) if console else ()))
+        return starter.execute(self._cgroup, self._places, words, by.streams)
 
     def exec(self, process: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         """Start another process in the container, and return its pid.

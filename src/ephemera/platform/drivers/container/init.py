@@ -3,22 +3,28 @@
 It is made ahead of need, in new user, process, network, IPC and host name namespaces, which the
 machine's programs are started in later. The kernel gives it the orphans of the machine, and kills
 all that is in its process namespace when it ends; it is killed itself when its monitor ends. So
-nothing of a machine outlives its monitor. Standard library only.
+nothing of a machine outlives its monitor. It sees an empty folder: what it sees, the machine may.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import struct
+from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
-from ephemera.platform.drivers.container import syscalls
+from ephemera.platform.drivers.container import programs, syscalls
+from ephemera.platform.drivers.container.places import Places
 
 #: How many users and groups a machine has.
 IDS = 65536
 _NAMESPACES = (
     syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )
+_NUMBER = struct.Struct("=i")
 
 
 class Init(NamedTuple):
@@ -31,12 +37,15 @@ class Init(NamedTuple):
     namespaces: dict[str, str]
 
 
-def make(ids_from: int | None, sleeper: str, nowhere: str) -> Init:
+def namespaces(*, own_ids: bool) -> int:
+    """Return which namespaces it has of its own, as `clone` has them."""
+    return _NAMESPACES | (syscalls.CLONE_NEWUSER if own_ids else 0)
+
+
+def make(ids_from: int | None, places: Places) -> Init:
     """Start the first process of a machine to be.
 
     Args:
-        sleeper: The program that it is to be, see `sleeper`; there may be none.
-        nowhere: An empty folder, which is all that it sees: what it sees, the machine may.
         ids_from: The user and group of this computer that a machine's root is; None where it
             gets no user namespace, so that they are the same.
 
@@ -44,11 +53,15 @@ def make(ids_from: int | None, sleeper: str, nowhere: str) -> Init:
         OSError: the kernel does not let us.
     """
     wait, hold = os.pipe()
-    flags = _NAMESPACES | (0 if ids_from is None else syscalls.CLONE_NEWUSER)
-    pid = syscalls.clone(
-        flags, lambda: _live(wait, hold, sleeper, nowhere, own_ids=ids_from is not None)
-    )
-    os.close(wait)
+    own_ids = ids_from is not None
+    try:
+        if programs.here() is None:
+            live = partial(_live, wait, hold, places.nowhere, own_ids=own_ids)
+            pid = syscalls.clone(namespaces(own_ids=own_ids), live)
+        else:
+            pid = _spawned(wait, places)
+    finally:
+        os.close(wait)
     if ids_from is not None:
         for kind in ("uid_map", "gid_map"):
             with open(f"/proc/{pid}/{kind}", "w") as file:
@@ -58,8 +71,32 @@ def make(ids_from: int | None, sleeper: str, nowhere: str) -> Init:
     return Init(pid, hold, kinds if ids_from is None else {"user": "user", **kinds})
 
 
-def _live(wait: int, hold: int, sleeper: str, nowhere: str, *, own_ids: bool) -> None:
-    """Be the first process of a machine until it is killed."""
+def _spawned(wait: int, places: Places) -> int:
+    """Start it by a program that is small enough to be copied."""
+    told, tell = os.pipe()
+    streams = [(os.POSIX_SPAWN_DUP2, wait, 0), (os.POSIX_SPAWN_DUP2, tell, 1)]
+    os.chdir(places.nowhere)
+    try:
+        maker = os.posix_spawn(places.init, ["init"], {}, file_actions=streams)
+    finally:
+        os.close(tell)
+    answer = os.read(told, _NUMBER.size)
+    os.close(told)
+    with suppress(ChildProcessError):  # who ignores the end of children has none to wait for
+        os.waitpid(maker, 0)
+    pid = _NUMBER.unpack(answer)[0] if answer else 0
+    if pid <= 0:
+        raise OSError(
+            -pid, f"clone: {os.strerror(-pid)}" if pid else "the first process was killed"
+        )
+    return pid
+
+
+def _live(wait: int, hold: int, nowhere: str, *, own_ids: bool) -> None:
+    """Be the first process of a machine until it is killed, as a fork of the monitor.
+
+    For architectures that `programs.first` is not there for.
+    """
     os.close(hold)
     syscalls.die_with_parent()
     if os.read(wait, 1) != b"g":
@@ -71,11 +108,8 @@ def _live(wait: int, hold: int, sleeper: str, nowhere: str, *, own_ids: bool) ->
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)  # SIGCHLD: so the kernel reaps
-    program = os.open(sleeper, os.O_PATH | os.O_CLOEXEC) if os.path.exists(sleeper) else -1
     os.chroot(nowhere)
     os.chdir("/")
-    if program >= 0:
-        os.execve(program, ["init"], {})
     syscalls.call_process("init")
     os.dup2(wait, 0)
     os.closerange(1, 1 << 16)

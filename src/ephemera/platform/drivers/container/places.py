@@ -8,7 +8,8 @@
   run/      what a monitor and crun tell each other
   nowhere/  nothing, which is what the first process of a machine sees
   crun      the program, read-only
-  sleeper   what that process is
+  init      what that process is
+  enter     what becomes crun, see `programs`
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -73,9 +74,14 @@ class Places(NamedTuple):
         return f"{self.base}/crun"
 
     @property
-    def sleeper(self) -> str:
+    def init(self) -> str:
         """The program that the first process of a machine is."""
-        return f"{self.base}/sleeper"
+        return f"{self.base}/init"
+
+    @property
+    def enter(self) -> str:
+        """The program that becomes crun in the cgroups of a machine."""
+        return f"{self.base}/enter"
 
     @property
     def stored_layers(self) -> str:

@@ -81,6 +81,7 @@ class Prepared:
         Nothing of a container survives its first process: the kernel kills the rest, and lets it
         be reaped when the rest is dead. Repeating is safe.
         """
+        self.starter.give_up()
         for pid in (self.init.pid, self.starter.pid):
             _kill_child(pid)
         self.cgroup.thaw()  # what is frozen does not die
@@ -108,15 +109,14 @@ def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
     Raises:
         OSError: the kernel does not let us.
     """
-    # before anything else: a fork is the cheaper, the less was written to since the last one
-    first = init.make(setup.ids_from, setup.places.sleeper, setup.places.nowhere)
+    first = init.make(setup.ids_from, setup.places)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     try:
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
         cgroup.make()
         command = run_command(setup.places)
-        waits = starter.make(cgroup, setup.places, command, streams.stdin, streams.stdout)
+        waits = starter.make(cgroup, setup.places, command, streams)
         router = netlink.connect() if setup.router >= 0 else None
         return Prepared(first, cgroup, waits, router)
     except OSError:

@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from ephemera.platform.drivers.container import init, sleeper, syscalls
+from ephemera.platform.drivers.container import init, programs, syscalls
 from ephemera.platform.drivers.container.body import ContainerKind
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
@@ -40,7 +40,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
     for folder in (places.layers, places.host, places.root, places.run, places.nowhere):
         os.mkdir(folder)
     _mount_crun(setup.crun, places.crun)
-    _write_sleeper(places.sleeper)
+    _write_programs(setup)
     _hide_unified(setup)
     _forget_others(tree)
     if setup.own_ids:
@@ -98,9 +98,15 @@ def _mount_crun(program: str, place: str) -> None:
     syscalls.mount("", place, "", read_only)
 
 
-def _write_sleeper(place: str) -> None:
-    program = sleeper.program()
-    if program:
+def _write_programs(setup: Setup) -> None:
+    code, places = programs.here(), setup.places
+    if code is None:
+        return
+    namespaces = init.namespaces(own_ids=setup.own_ids)
+    for place, program in (
+        (places.init, programs.first(code, namespaces)),
+        (places.enter, programs.enter(code)),
+    ):
         fd = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o755)
         os.write(fd, program)
         os.close(fd)
@@ -109,7 +115,7 @@ def _write_sleeper(place: str) -> None:
 def _mount_mapped(setup: Setup) -> None:
     """Show layers and this computer's files with the owners that they have for machines."""
     places = setup.places
-    someone = init.make(setup.ids_from, places.sleeper, places.nowhere)
+    someone = init.make(setup.ids_from, places)
     userns = os.open(f"/proc/{someone.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.idmapped(places.stored_layers, userns, places.layers)
