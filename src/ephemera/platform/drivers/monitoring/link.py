@@ -55,6 +55,14 @@ class Link(asyncio.Protocol):
             LinkLost: there was none.
         """
         self._send(request)
+        return await self.greeting()
+
+    async def greeting(self) -> Message:
+        """Return the first answer, where the first request is sent already.
+
+        Raises:
+            LinkLost: there was none.
+        """
         greeting = await _answered(self._greeting)
         self._known = frozenset(greeting.get("knows", FIRST_QUESTIONS))
         return greeting

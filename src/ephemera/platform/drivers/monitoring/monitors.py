@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 
@@ -139,8 +140,8 @@ class Monitors:
             BootFailed: it cannot be done.
         """
         async with self._nursery.places:
-            link = await self._nursery.monitor(lambda: StreamLink(lambda: None))
-            answer = await _greet(link, request)
+            link = await self._nursery.monitor(lambda: StreamLink(lambda: None), request)
+            answer = await _heard(link, link.greeting())
         if answer["say"] != "started":
             link.close()
             raise BootFailed(answer["error"])
@@ -188,12 +189,12 @@ class Monitors:
         if not boot.folder.is_buried():
             found = await connect(boot.folder.socket, make)
             if found is not None:
-                return found, await _greet(found, request)
+                return found, await _heard(found, found.greet(request))
         async with self._nursery.places:
-            new = await self._nursery.monitor(make)
             if request["do"] == "start":
-                _make(boot.folder)  # while the zygote forks
-            return new, await _greet(new, request)
+                _make(boot.folder)
+            new = await self._nursery.monitor(make, request)
+            return new, await _heard(new, new.greeting())
 
 
 def _make(folder: BootFolder) -> None:
@@ -203,9 +204,10 @@ def _make(folder: BootFolder) -> None:
         raise BootFailed(f"{folder.machine} cannot be written to: {error.strerror}") from error
 
 
-async def _greet(link: Link, request: Message) -> Message:
+async def _heard(link: Link, greeting: Awaitable[Message]) -> Message:
+    """Return the first answer of a link, which is closed where there is none."""
     try:
-        return await link.greet(request)
+        return await greeting
     except BaseException:
         link.close()
         raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ephemera.errors import DriverError
+from ephemera.platform.drivers.monitoring.frames import Message, encode
 from ephemera.platform.drivers.monitoring.link import Link
 from ephemera.platform.drivers.monitoring.zygote import READY
 
@@ -73,11 +74,12 @@ class Nursery:
             self._control = None
             self._reap()
 
-    async def monitor(self, make: Callable[[], L]) -> L:
-        """Return a link to a new monitor, which waits for its first request.
+    async def monitor(self, make: Callable[[], L], request: Message) -> L:
+        """Return a link to a new monitor, which was asked something for the first time.
 
         Args:
             make: Makes the link.
+            request: What it is asked. It comes with the link, and does not wait for our loop.
 
         Raises:
             DriverError: there is no zygote, and none can be started.
@@ -87,14 +89,17 @@ class Nursery:
         except OSError as error:
             raise DriverError(f"no monitor can be had: {error.strerror}") from error
         try:
-            with theirs:
-                await self._send(theirs)
             ours.setblocking(False)
+            with theirs:
+                data = encode(request)
+                rest = data[ours.send(data) :]
+                await self._send(theirs)
             loop = asyncio.get_running_loop()
-            _, link = await loop.create_unix_connection(make, sock=ours)
+            transport, link = await loop.create_unix_connection(make, sock=ours)
         except BaseException:
             ours.close()
             raise
+        transport.write(rest)
         return link
 
     async def _send(self, link: socket.socket) -> None:
