@@ -7,7 +7,8 @@ See docs/decisions/0004-store-calls-on-the-loop.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,26 @@ class Store:
     def engine(self) -> Engine:
         """The engine, for migrations."""
         return self._engine
+
+    @contextmanager
+    def flushing(self, *, flushed: bool) -> Iterator[None]:
+        """Have what is written in the block outlive the computer, or processes alone.
+
+        What is not flushed is so with the next write that is.
+        """
+        if flushed:
+            yield
+            return
+        self._set_synchronous("NORMAL")
+        try:
+            yield
+        finally:
+            self._set_synchronous("FULL")
+
+    def _set_synchronous(self, how: str) -> None:
+        # not through the engine, which would begin a transaction, in which it cannot be set
+        with closing(self._engine.raw_connection()) as connection:
+            connection.cursor().execute(f"PRAGMA synchronous={how}")
 
     def close(self) -> None:
         """Close the file. The store cannot be used afterwards."""

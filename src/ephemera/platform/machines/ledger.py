@@ -111,19 +111,32 @@ class Ledger:
             if not waiter.seen.done():
                 waiter.seen.set_exception(refusals.stopping_server())
 
-    def move(self, event: Event, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
+    def move(
+        self,
+        event: Event,
+        happened: Sequence[EventRecord] = (),
+        *,
+        flushed: bool = True,
+        **changes: Any,
+    ) -> None:
         """Make a move of the state table, with what happened and what else changes.
+
+        Args:
+            flushed: Whether it is to outlive the computer, and not processes alone.
 
         Raises:
             IllegalMove: the table has no such move; nothing was written.
         """
-        self.write(happened, state=after(self.record.state, event), **changes)
+        self.write(happened, flushed=flushed, state=after(self.record.state, event), **changes)
 
-    def write(self, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
+    def write(
+        self, happened: Sequence[EventRecord] = (), *, flushed: bool = True, **changes: Any
+    ) -> None:
         """Write down what happened and what changes, in one transaction."""
         known = self.events() if happened else []
         changes["updated_at"] = self._clock()
-        self.record = self._store.move_machine(self.record, happened, **changes)
+        with self._store.flushing(flushed=flushed):
+            self.record = self._store.move_machine(self.record, happened, **changes)
         if happened:
             self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
         for waiter in self._waiters:

@@ -83,7 +83,8 @@ class Life:
         if self.record.state is not State.CREATED:
             return
         if self.record.launch:
-            self.start(Event.START, [])
+            # the computer's end is that of the program, too: read as `created`, it is begun again
+            self.start(Event.START, [], flushed=False)
         else:
             self.ledger.move(Event.REST)
 
@@ -120,16 +121,24 @@ class Life:
     # what is done
 
     def start(
-        self, event: Event, happened: Sequence[EventRecord], *, pause: float = 0.0, **changes: Any
+        self,
+        event: Event,
+        happened: Sequence[EventRecord],
+        *,
+        pause: float = 0.0,
+        flushed: bool = True,
+        **changes: Any,
     ) -> None:
         """Begin another boot, by a move that leads to `starting`.
 
         Args:
             pause: Seconds before the driver is asked.
+            flushed: Whether the move is to outlive the computer.
             changes: What else of the record changes with it.
         """
         fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
-        self.ledger.move(event, happened, stop_signal=None, stop_by=None, **fresh, **changes)
+        fresh |= {"stop_signal": None, "stop_by": None}
+        self.ledger.move(event, happened, flushed=flushed, **fresh, **changes)
         if pause:
             self._alarms.pause(pause, self._boot)
         else:
