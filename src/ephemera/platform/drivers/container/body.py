@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import furnishing, remains
+from ephemera.platform.drivers.container import furnishing, programs, remains, syscalls
 from ephemera.platform.drivers.container.bundle import process
 from ephemera.platform.drivers.container.cgroups import Limits, Tree
 from ephemera.platform.drivers.container.crun import Crun
@@ -52,6 +52,9 @@ class ContainerKind:
     def __init__(self, setup: Setup, tree: Tree) -> None:
         self._setup = setup
         self._tree = tree
+        #: The mounts of the zygote, to which a monitor goes back.
+        self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self.kept: Sequence[int] = (self._mounts,)
 
     def prepare(self, streams: Streams) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
@@ -63,6 +66,17 @@ class ContainerKind:
             prepared.end(lambda *_: None)
             prepared.remove()
         self._tree.remove()
+
+    def renew(self, prepared: Prepared) -> bool:
+        """Give up what a boot has left of it: mounts, with them all that was mounted, and cgroup.
+
+        Not where a disk was mounted, of which is written down whose mount that is; nor where the
+        first process is a fork of this one, and would have the memory of earlier boots.
+        """
+        if prepared.has_disks or programs.here() is None or not prepared.remove():
+            return False
+        syscalls.setns(self._mounts, syscalls.CLONE_NEWNS)
+        return True
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
         """Return the body of a boot that is about to be started."""
@@ -122,6 +136,7 @@ class ContainerBody:
 
     def _start(self, request: Message, streams: Streams) -> list[int]:
         prepared, self._swap_mb = self._prepared, request["swap_mb"]
+        prepared.has_disks = bool(request["mounts"])
         limits = Limits(request["cpus"], request["memory_mb"], self._swap_mb)
         self._cgroup.limit(limits)
         self._furnished = furnished = furnishing.furnish(

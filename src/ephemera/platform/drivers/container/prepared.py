@@ -33,6 +33,8 @@ class Prepared:
         self.init = init_
         self.cgroup = cgroup
         self.starter = starter_
+        #: Whether a boot has volumes.
+        self.has_disks = False
         self._router = router
         self._inside = self._open_inside()
         self._pair: wiring.Pair | None = None
@@ -89,10 +91,10 @@ class Prepared:
             while True:
                 reaped(*os.waitpid(-1, 0))
 
-    def remove(self) -> None:
-        """Have the cgroup proved to be empty, and gone."""
+    def remove(self) -> bool:
+        """Have the cgroup proved to be empty, and gone. Whether it is. Repeating is safe."""
         self.cgroup.end()
-        self.cgroup.remove()
+        return self.cgroup.remove()
 
 
 def cgroup_name(pid: int, start: int) -> str:

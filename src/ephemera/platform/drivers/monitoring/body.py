@@ -124,9 +124,11 @@ class Kind(Protocol):
     spares: int
     #: What its bodies answer beside what every monitor can be asked.
     questions: Sequence[str]
+    #: The descriptors that a monitor keeps from one boot to the next.
+    kept: Sequence[int]
 
     def prepare(self, streams: Streams) -> Any:
-        """Do ahead of need what a body will want. Called once, in the process that has it.
+        """Do ahead of need what a body will want. Called in the process that has it.
 
         Args:
             streams: What the standard streams of its programs will be.
@@ -134,7 +136,19 @@ class Kind(Protocol):
         ...
 
     def discard(self, prepared: Any) -> None:
-        """Undo that, whatever a boot has left of it. The last that its process does."""
+        """Undo that, whatever a boot has left of it; None where nothing is prepared.
+
+        The last that its process does.
+        """
+        ...
+
+    def renew(self, prepared: Any) -> bool:
+        """Give up what a boot that ended has left of it, but for descriptors and memory.
+
+        Returns:
+            Whether this process is now as before `prepare`, which may be called again then. Else
+            it ends.
+        """
         ...
 
     def body(self, folder: BootFolder, prepared: Any) -> Body:

@@ -8,7 +8,8 @@ nothing is on record ──► start it, watch it, write the exit ──► "sta
                     └──► it cannot be started ──► "failed"
 ```
 
-One process per boot, forked by the zygote; nothing is imported here. It ignores SIGINT, SIGTERM
+One process per boot, forked by the zygote, or one that has had a boot before, see `renewal`;
+nothing is imported here. It ignores SIGINT, SIGTERM
 and SIGHUP, and has a session of its own: what ends the server must not end the machines.
 Standard library only.
 """
@@ -54,9 +55,14 @@ class _Taken(NamedTuple):
     kind: Kind
 
 
+def lead() -> None:
+    """Have this process be what every monitor is: a reaper, in a session of its own."""
+    kernel.adopt_orphans()
+    os.setsid()
+
+
 def prepare(kind: Kind) -> Ready:
     """Do all that can be done for a boot while nobody waits for it."""
-    kernel.adopt_orphans()
     pipe, printed = os.pipe()
     os.set_blocking(pipe, False)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -65,23 +71,29 @@ def prepare(kind: Kind) -> Ready:
         prepared = kind.prepare(Streams(nothing, printed, printed))
     except OSError as error:  # for whoever asks for a machine, and not for the zygote to try again
         lacking = f"no machine can be made: {error}"
-    os.setsid()
     return Ready(_wake_on_child(), pipe, printed, nothing, prepared, lacking)
 
 
-def main(link: socket.socket, ready: Ready, kind: Kind) -> None:
-    """Be the monitor that this link asks for. Does not return, except by an exception."""
+def main(link: socket.socket, ready: Ready, kind: Kind) -> bool:
+    """Be the monitor that this link asks for.
+
+    Returns:
+        Whether a boot was started, has ended, and its end is on disk: then `kind.renew` may be
+        asked for another. Else what was prepared is discarded.
+    """
     request = frames.receive(link)
+    has_run = False
     try:
         if request is not None and request["do"] == "visit":
             _visit(request, link, ready, kind)
         elif request is not None:
             folder = BootFolder(request["machine"], request["boot"])
             sys.excepthook = partial(_write_last_words, folder)
-            _attend(folder, request, link, ready, kind)
+            has_run = _attend(folder, request, link, ready, kind)
     finally:
-        kind.discard(ready.prepared)
-    os._exit(0)
+        if not has_run:
+            kind.discard(ready.prepared)
+    return has_run
 
 
 def _visit(request: Message, link: socket.socket, ready: Ready, kind: Kind) -> None:
@@ -104,7 +116,8 @@ def _write_last_words(
 
 def _attend(
     folder: BootFolder, request: Message, link: socket.socket, ready: Ready, kind: Kind
-) -> None:
+) -> bool:
+    """Do what is asked of a boot; whether it was run to its end."""
     try:
         if request.get("patient"):
             _await_holder(folder)
@@ -114,7 +127,11 @@ def _attend(
     except BlockingIOError:
         frames.send_last(link, {"say": "held"})
     else:
-        _decide(_Taken(folder, lock, listener, link, ready, kind), request)
+        has_run = _decide(_Taken(folder, lock, listener, link, ready, kind), request)
+        listener.close()  # before the lock: whoever finds nobody here waits for that
+        os.close(lock)
+        return has_run
+    return False
 
 
 def _await_holder(folder: BootFolder) -> None:
@@ -158,27 +175,27 @@ def _listen(folder: BootFolder) -> socket.socket:
     return listener
 
 
-def _decide(taken: _Taken, request: Message) -> None:
+def _decide(taken: _Taken, request: Message) -> bool:
     folder, lock, link = taken.folder, taken.lock, taken.link
     exit_ = folder.read_exit()
     # in this order: whoever destroys a boot takes away the lock before anything else
     if exit_ is None and os.fstat(lock).st_nlink == 0:
         frames.send_last(link, {"say": "gone"})
-        return
+        return False
     record = os.pread(lock, _RECORD_BYTES, 0)
     if exit_ is None and not record and request["do"] == "start":
-        _run(taken, request)
-        return
+        return _run(taken, request)
     try:
         late = exit_ is None
         exit_ = exit_ or _resolve(taken, record)
     except OSError as error:
         said = f"the end of the machine cannot be written down: {error.strerror}"
         frames.send_last(link, {"say": "failed", "error": said})
-        return
+        return False
     if request["do"] == "end":
         folder.bury()
     frames.send_last(link, {"say": "exited", "exit": exit_, "late": late})
+    return False
 
 
 def _resolve(taken: _Taken, record: bytes) -> dict[str, Any]:
@@ -192,12 +209,13 @@ def _resolve(taken: _Taken, record: bytes) -> dict[str, Any]:
     return exit_
 
 
-def _run(taken: _Taken, request: Message) -> None:
+def _run(taken: _Taken, request: Message) -> bool:
+    """Run the boot to its end; whether it could be started."""
     ready, peer = taken.ready, Peer(taken.link)
     if ready.lacking:
         peer.say({"say": "failed", "error": ready.lacking})
         peer.part()
-        return
+        return False
     body = taken.kind.body(taken.folder, ready.prepared)
 
     def record(pid: int) -> None:
@@ -212,7 +230,7 @@ def _run(taken: _Taken, request: Message) -> None:
         os.ftruncate(taken.lock, 0)
         peer.say({"say": "failed", "error": str(error)})
         peer.part()
-        return
+        return False
     # before the rest is made ready: the server goes on meanwhile
     peer.say(frames.started(taken.kind.questions))
     os.close(ready.printed)
@@ -225,6 +243,7 @@ def _run(taken: _Taken, request: Message) -> None:
     watch = Watch(taken.folder, taken.listener, ready.wake, outputs, body, taken.kind.questions)
     watch.attach(peer)
     watch.run(pids)
+    return True
 
 
 def _wake_on_child() -> int:

@@ -1,14 +1,18 @@
 """The zygote: a small process that does nothing but fork monitors, some ahead of need.
 
 ```
-server ──a byte and a link──► spare ──becomes──► monitor
-zygote ──fork──► spare            "taken" ──► zygote ──fork──► the next spare
+server ──a byte and a link──► spare ──becomes──► monitor ──its boot has ended──► spare
+zygote ──fork──► spare            "taken" ──► zygote        "back" ──► zygote
 ```
 
 Starting a Python process takes 11 ms and more, forking one that has imported everything half of
 one, and taking one that was forked before nothing. The spare itself waits at the server's
 socket, where each byte brings one end of a socket pair, the link. Spare and zygote end with
 their server, monitors do not. Losing a zygote loses nothing: the server starts another.
+
+A monitor whose boot has ended, and that has given up all of it (`renewal`), may be a spare again:
+most of what a fork costs are the pages that it writes to for the first time. It has let go of the
+server's socket while it was a monitor, and gets it from the zygote again.
 
 Standard library only, and nothing may be imported after a fork: the pages that the monitors
 share with the zygote are what makes them small.
@@ -22,20 +26,25 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 import ephemera.platform.drivers.monitoring.monitor as monitor
-from ephemera.platform.drivers.monitoring import kernel
+from ephemera.platform.drivers.monitoring import kernel, renewal
 from ephemera.platform.drivers.monitoring.body import Kind
 
 #: What the server waits for before it sends the first link.
 READY = b"r"
-#: What a spare says when it has become a monitor, and when there is no server any more.
-_TAKEN, _OVER = b"t", b"o"
+#: What a spare says when it has become a monitor, and when there is no server any more; and what
+#: is said between zygote and monitor when that may be a spare again.
+_TAKEN, _OVER, _BACK = b"t", b"o", b"b"
 #: How long after the end of a spare that was not taken the next is forked: no faster than a
 #: computer can bear where none of them lives.
 _AGAIN_S = 0.01
+#: Monitors that may come back. Each takes a descriptor, and a fork closes all of them.
+_TAKEN_MAX = 64
+#: So many times as many spares as are forked ahead may wait, when monitors come back.
+_CROWD = 2
 
 
 def main(kind: Kind) -> None:
@@ -46,58 +55,112 @@ def main(kind: Kind) -> None:
     _prepare()
     control.sendall(READY)
     _leave_standard_error()
-    heard: list[int] = []
-    waiting = select.poll()
-    waiting.register(control, 0)  # which tells only that nobody is at its other end any more
+    brood = _Brood(control, kind)
+    while brood.tend():
+        continue
+
+
+class _Brood:
+    """The spares, and the monitors that may be spares again, each with a line to the zygote."""
+
+    def __init__(self, control: socket.socket, kind: Kind) -> None:
+        self._control = control
+        self._kind = kind
+        self._spares: dict[int, socket.socket] = {}
+        #: The monitors, those that were taken first at the front.
+        self._monitors: dict[int, socket.socket] = {}
+        self._poll = select.poll()
+        self._poll.register(control, 0)  # tells only that nobody is at its other end any more
+
+    def tend(self) -> bool:
+        """Fork spares that lack, and hear what the others say next; whether there is a server."""
+        while len(self._spares) < self._kind.spares:
+            self._fork()
+        heard = [fd for fd, _ in self._poll.poll()]
+        return self._control.fileno() not in heard and all(map(self._hear, heard))
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        if os.fork() == 0:
+            for one in (ours, *self._spares.values(), *self._monitors.values()):
+                one.close()
+            _be_spare(self._control, theirs, self._kind)
+        theirs.close()
+        self._spares[ours.fileno()] = ours
+        self._poll.register(ours, select.POLLIN)
+
+    def _hear(self, fd: int) -> bool:
+        is_spare = fd in self._spares
+        line = self._spares.get(fd) or self._monitors.get(fd)
+        if line is None:
+            return True  # it was dropped meanwhile
+        try:
+            said = line.recv(1)
+        except ConnectionResetError:
+            said = b""
+        if said == _TAKEN:
+            self._monitors[fd] = self._spares.pop(fd)
+            if len(self._monitors) > _TAKEN_MAX:
+                self._drop(next(iter(self._monitors)))
+        elif said == _BACK and len(self._spares) < _CROWD * self._kind.spares:
+            self._take_back(fd)
+        else:
+            self._drop(fd)
+        if is_spare and not said:  # it was killed, and so may the next one be
+            select.select([], [], [], _AGAIN_S)
+        return said != _OVER
+
+    def _take_back(self, fd: int) -> None:
+        with suppress(OSError):  # it was killed, which is heard next
+            socket.send_fds(self._monitors[fd], [_BACK], [self._control.fileno()])
+        self._spares[fd] = self._monitors.pop(fd)
+
+    def _drop(self, fd: int) -> None:
+        line = self._spares.pop(fd, None) or self._monitors.pop(fd)
+        self._poll.unregister(line)
+        line.close()
+
+
+def _be_spare(control: socket.socket, line: socket.socket, kind: Kind) -> NoReturn:
+    """Wait for a link and be the monitor that it asks for, as often as that can be."""
+    monitor.lead()
+    usual = renewal.Usual(line.fileno(), *kind.kept)
     while True:
-        while len(heard) < kind.spares:
-            heard.append(_fork_spare(control, kind, heard))
-            waiting.register(heard[-1], select.POLLIN)
-        for one, _ in waiting.poll():
-            if one == control.fileno():
-                return
-            said = os.read(one, 1)
-            waiting.unregister(one)
-            heard.remove(one)
-            os.close(one)
-            if said == _OVER:
-                return
-            if not said:  # it was killed, and so may the next one be
-                select.select([], [], [], _AGAIN_S)
+        kernel.name_process("eph-spare")
+        ready = monitor.prepare(kind)
+        data, links, _, _ = socket.recv_fds(control, 1, 1)
+        if not data:
+            with suppress(BrokenPipeError):  # another has said so
+                line.send(_OVER)
+            kind.discard(ready.prepared)
+            os._exit(0)
+        control.close()
+        with suppress(BrokenPipeError):  # the zygote was killed
+            line.send(_TAKEN)
+        link = socket.socket(fileno=links[0])
+        link.set_inheritable(False)
+        kernel.name_process("eph-monitor")
+        is_over = monitor.main(link, ready, kind) and kind.renew(ready.prepared)
+        del link, ready
+        again = _come_back(line) if is_over and usual.restored() else None
+        if again is None:
+            kind.discard(None)
+            os._exit(0)
+        control = again
 
 
-def _fork_spare(control: socket.socket, kind: Kind, others: Sequence[int]) -> int:
-    """Fork a spare, and return what it is heard through.
-
-    Args:
-        others: What other spares are heard through.
-    """
-    hear, say = os.pipe()
-    if os.fork() == 0:
-        for one in (hear, *others):
-            os.close(one)
-        _be_spare(control, say, kind)
-    os.close(say)
-    return hear
-
-
-def _be_spare(control: socket.socket, say: int, kind: Kind) -> None:
-    """Wait for a link and be the monitor that it asks for. Does not return."""
-    kernel.name_process("eph-spare")
-    ready = monitor.prepare(kind)
-    data, links, _, _ = socket.recv_fds(control, 1, 1)
-    if not data:
-        with suppress(BrokenPipeError):  # another has said so
-            os.write(say, _OVER)
-        kind.discard(ready.prepared)
-        os._exit(0)
-    control.close()
-    os.write(say, _TAKEN)
-    os.close(say)
-    link = socket.socket(fileno=links[0])
-    link.set_inheritable(False)
-    kernel.name_process("eph-monitor")
-    monitor.main(link, ready, kind)
+def _come_back(line: socket.socket) -> socket.socket | None:
+    """Ask to be a spare again, and return the server's socket; None where there is no need."""
+    try:
+        line.send(_BACK)
+        _, found, _, _ = socket.recv_fds(line, 1, 1)
+    except OSError:  # there is no zygote any more
+        return None
+    if not found:
+        return None
+    control = socket.socket(fileno=found[0])
+    control.set_inheritable(False)
+    return control
 
 
 def _prepare() -> None:

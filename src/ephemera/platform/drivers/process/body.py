@@ -28,12 +28,17 @@ class ProcessKind:
 
     spares = 1
     questions: Sequence[str] = ()
+    kept: Sequence[int] = ()
 
     def prepare(self, streams: Streams) -> None:
         """There is nothing to prepare."""
 
     def discard(self, prepared: Any) -> None:
         """There is nothing to undo."""
+
+    def renew(self, prepared: Any) -> bool:  # noqa: ARG002
+        """There is nothing to give up."""
+        return True
 
     def body(self, folder: BootFolder, prepared: Any) -> ProcessBody:  # noqa: ARG002
         """Return the body of a boot that is about to be started."""
