@@ -57,7 +57,7 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Act:
         once.unlink(missing_ok=True)
         text = f"""#!/bin/sh
         real() {{ {_REAL} "$@"; }}
-        while [ -p config.json ]; do kill -0 $PPID || exit; sleep 0.01; done
+        if [ -p config.json ]; then cat config.json >/dev/null; [ -p config.json ] && exit; fi
         case " $* " in *" {verb} "*) if [ ! -e {once} ]; then : > {once}; {script}; fi;; esac
         exec {_REAL} "$@"
         """
