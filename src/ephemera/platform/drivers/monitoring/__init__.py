@@ -18,8 +18,9 @@ exit is on disk. Then it ends, or forgets the boot and is a spare again, see `re
 What each process may rely on:
 
 - The flock on a boot's lock is held by the one monitor of that boot, and the kernel lets go of
-  it only when that monitor is dead, or is done with the boot. Before a program is executed the file says that it will
-  be, and then as which process: whatever was executed is on record, and never run again.
+  it only when that monitor is dead, or is done with the boot. Before a program is executed the
+  file says that it will be, and then as which process: whatever was executed is on record, and
+  never run again.
 - The exit appears at once and never changes.
 - A boot without a lock has been destroyed and is never run.
 
