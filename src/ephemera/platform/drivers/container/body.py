@@ -159,7 +159,7 @@ class ContainerBody:
             try:
                 pids.append(self._crun.exec(other, streams))
             except NotStarted:
-                if kernel.process(self._main):
+                if not kernel.is_ending(self._main):
                     raise
                 break  # the main program has ended, and with it the machine
         return pids
@@ -195,7 +195,7 @@ class ContainerBody:
         try:
             return self._crun.exec(wanted, streams, console)
         except NotStarted as error:
-            if kernel.process(self._main):
+            if not kernel.is_ending(self._main):
                 raise
             raise NotStarted("the machine has ended") from error
 
