@@ -75,7 +75,10 @@ class ContainerKind:
         """
         if prepared.has_disks or programs.here() is None or not prepared.remove():
             return False
-        syscalls.setns(self._mounts, syscalls.CLONE_NEWNS)
+        try:
+            syscalls.setns(self._mounts, syscalls.CLONE_NEWNS)
+        except OSError:  # a computer that does not let us leave them: they go with this process
+            return False
         return True
 
     def body(self, folder: BootFolder, prepared: Prepared) -> ContainerBody:
