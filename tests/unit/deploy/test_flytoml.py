@@ -77,7 +77,7 @@ def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
         ),
         (
             "[deploy]\nstrategy = 'fast'",
-            "[deploy] strategy is 'fast'; one of 'rolling', 'immediate'",
+            "[deploy] strategy is 'fast'; one of 'rolling', 'bluegreen'",
         ),
         (
             "[http_service]\ninternal_port = 1\nauto_stop_machines = 'yes'",

@@ -68,7 +68,7 @@ class Deploy(Section):
     #: In seconds.
     release_command_timeout: Seconds | None = None
     release_command_vm: Vm | None = None
-    strategy: Literal["rolling", "immediate", "bluegreen", "canary"] | None = None
+    strategy: Literal["rolling", "bluegreen", "canary", "immediate"] | None = None
     #: Seconds that a machine has to be started and healthy.
     wait_timeout: Seconds | None = None
     #: Below 1 a share of the machines, else how many.
