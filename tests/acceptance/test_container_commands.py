@@ -133,7 +133,7 @@ class TestShell:
     def test_a_megabyte_comes_out_whole(self, shop: Shop, image: str) -> None:
         machine = running(shop, image).id
         script = "head -c 1000000 /dev/zero | tr '\\0' x; echo"
-        done = shop("machine", "shell", machine, "--", "/bin/sh", "-c", script)
+        done = shop.ephemera("machine", "shell", machine, "--", "/bin/sh", "-c", script)
         assert done.stdout == "x" * 1_000_000 + "\n"
 
     def test_a_failed_machine_is_looked_at_in_a_copy_and_exported(
@@ -171,7 +171,7 @@ class TestShell:
             seat.see(f"`ephemera machine shell {machine} -- PROGRAM`")
             assert seat.end() == 1
         words = ("machine", "shell", machine, "--", "/only/busybox", "echo", "hello")
-        assert shop(*words).stdout == "hello\n"
+        assert shop.ephemera(*words).stdout == "hello\n"
 
 
 class TestConsole:

@@ -67,7 +67,7 @@ def first(code: Code, namespaces: int) -> bytes:
 
 
 def enter(code: Code) -> bytes:
-    """Return what enters cgroups and then becomes another program.
+    """Return what enters cgroups and then becomes another program, which ends with its parent.
 
     Its words are the files to write to, an empty one, and the command.
     """
@@ -80,4 +80,6 @@ def enter(code: Code) -> bytes:
     one += code.if_negative(die)
     one += code.call("write", SAME, self_, 1)
     one += code.if_negative(die)
-    return elf(code, data, code.first_word + code.forever(one))
+    # a crun that waits for its config would wait for ever where its monitor is killed
+    with_monitor = code.call("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    return elf(code, data, with_monitor + code.first_word + code.forever(one))

@@ -76,12 +76,12 @@ class Starter:
         return False
 
     def stop(self) -> None:
-        """Have it end instead of starting anything."""
-        self.give_up()
+        """Have it end instead of starting anything, before it can complain of an empty config."""
         if self.waits():
             os.kill(self.pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+        self.give_up()
 
     def _write(self, config: memoryview) -> None:
         while True:

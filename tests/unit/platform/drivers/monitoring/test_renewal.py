@@ -54,7 +54,7 @@ def test_memory_that_a_boot_left_is_the_end_of_it(monkeypatch: pytest.MonkeyPatc
     def check() -> bool:
         usual = Usual()
         first = usual.restored()
-        left = bytearray(b"x" * (1 << 20))
+        left = bytearray(b"x" * (32 << 20))
         return first and not usual.restored() and bool(left)
 
     assert _in_a_fork(check)
