@@ -34,8 +34,8 @@ GUEST ?=
 VARIANT ?= plain
 # More or other arguments for pytest: make test ARGS='-k survival -x'
 ARGS ?=
-# One per core: the tests start many processes of their own.
-WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+# One more than there are cores: tests wait for processes of their own, a fifth of the time.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 PYTEST := $(RUN)/python -m pytest --quiet --numprocesses $(WORKERS)
 LOCK := uv pip compile --quiet --generate-hashes --universal --no-emit-index-url \
@@ -76,7 +76,7 @@ $(CLIENTS): $(READY) requirements/clients.lock tests/clients/node/package-lock.j
 
 .PHONY: test
 test: $(READY) $(CLIENTS) system ## All tests but the slow fault tests
-	@$(PYTEST) -m 'not faults' $(ARGS)
+	@$(PYTEST) --dist loadfile -m 'not faults' $(ARGS)
 
 .PHONY: test-newest
 test-newest: ## The tests that need no platform, on the newest supported Python
