@@ -76,7 +76,7 @@ $(CLIENTS): $(READY) requirements/clients.lock tests/clients/node/package-lock.j
 
 .PHONY: test
 test: $(READY) $(CLIENTS) system ## All tests but the slow fault tests
-	@$(PYTEST) --dist loadfile -m 'not faults' $(ARGS)
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder -m 'not faults' $(ARGS)
 
 .PHONY: test-newest
 test-newest: ## The tests that need no platform, on the newest supported Python

@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,7 @@ def test_a_network_outlives_a_server_that_is_killed(app: AppUnderTest, server: S
     assert run(app, one, connects, own) == own, "old machines and new ones are in one network"
 
 
+_ROOT = Path(__file__).parents[2]
 _JOB = """
 import ephemera
 from tests.integration.job_tasks import add
@@ -178,7 +180,12 @@ def test_a_task_reports_to_its_supervisor_over_the_network(server: Server, http:
     assert host.startswith("100.")
     environ = {**os.environ, "EPHEMERA_HOME": str(server.home)}
     done = subprocess.run(
-        [sys.executable, "-c", _JOB], env=environ, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _JOB],
+        cwd=_ROOT,  # its task is imported from there
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     result, url = done.stdout.split()
