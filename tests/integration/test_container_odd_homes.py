@@ -49,9 +49,10 @@ def _lives(home: Path, registry: Registry) -> None:
     with Machines.opened(home, image) as machines:
         files = [GuestFile("/etc/given", b"given")]
         for kind in (image, "host"):
-            machine = machines.start("sh", "-c", "cat /etc/given; echo; sleep 1000",
-                                     image=kind, files=files)  # fmt: skip
-            assert machines.exec(machine, "cat", "/etc/given").stdout == b"given"
+            script = "cat /etc/given; echo; touch /printed; sleep 1000"
+            machine = machines.start("sh", "-c", script, image=kind, files=files)
+            look = "until test -e /printed; do sleep 0.01; done; cat /etc/given"
+            assert machines.exec(machine, "sh", "-c", look).stdout == b"given"
             found = machines.ended_by_kill(machine)
             assert (found.exit.exit_code, found.lines) == (137, ["given"])
         spec = machines.world.spec("sh", "-c", "echo left > /left", machine_id="left", image=image)
