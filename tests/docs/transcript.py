@@ -32,6 +32,7 @@ _FORMS = {
     r"job-[0-9a-z]{26}": r"job-[0-9a-z]{26}",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
     r"\b\d+(?:\.\d+)? ?m?s\b": r"\d+(?:\.\d+)? ?m?s",
+    r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ UTC": r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ UTC",
     r"\s+": r"\s+",
 }
 _VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))
