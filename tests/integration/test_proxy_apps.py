@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from ephemera.cli.demonstration import free_port
 from ephemera.client.own.addresses import OwnAddresses
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import AppUnderTest
 from ephemera.testing.serving import Server
-from tests.integration.test_proxy_tcp import free_port
 
 _PROGRAM = """
     import http.server, os, sys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ephemera.cli.demonstration import free_port
 from ephemera.platform.edge.addresses import AssignIp
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
@@ -30,13 +30,6 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     return playing(tmp_path)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HERE, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -45,9 +45,10 @@ def _supervised(lifespan: Any) -> Any:
 
 
 async def _report(request: Request) -> Response:
-    to = (request.path_params["store"], request.path_params["attempt"], request.headers)
-    status = await run_in_threadpool(webside.has_body_to_read, *to)
+    store, attempt = request.path_params["store"], request.path_params["attempt"]
+    authorization = request.headers.get("authorization", "")
+    status = await run_in_threadpool(webside.refusal, store, attempt, authorization)
     if status is None:
         body = await body_of(request.stream())
-        status = await run_in_threadpool(webside.take, *to, body)
+        status = await run_in_threadpool(webside.note, attempt, body)
     return Response(status_code=status)

@@ -25,10 +25,5 @@ def init_app(app: Flask, prefix: str = webside.DEFAULT_PREFIX) -> None:
 
 
 def _report(store: str, attempt: str) -> Response:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    status = webside.has_body_to_read(store, attempt, headers)
-    if status is None:
-        body = request.stream.read(webside.REPORT_MAX_BYTES + 1)
-        whole = body if len(body) <= webside.REPORT_MAX_BYTES else None
-        status = webside.take(store, attempt, headers, whole)
-    return Response(status=status)
+    authorization = request.headers.get("Authorization", "")
+    return Response(status=webside.take(store, attempt, authorization, request.stream.read))

@@ -1,7 +1,7 @@
 """At which address machines find the supervisor.
 
 ```
-a web application takes reports       at its own URL, which wakes it where it was stopped as idle
+a web application takes reports      at its own URL, which wakes it where it was stopped as idle
 the platform is on this computer     it says where its machines reach this computer
 we are in a machine of a platform    our own private address, if jobs get machines of our app
 neither                              nowhere: reports are fetched

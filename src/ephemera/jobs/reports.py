@@ -18,8 +18,7 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import uvicorn
@@ -83,32 +82,21 @@ def _interrupted(said: dict[str, Any]) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
-    """To whom a report goes, and what proves whose it is."""
+def refused(identity: Identity, store_id: str, attempt_id: str, authorization: str) -> int | None:
+    """Return the status to answer with before any body is read; None where it is to be read.
 
-    store_id: str
-    attempt_id: str
-    #: The header, as it came.
-    authorization: str
-
-
-def addressed_by(store: str, attempt: str, headers: Mapping[str, str]) -> Addressed:
-    """Return what the path and the headers of a request say."""
-    return Addressed(store, attempt, headers.get("authorization", ""))
-
-
-def refused(identity: Identity, addressed: Addressed) -> int | None:
-    """Return the status to answer with before any body is read; None where it is to be read."""
-    if addressed.store_id != identity.id:
+    Args:
+        authorization: The header of that name; empty where there is none.
+    """
+    if store_id != identity.id:
         return 404
-    scheme, _, offered = addressed.authorization.partition(" ")
-    if scheme != "Bearer" or not is_token_of(identity.secret, addressed.attempt_id, offered):
+    scheme, _, offered = authorization.partition(" ")
+    if scheme != "Bearer" or not is_token_of(identity.secret, attempt_id, offered):
         return 401
     return None
 
 
-def take_report(store: Store, addressed: Addressed, body: bytes | None, now: float) -> int:
+def take_report(store: Store, attempt_id: str, body: bytes | None, now: float) -> int:
     """Note the report of an attempt that proved itself, and return the status to answer with.
 
     Repeating is safe: the first last report stays.
@@ -121,10 +109,9 @@ def take_report(store: Store, addressed: Addressed, body: bytes | None, now: flo
     try:
         report = read_report(body)
     except ValueError as error:
-        attempt = addressed.attempt_id
-        _log.warning("Attempt %s sent something that is no report: %s", attempt, error)
+        _log.warning("Attempt %s sent something that is no report: %s", attempt_id, error)
         return 400
-    return 204 if store.note_report(addressed.attempt_id, report, at=now) else 410
+    return 204 if store.note_report(attempt_id, report, at=now) else 410
 
 
 def report_app(store: Store, clock: Clock, on_poke: Callable[[], None]) -> Starlette:
@@ -132,10 +119,11 @@ def report_app(store: Store, clock: Clock, on_poke: Callable[[], None]) -> Starl
     identity = store.identity()
 
     async def take(request: Request) -> Response:
-        addressed = addressed_by(**request.path_params, headers=request.headers)
-        status = refused(identity, addressed)
+        attempt_id = request.path_params["attempt"]
+        authorization = request.headers.get("authorization", "")
+        status = refused(identity, request.path_params["store"], attempt_id, authorization)
         if status is None:
-            status = take_report(store, addressed, await body_of(request.stream()), clock.now())
+            status = take_report(store, attempt_id, await body_of(request.stream()), clock.now())
         return Response(status_code=status)
 
     async def poke(_: Request) -> Response:

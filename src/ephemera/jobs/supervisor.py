@@ -144,7 +144,8 @@ class Supervisor:
         self._context = await self._reached(self._context)
         self._is_active()  # others are told where we listen
         self._survey(self._context)
-        self._busyness.tell(self._context.client, busy=self._is_busy())
+        # whatever is queued was claimed just now, or is after what was
+        self._busyness.tell(self._context.client, busy=bool(self._attending))
 
     async def _turn_or_step_back(self, stack: contextlib.AsyncExitStack) -> None:
         try:
@@ -202,10 +203,6 @@ class Supervisor:
             if attempt_id in self._attending:
                 self._attending[attempt_id].nudged.set()
         self._trim_now_and_then(context)
-
-    def _is_busy(self) -> bool:
-        """Return whether there are jobs whose outcome is still to be written or dealt with."""
-        return bool(self._attending) or bool(self._store.queued(limit=1))
 
     def _claim(self, context: Context, job: JobRecord) -> None:
         attempt = new_attempt(job, now=self._clock.now())

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from ephemera.jobs.reports import REPORT_MAX_BYTES, addressed_by, refused, take_report
+from ephemera.jobs.reports import REPORT_MAX_BYTES, refused, take_report
 from ephemera.jobs.runtime import configure, runtime, supervise
 
 #: Below the prefix that an application chooses. What follows are the store and the attempt.
@@ -27,10 +27,10 @@ DEFAULT_PREFIX = "/ephemera"
 __all__ = [
     "DEFAULT_PREFIX",
     "REPORTS_PATH",
-    "REPORT_MAX_BYTES",
     "app_url",
-    "has_body_to_read",
     "mounted",
+    "note",
+    "refusal",
     "supervise",
     "take",
 ]
@@ -66,29 +66,40 @@ def mounted(prefix: str = DEFAULT_PREFIX) -> None:
         configure(report_url=f"{base}{prefix}{REPORTS_PATH}")
 
 
-def has_body_to_read(store: str, attempt: str, headers: Mapping[str, str]) -> int | None:
+def refusal(store: str, attempt: str, authorization: str) -> int | None:
     """Return the status to answer a report with unread; None where its body is to be read.
-
-    Raises:
-        ConfigError: the job store cannot be opened.
-    """
-    return refused(runtime.store().identity(), addressed_by(store, attempt, headers))
-
-
-def take(store: str, attempt: str, headers: Mapping[str, str], body: bytes | None) -> int:
-    """Take a report, and return the status to answer with. Blocks for a write. Repeating is safe.
 
     Args:
         store: From the path.
         attempt: From the path.
-        headers: Of the request, by names in lower case.
-        body: None where it has more than `REPORT_MAX_BYTES`.
+        authorization: The header of that name; empty where there is none.
 
     Raises:
         ConfigError: the job store cannot be opened.
     """
-    status = has_body_to_read(store, attempt, headers)
+    return refused(runtime.store().identity(), store, attempt, authorization)
+
+
+def note(attempt: str, body: bytes | None) -> int:
+    """Note a report that `refusal` let in, and return the status to answer with. Blocks.
+
+    Args:
+        body: None where it has more than `REPORT_MAX_BYTES`.
+    """
+    return take_report(runtime.store(), attempt, body, time.time())
+
+
+def take(store: str, attempt: str, authorization: str, read: Callable[[int], bytes]) -> int:
+    """Take a report, and return the status to answer with. Blocks. Repeating is safe.
+
+    Args:
+        read: Reads so many bytes of the body at most; nobody reads that of a stranger.
+
+    Raises:
+        ConfigError: the job store cannot be opened.
+    """
+    status = refusal(store, attempt, authorization)
     if status is not None:
         return status
-    addressed = addressed_by(store, attempt, headers)
-    return take_report(runtime.store(), addressed, body, time.time())
+    body = read(REPORT_MAX_BYTES + 1)
+    return note(attempt, body if len(body) <= REPORT_MAX_BYTES else None)

@@ -13,10 +13,5 @@ from ephemera.jobs import webside
 @require_POST
 def report(request: HttpRequest, store: str, attempt: str) -> HttpResponse:
     """Take one report."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    status = webside.has_body_to_read(store, attempt, headers)
-    if status is None:
-        body = request.read(webside.REPORT_MAX_BYTES + 1)
-        whole = body if len(body) <= webside.REPORT_MAX_BYTES else None
-        status = webside.take(store, attempt, headers, whole)
-    return HttpResponse(status=status)
+    authorization = request.headers.get("Authorization", "")
+    return HttpResponse(status=webside.take(store, attempt, authorization, request.read))
