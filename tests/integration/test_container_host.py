@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,15 +102,34 @@ def test_somebody_else_than_root_is_told_what_is_not_allowed(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_left_of_what_was_tried(tmp_path: Path) -> None:
-    def seen() -> tuple[object, ...]:
-        mounts = Path("/proc/self/mountinfo").read_text()
-        groups = sorted(str(one) for one in Path("/sys/fs/cgroup").glob("*/*") if one.is_dir())
-        return mounts, groups, socket.if_nameindex(), list(tmp_path.iterdir())
+#: In namespaces of its own: other tests mount and connect things at the same time.
+_PROBE_AND_LOOK = """
+import socket, sys
+from pathlib import Path
+from ephemera.platform.drivers.container.host import probe
 
-    before = seen()
-    probe(tmp_path)
-    assert seen() == before
+def seen(folder: Path) -> tuple[object, ...]:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    return mounts, socket.if_nameindex(), list(folder.iterdir())
+
+folder = Path(sys.argv[1])
+before = seen(folder)
+print(probe(folder).overlay)
+after = seen(folder)
+assert after == before, (before, after)
+"""
+
+
+@pytest.mark.root
+@needs.root
+def test_nothing_is_left_of_what_was_tried(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", sys.executable, "-c", _PROBE_AND_LOOK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n"
 
 
 def test_a_state_folder_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
