@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -88,6 +89,16 @@ class Registry:
         if self._process:
             self._process.kill()
             self._process.wait()
+
+    def pause(self) -> None:
+        """Take requests and answer none, until it is resumed."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after a pause, where it was. Repeating is safe."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
 
     def push(self, name: str, image: Built, tag: str = "latest") -> str:
         """Put an image, or an index with its images, under a tag; return its reference."""

@@ -26,6 +26,7 @@ EphemeraError                 .hint
 │  ├─ Unsupported             the driver cannot do what was asked
 │  ├─ ImageUnavailable
 │  └─ BootFailed
+│     └─ StartCancelled       it was told to end before its program was there
 ├─ BuildError                 the image of an app could not be built or pushed
 ├─ DeployError                a release was not made; the one before it serves   .machine_id
 │  └─ AppBusy                 somebody else makes one, and holds the machines
@@ -272,6 +273,10 @@ class ImageUnavailable(DriverError):
 
 class BootFailed(DriverError):
     """The machine was made, but its program could not be started."""
+
+
+class StartCancelled(BootFailed):
+    """The machine was told to end while it waited to be started, so its program was not."""
 
 
 class BuildError(EphemeraError):

@@ -244,6 +244,15 @@ class Driver(Protocol):
 
         Raises:
             Unsupported, ImageUnavailable, BootFailed: nothing of the boot is left running.
+            StartCancelled: likewise, because `cancel_start` was called.
+        """
+        ...
+
+    def cancel_start(self, machine_id: str) -> None:
+        """Have a `start` of the machine that waits for its image fail now.
+
+        One that is past that, and a machine that is not being started or is unknown, is let be:
+        what `start` returns can be ended as ever. Repeating is safe.
         """
         ...
 

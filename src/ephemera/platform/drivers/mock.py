@@ -37,6 +37,7 @@ from ephemera.platform.drivers.base import (
     Say,
     Terminal,
 )
+from ephemera.platform.drivers.image_waits import ImageWaits
 from ephemera.platform.drivers.played_terminal import PlayedTerminal
 from ephemera.platform.drivers.script import Boot
 
@@ -69,6 +70,7 @@ class MockDriver:
         self.signals: list[tuple[str, int, bool]] = []
         self._boots: dict[str, Boot] = {}
         self._printed: Printed | None = None
+        self._image_waits = ImageWaits()
 
     async def open(self, printed: Printed) -> None:
         """Get ready; machines of an earlier opening are still there."""
@@ -84,11 +86,13 @@ class MockDriver:
         Raises:
             ImageUnavailable: the script says so.
             BootFailed: the script says so, or does not know the command.
+            StartCancelled: `cancel_start` was called.
         """
         handle = f"{spec.machine_id}/{spec.boot}"
         if handle in self._boots:
             return handle
         script.check(spec)
+        await self._image_waits.wait(spec.machine_id, script.image(spec))
         boot = Boot(spec)
         self._boots[handle] = boot
         self.specs[handle] = spec
@@ -96,6 +100,10 @@ class MockDriver:
         for command in script.commands(spec):
             self._print(spec, list(boot.play(command)))
         return handle
+
+    def cancel_start(self, machine_id: str) -> None:
+        """Have a start of the machine that waits for its image fail now."""
+        self._image_waits.cancel(machine_id)
 
     async def wait(self, handle: str) -> Exit:
         """Return how the boot ended, once it has."""

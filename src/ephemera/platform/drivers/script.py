@@ -14,6 +14,7 @@
 | `["lose"]`                | runs, and its end is seen by nobody: exit code -1                   |
 | `["fail-boot", "why"]`    | cannot be started: `BootFailed`                                     |
 | `["no-image"]`            | cannot be started: `ImageUnavailable`                               |
+| `["pull"]`                | waits for its image until it is told to end: `StartCancelled`       |
 | anything else             | cannot be started: `BootFailed`, as for a command that is not found |
 
 A file below a mount is in the volume, any other in the boot's own file system, which is empty at
@@ -185,7 +186,19 @@ class Boot:
 
 
 _WORDS = frozenset(
-    {"exit", "run", "sleep", "ignore-term", "stay-awake", "print", "write", "read", "oom", "lose"}
+    {
+        "exit",
+        "run",
+        "sleep",
+        "ignore-term",
+        "stay-awake",
+        "print",
+        "pull",
+        "write",
+        "read",
+        "oom",
+        "lose",
+    }
 )
 
 
@@ -212,6 +225,12 @@ def check(spec: BootSpec) -> None:
     for mount in spec.mounts:
         if not Path(mount.source).is_dir():
             raise BootFailed(f"the volume for '{mount.path}' is not there")
+
+
+async def image(spec: BootSpec) -> None:
+    """Return when a boot has its image: at once, or never."""
+    if spec.command[:1] == ["pull"]:
+        await asyncio.get_running_loop().create_future()
 
 
 def not_found(word: str) -> BootFailed:

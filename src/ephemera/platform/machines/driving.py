@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ephemera.errors import BootFailed, DriverError, ImageUnavailable, Unsupported
+from ephemera.errors import BootFailed, DriverError, ImageUnavailable, StartCancelled, Unsupported
 from ephemera.platform.clock import sleep
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.machines.surroundings import Surroundings
@@ -37,17 +37,27 @@ class Driving:
         self._driver = around.driver
         self._voice = voice
 
-    async def start(self, record: MachineRecord) -> str:
+    async def start(self, record: MachineRecord, wanted: Callable[[], bool]) -> str:
         """Start the machine's newest boot and return its handle.
 
+        Args:
+            wanted: Whether it is still to be started; asked before the driver is.
+
         Raises:
+            StartCancelled: it was not to be started any more.
             Unsupported, ImageUnavailable, BootFailed: nothing of it is left running.
         """
 
         async def start() -> str:
+            if not wanted():
+                raise StartCancelled(f"machine {record.id} was told to end before it was started")
             return await self._driver.start(self._around.boot_spec(record), self._voice.hear)
 
         return await self._until_known(start)
+
+    def cancel_start(self) -> None:
+        """Have a start end that waits for an image."""
+        self._driver.cancel_start(self._machine_id)
 
     async def wait(self, handle: str) -> Exit:
         """Return how a boot ended, once it has."""

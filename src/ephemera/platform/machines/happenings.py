@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ephemera.errors import DriverError, ImageUnavailable, Unsupported
+from ephemera.errors import DriverError, ImageUnavailable, StartCancelled, Unsupported
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.logs import timestamp
 from ephemera.platform.records import EventRecord
@@ -49,10 +49,12 @@ def started(machine_id: str, now: float) -> EventRecord:
 
 def start_failed(machine_id: str, now: float, error: DriverError) -> EventRecord:
     """The program could not be started; the request says why, in words and in one word."""
-    if isinstance(error, ImageUnavailable):
-        code = "image_unavailable"
-    else:
-        code = "unsupported" if isinstance(error, Unsupported) else "boot_failed"
+    words = {
+        ImageUnavailable: "image_unavailable",
+        Unsupported: "unsupported",
+        StartCancelled: "cancelled",
+    }
+    code = words.get(type(error), "boot_failed")
     said = {"error": error.message, "code": code}
     return _event(machine_id, now, "start", "failed", "flyd", said)
 

@@ -151,7 +151,8 @@ class Life:
             self.chores.begin(self.ledger.note(self.ended))
             return
         if not self.record.handle:
-            return  # it is booting; `_seen_booted` comes back here
+            self._driving.cancel_start()
+            return  # it is booting; `_seen_booted` or `_seen_boot_failed` comes back here
         signum = self.record.stop_signal or SIGKILL
         self.voice.signalled(signum)
         self._send(signum, everyone=signum == SIGKILL)
@@ -264,13 +265,16 @@ class Life:
 
     async def _boot_and_watch(self) -> None:
         try:
-            handle = await self._driving.start(self.record)
+            handle = await self._driving.start(self.record, self._is_starting)
         except REFUSED as caught:
             error = caught
             await self.ledger.note(lambda: self._seen_boot_failed(error))
             return
         await self.ledger.note(lambda: self._seen_booted(handle))
         await self._watch()
+
+    def _is_starting(self) -> bool:
+        return self.record.state is State.STARTING
 
     async def _watch(self) -> None:
         end = await self._driving.wait(self.record.handle)

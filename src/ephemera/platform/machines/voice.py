@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ephemera.errors import DriverError
+from ephemera.errors import DriverError, StartCancelled
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.logs import Logs
 from ephemera.platform.records import MachineRecord
@@ -39,7 +39,10 @@ class Voice:
         self.say(f"Machine {'resumed' if resumed else 'started'} in {seconds * 1000:.0f}ms")
 
     def boot_failed(self, error: DriverError) -> None:
-        """Its program could not be started."""
+        """Its program could not be started, or was not to be any more."""
+        if isinstance(error, StartCancelled):
+            self.say(f"Machine not started: {error.message}")
+            return
         self.say(f"Machine failed to start: {error.message}", level="error")
 
     def exited(self, end: Exit, *, again: bool) -> None:

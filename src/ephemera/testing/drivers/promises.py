@@ -72,6 +72,7 @@ async def everybody_who_waits_is_told(subject: Subject) -> None:
     """Several may wait, one may give up, and waiting after the end answers at once."""
     async with opened(subject) as driver:
         handle = await driver.start(subject.spec(subject.programs.runs), quiet)
+        driver.cancel_start(subject.spec(()).machine_id)  # what runs is let be
         gives_up, first, second = [await waiting_for(driver, handle) for _ in range(3)]
         gives_up.cancel()
         await driver.signal(handle, signal.SIGKILL)
@@ -197,6 +198,7 @@ async def what_nobody_knows_is_no_accident(subject: Subject) -> None:
         await refused(driver.exec(UNKNOWN, subject.programs.exits(0), timeout=1))
         await driver.destroy("nobody-knows-it")
         await driver.destroy("../etc")
+        driver.cancel_start("nobody-knows-it")
         assert await driver.machines() == set()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -7,8 +8,10 @@ import pytest
 
 from ephemera.errors import DriverError
 from ephemera.platform import logfile
+from ephemera.platform.drivers.base import BootSpec, Say
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines import driving
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
@@ -77,6 +80,60 @@ def test_a_failed_machine_can_be_started_and_destroyed(play: Play) -> None:
     play(scene)
 
 
+def _ask_stop(owner: Owner) -> None:
+    owner.ask_stop(signal.SIGTERM, 5)
+
+
+@pytest.mark.parametrize(
+    ("ask", "reached"),
+    [
+        (_ask_stop, State.STOPPED),
+        (lambda owner: owner.ask_destroy(force=True), State.DESTROYED),
+    ],
+)
+@pytest.mark.parametrize("turns", range(4))
+def test_a_machine_that_waits_for_its_image_can_be_ended_at_once(
+    ask: Callable[[Owner], None], reached: State, turns: int, play: Play
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("pull")
+        await reach(owner, State.STARTING)
+        for _ in range(turns):  # before the driver was asked, and after
+            await asyncio.sleep(0)
+        ask(owner)
+        await reach(owner, reached)
+        failed = next(one for one in owner.ledger.events() if one.status == "failed")
+        assert failed.request is not None
+        assert failed.request["code"] == "cancelled"
+        assert "was told to end" in failed.request["error"]
+        assert world.driver.specs == {}
+
+    play(scene)
+
+
+def test_a_machine_that_waits_for_its_image_can_have_another_config(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("pull")
+        await reach(owner, State.STARTING)
+        config = owner.record.config | {"init": {"exec": ["run"]}}
+        owner.ask_update(config, skip_launch=False)
+        await reach(owner, State.STARTED)
+        assert [*world.driver.specs] == [f"{owner.record.id}/2"]
+
+    play(scene)
+
+
+def test_a_machine_that_waits_for_its_image_begins_anew_when_restarted(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("pull")
+        await reach(owner, State.STARTING)
+        owner.ask_restart(signal.SIGTERM, 5)
+        await reach(owner, State.STARTING)
+        assert owner.record.boot == 2
+
+    play(scene)
+
+
 def test_a_stop_sends_the_signal_and_the_exit_is_a_requested_one(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")
@@ -121,13 +178,24 @@ def test_a_stop_request_is_idempotent(play: Play) -> None:
     play(scene)
 
 
-def test_a_stop_during_the_boot_ends_what_was_booted(play: Play) -> None:
+def test_a_stop_during_the_boot_ends_what_was_booted(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scene(world: World) -> None:
-        owner = world.create("run", skip_launch=True)
-        await reach(owner, State.STOPPED)
-        owner.ask_start()
+        start, booted, told = world.driver.start, asyncio.Event(), asyncio.Event()
+
+        async def slowly(spec: BootSpec, say: Say) -> str:
+            handle = await start(spec, say)
+            booted.set()
+            await told.wait()
+            return handle
+
+        monkeypatch.setattr(world.driver, "start", slowly)
+        owner = world.create("run")
+        await booted.wait()
         assert owner.record.state is State.STARTING
         owner.ask_stop(signal.SIGTERM, 5)
+        told.set()
         await reach(owner, State.STOPPED)
         assert happened(owner)[-1] == "exit/stopped"
 

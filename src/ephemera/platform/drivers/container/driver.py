@@ -44,6 +44,7 @@ from ephemera.platform.drivers.container.setup import (
     mounted_beside,
     shown_apart,
 )
+from ephemera.platform.drivers.image_waits import ImageWaits
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.driver import MonitoredDriver
 from ephemera.platform.drivers.monitoring.folder import BootFolder
@@ -79,6 +80,7 @@ class ContainerDriver(MonitoredDriver):
         self.network = Network(home.absolute())
         self._pins = Pins(self._machines)
         self._tree = Tree(0, {})
+        self._image_waits = ImageWaits()
         self._looks: dict[str, set[MonitorTerminal]] = {}
         #: What it can do here; known when it is open.
         self.capabilities = Capabilities(
@@ -145,6 +147,7 @@ class ContainerDriver(MonitoredDriver):
 
         Raises:
             ImageUnavailable: the image cannot be had; the message says why.
+            StartCancelled: `cancel_start` was called before it was there.
             BootFailed: the machine could not be started; the message says why.
             DriverError: no monitor could be had.
         """
@@ -159,9 +162,16 @@ class ContainerDriver(MonitoredDriver):
             await self._begin(boot, request, say)
         return handle
 
+    def cancel_start(self, machine_id: str) -> None:
+        """Have a start of the machine that waits for its image fail now. Repeating is safe.
+
+        The pull goes on as long as somebody else waits for it.
+        """
+        self._image_waits.cancel(machine_id)
+
     async def _request(self, spec: BootSpec, folder: BootFolder, say: Say) -> Message:
         """Return what the monitor is asked, once what it needs is there."""
-        image = await self._image(spec, say)
+        image = await self._image_waits.wait(spec.machine_id, self._image(spec, say))
         plug = None
         if spec.network:
             plug = await self.network.plug(

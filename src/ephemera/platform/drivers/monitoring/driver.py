@@ -81,6 +81,9 @@ class MonitoredDriver:
             except OSError as error:  # they go when the machine does
                 say("warning", f"what earlier boots left cannot be removed yet: {error}")
 
+    def cancel_start(self, machine_id: str) -> None:
+        """Let a start be: asking a monitor takes milliseconds."""
+
     async def wait(self, handle: str) -> Exit:
         """Return how the boot ended, once every process of it is dead.
 
