@@ -31,7 +31,7 @@ class Killed(BaseException):
 
 
 class Refused(Exception):
-    """Not raised, but answered: 500."""
+    """Not raised, but answered: 400, which asking again does not change."""
 
 
 def playing(*command: str) -> Image:
@@ -60,7 +60,7 @@ class Failing(httpx2.BaseTransport):
         if self.fault is Killed and self.changes >= self.at:
             raise Killed
         if request.method != "GET" and not lease and self.changes == self.at:
-            return httpx2.Response(500, json={"error": "a fault"}, request=request)
+            return httpx2.Response(400, json={"error": "a fault"}, request=request)
         return self._carrier.handle_request(request)
 
     def close(self) -> None:

@@ -47,6 +47,8 @@ class Call(Generic[T]):
     #: Makes the result of a successful answer; pydantic's `ValidationError` where it cannot.
     read: Callable[[Answer], T]
     query: Pairs = ()
+    #: More of the query, for platforms of ours only.
+    own_query: Pairs = ()
     headers: Pairs = ()
     body: bytes | None = None
     read_timeout_s: float = READ_TIMEOUT_S
@@ -69,6 +71,7 @@ class Call(Generic[T]):
             method=self.method,
             path=self.path,
             query=self.query,
+            own_query=self.own_query,
             headers=self.headers,
             body=self.body,
             read_timeout_s=self.read_timeout_s,

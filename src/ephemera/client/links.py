@@ -24,6 +24,7 @@ from ephemera.client.exchange import Following, exchange, follow, limited
 from ephemera.client.holding import Holding, held, held_async
 from ephemera.client.limits import Limiter
 from ephemera.client.messages import Answer, Found, Lost, Pause, Send
+from ephemera.client.newborn import Newborns, patient
 from ephemera.client.place import Place
 from ephemera.client.settings import Address
 from ephemera.errors import ConfigError
@@ -224,6 +225,7 @@ class _Planner:
     def __init__(self, place: Place, pace: Pace | None, limits: bool | None) -> None:
         self._pace = pace or Pace()
         self._limiter = Limiter() if (place.fly if limits is None else limits) else None
+        self._newborns = Newborns() if place.fly else None
 
     def of(self, call: Call[T]) -> Steps[T]:
         return self._limited(exchange(call, self._pace))
@@ -232,6 +234,8 @@ class _Planner:
         return self._limited(follow(stream, self._pace))
 
     def _limited(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        if self._newborns:
+            steps = patient(steps, self._newborns, self._pace)
         return limited(steps, self._limiter, self._pace) if self._limiter else steps
 
 
@@ -291,7 +295,8 @@ def _request(
     if send.body is not None:
         headers["content-type"] = "application/json"
     try:
-        query = "?" + urlencode(send.query) if send.query else ""
+        pairs = send.query if address.fly else (*send.query, *send.own_query)
+        query = "?" + urlencode(pairs) if pairs else ""
         return http.build_request(
             send.method,
             _base(send, address) + send.path + query,

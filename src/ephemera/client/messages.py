@@ -26,6 +26,8 @@ class Send:
     #: Quoted already, and starting with a slash.
     path: str
     query: Pairs = ()
+    #: More of the query, for platforms of ours only: what Fly.io does not know is not sent there.
+    own_query: Pairs = ()
     headers: Pairs = ()
     #: JSON; None for a request without a body.
     body: bytes | None = None

@@ -82,6 +82,12 @@ TABLE: tuple[Row, ...] = (
         texts=("payment method",),
     ),
     _row(
+        Invalid,
+        "destroy some, or ask Fly.io for more: its support raises the limit",
+        *(403, 422),
+        texts=("reached its machine limit",),
+    ),
+    _row(
         NoCapacity,
         _ELSEWHERE,
         *(400, 403, 409, 412, 422),
@@ -92,6 +98,9 @@ TABLE: tuple[Row, ...] = (
             "insufficient CPUs",
             "insufficient IPs",
             "no capacity",
+            "not enough capacity",
+            "deploys to this host are temporarily disabled",
+            "governor policy blocked",
             "could not find a candidate host",
             "over the allowed quota",
         ),

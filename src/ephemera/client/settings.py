@@ -37,7 +37,7 @@ _FLY_HOSTS = frozenset({"api.machines.dev", "_api.internal"})
 #: A name, in the form in which it is looked up, or an IP address.
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f.]*:[0-9a-f:.]*")
 #: Both schemes at once is what one gets by pasting what `fly tokens create` prints behind
-#: `Bearer`; the API takes it.
+#: `Bearer`. The API takes it; the host that has the logs takes `FlyV1` only, as Fly's client sends.
 _TOKEN = re.compile(r"(?P<scheme>(?:Bearer )?(?:FlyV1 )?)[!-~]+")
 _MACAROON = re.compile(r"(?:^|,)(?:fm1r_|fm1a_|fm2_)")
 
@@ -157,9 +157,9 @@ def authorization(name: str, token: str) -> str:
             f" that no token has ({len(token)} characters)",
             hint="copy it again, without line breaks",
         )
-    if found["scheme"]:
-        return found[0]
-    return f"FlyV1 {found[0]}" if _MACAROON.search(found[0]) else f"Bearer {found[0]}"
+    alone = found[0].removeprefix(found["scheme"])
+    is_fly_v1 = "FlyV1" in found["scheme"] or _MACAROON.search(alone)
+    return f"FlyV1 {alone}" if is_fly_v1 else f"Bearer {alone}"
 
 
 def is_loopback(url: str) -> bool:

@@ -145,6 +145,15 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
     ),
     (409, {"error": "aborted: insufficient IPs available"}, NoCapacity, "another region"),
     (409, {"error": "aborted: no capacity"}, NoCapacity, "another region"),
+    (
+        409,
+        {"error": "deploys to this host are temporarily disabled, please try again later"},
+        NoCapacity,
+        "another region",
+    ),
+    (409, {"error": "governor policy blocked start"}, NoCapacity, "another region"),
+    (412, {"error": "not enough capacity in region cdg"}, NoCapacity, "another region"),
+    (422, {"error": "Your organization has reached its machine limit."}, Invalid, "support"),
     (409, {"error": "aborted: something new"}, Conflict, ""),
     (
         412,

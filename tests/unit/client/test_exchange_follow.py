@@ -105,7 +105,7 @@ def test_a_server_that_holds_the_request_needs_no_pause(script: Script) -> None:
 def test_only_a_tail_lets_the_server_hold_the_request(script: Script) -> None:
     _tail(script)
     _run(script, _page())
-    assert [dict(sent.query).get("wait") for sent in script.sent] == ["20", None]
+    assert [dict(sent.own_query).get("wait") for sent in script.sent] == ["20", None]
     assert script.sent[0].read_timeout_s > 20
     assert {sent.base for sent in script.sent} == {"logs"}
 

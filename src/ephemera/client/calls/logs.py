@@ -1,8 +1,8 @@
 """Log streams: what an app's machines printed, and what was done to them.
 
 Not part of Fly's Machines API but of an older one on another host; the embedded platform serves
-both. The format is JSON:API, and `wait` is an addition of the embedded platform's, which Fly.io
-ignores: the server holds the request until there is a line.
+both. The format is JSON:API, and `wait` is an addition of the embedded platform's, which is not
+sent to Fly.io: the server holds the request until there is a line.
 """
 
 from __future__ import annotations
@@ -81,9 +81,8 @@ def page(
         doing=f"reading the log of app {app!r}",
         method="GET",
         path="/api/v1/apps/" + segment("an app's name", app) + "/logs",
-        query=pairs(
-            next_token=next_token or None, instance=machine, region=region, wait=wait or None
-        ),
+        query=pairs(next_token=next_token or None, instance=machine, region=region),
+        own_query=pairs(wait=wait or None),
         read=_read,
         read_timeout_s=READ_TIMEOUT_S + seconds("a log's wait", wait),
         base="logs",

@@ -15,7 +15,7 @@ where an app has no other machine yet that could be leased.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from ephemera.client import Client
@@ -23,7 +23,7 @@ from ephemera.deploy.release.interruption import Interrupted, Interruption
 from ephemera.deploy.release.leasing import TTL_S, Leases
 from ephemera.deploy.release.telling import Tell
 from ephemera.errors import AppBusy, Conflict, DeployError, EphemeraError
-from ephemera.wire.models import ExitEvent, Machine, MachineConfig
+from ephemera.wire.models import ExitEvent, LogEntry, Machine, MachineConfig
 
 NAME = "release-command"
 #: As in Fly's client.
@@ -169,20 +169,33 @@ class _Lines:
         self._machine_id = machine_id
         self._tell = tell
         self._token = ""
+        self._readable = True
 
     def show(self, wait: int) -> bool:
-        """Say what is there, or comes within `wait` seconds; return whether there was anything."""
+        """Say what is there, or comes within `wait` seconds; return whether there was anything.
+
+        Where the log cannot be read that is said, and nothing else of it any more.
+        """
         began = time.monotonic()
-        page = self._client.logs.page(
-            self._app, machine=self._machine_id, next_token=self._token or None, wait=wait
-        )
-        self._token = page.next_token or self._token
-        for entry in page.entries:
+        entries = self._read(wait) if self._readable else ()
+        for entry in entries:
             if entry.provider == "app":
                 self._tell(f"  {entry.message}")
-        if wait and not page.entries and time.monotonic() - began < _PAUSE_S:
+        if wait and not entries and time.monotonic() - began < _PAUSE_S:
             time.sleep(_PAUSE_S)  # a server that does not hold requests
-        return bool(page.entries)
+        return bool(entries)
+
+    def _read(self, wait: int) -> Sequence[LogEntry]:
+        try:
+            page = self._client.logs.page(
+                self._app, machine=self._machine_id, next_token=self._token or None, wait=wait
+            )
+        except EphemeraError as error:
+            self._readable = False
+            self._tell(f"its lines cannot be shown: {error.message}")
+            return ()
+        self._token = page.next_token or self._token
+        return page.entries
 
 
 def _how(end: ExitEvent | None) -> str:

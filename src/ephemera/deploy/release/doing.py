@@ -8,6 +8,7 @@ from ephemera.client import Client
 from ephemera.deploy.release import labels
 from ephemera.deploy.release.drafting import AT_REST
 from ephemera.deploy.release.leasing import TTL_S, Leases
+from ephemera.deploy.release.patience import PAUSES_S, passes
 from ephemera.deploy.release.steps import (
     Change,
     Cordon,
@@ -24,7 +25,7 @@ from ephemera.deploy.release.steps import (
 from ephemera.deploy.release.telling import Tell
 from ephemera.deploy.release.volumes import mounted
 from ephemera.deploy.release.watching import Watch
-from ephemera.errors import AppBusy, Conflict
+from ephemera.errors import AppBusy, Conflict, EphemeraError
 from ephemera.wire.durations import parse_duration
 from ephemera.wire.models import Machine, MachineConfig, MachineEvent
 
@@ -64,12 +65,23 @@ class Doing:
         self._changed_ms: dict[str, int] = {}
 
     def do(self, step: Step) -> None:
-        """Do a step.
+        """Do a step; again where the API could not answer just then.
 
         Raises:
             DeployError: a machine did not become well.
             ApiError, NoAnswer: the API said no, or is gone.
         """
+        for pause_s in PAUSES_S:
+            try:
+                return self._do(step)
+            except EphemeraError as error:
+                if not passes(error):
+                    raise
+                self._tell(f"{error.message}: trying again in {pause_s:.0f} s")
+            self._watch.pause(pause_s)
+        return self._do(step)
+
+    def _do(self, step: Step) -> None:
         if isinstance(step, Create):
             self._create(step)
             return
@@ -103,7 +115,9 @@ class Doing:
         self._watch.show_log(machine_id, self._changed_ms.get(machine_id, 0), self._tell)
 
     def _create(self, step: Create) -> None:
-        if self._find(step.machine) is not None:
+        if (found := self._find(step.machine)) is not None:
+            if self._leases.nonce(found.id) is None:
+                self._leases.born(found)  # by a try whose answer was lost
             return
         config, region = mounted(self._client, self._app, step.config, step.region, self._tell)
         try:

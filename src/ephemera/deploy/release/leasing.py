@@ -18,8 +18,9 @@ from typing import Self
 
 from ephemera.client import Client
 from ephemera.deploy.release import labels
+from ephemera.deploy.release.patience import PAUSES_S, passes
 from ephemera.errors import AppBusy, Conflict, EphemeraError, NotFound, WrongState
-from ephemera.wire.models import LeaseSummary, Machine
+from ephemera.wire.models import Lease, LeaseSummary, Machine
 
 #: Fly's own client takes leases of 13 s and refreshes them every 4.
 TTL_S = 13
@@ -74,10 +75,16 @@ class Leases:
         )
 
     def born(self, machine: Machine) -> None:
-        """Hold the lease that a machine was created with."""
-        if machine.nonce:
+        """Hold the lease that a machine was created with.
+
+        Where the answer to the create was lost, and its nonce with it, another one is taken.
+        """
+        nonce = machine.nonce
+        with suppress(EphemeraError):  # then the calls that show no nonce tell whose it is
+            nonce = nonce or self._acquire(machine.id, doubt=True).nonce
+        if nonce:
             with self._lock:
-                self._nonces[machine.id] = machine.nonce
+                self._nonces[machine.id] = nonce
 
     def nonce(self, machine_id: str) -> str | None:
         """Return what shows that a machine is ours; None for one that is not leased."""
@@ -102,9 +109,7 @@ class Leases:
             self.forget(gone)
         for machine_id in sorted(there - set(self._nonces)):
             try:
-                lease = self._client.leases.acquire(
-                    self._app, machine_id, ttl=TTL_S, description=self._description
-                )
+                lease = self._acquire(machine_id)
             except (NotFound, WrongState):
                 continue  # it is gone, as the next look will tell
             except Conflict as error:
@@ -113,6 +118,31 @@ class Leases:
                 raise self._busy(machine_id) from error
             with self._lock:
                 self._nonces[machine_id] = lease.nonce
+
+    def _acquire(self, machine_id: str, *, doubt: bool = False) -> Lease:
+        """Take a lease.
+
+        Args:
+            doubt: Whether it may be held for us already, with a nonce that nobody knows. It ends
+                by itself then, soon.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                return self._take_one(machine_id)
+            except Conflict:
+                if not doubt:
+                    raise
+            except EphemeraError as error:
+                if not passes(error):
+                    raise
+                doubt = True
+            time.sleep(pause_s)
+        return self._take_one(machine_id)
+
+    def _take_one(self, machine_id: str) -> Lease:
+        return self._client.leases.acquire(
+            self._app, machine_id, ttl=TTL_S, description=self._description
+        )
 
     def _busy(self, machine_id: str) -> AppBusy:
         machine, held = self._holder(machine_id)

@@ -106,6 +106,11 @@ class Watch:
                         return
                     time.sleep(_LOOK_FIRST_S)
 
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while, unless somebody does not want the release any more."""
+        with self._allowed():
+            time.sleep(seconds)
+
     def show_log(self, machine_id: str, since_ms: int, tell: Tell) -> None:
         """Say the last lines of a machine's log. Where there is no log, nothing is said.
 

@@ -1,0 +1,37 @@
+"""Errors of an API that pass: whoever asks again a little later may be answered.
+
+Fly's own deploys do the same with 408, 429 and every 5xx. A step of a release may be done again,
+whatever became of the first try.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ephemera.errors import (
+    Conflict,
+    EphemeraError,
+    NoAnswer,
+    RateLimited,
+    ServerFault,
+    Unreachable,
+    WrongState,
+)
+
+#: Seconds between two tries. All of it is longer than a lease of ours, which somebody may hold
+#: whose answer was lost.
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+
+#: What Fly.io says of a machine that is about to be something else: for up to 8 s after a stop.
+_MOVING = re.compile(r"still active|getting replaced|current state: 'created'|concurrent update")
+
+
+def passes(error: EphemeraError) -> bool:
+    """Return whether the same request may be answered a little later.
+
+    A server that cannot be reached was asked for long enough by the client.
+    """
+    if isinstance(error, (WrongState, Conflict)):
+        return bool(_MOVING.search(error.message))
+    passing = isinstance(error, (RateLimited, ServerFault, NoAnswer))
+    return passing and not isinstance(error, Unreachable)
