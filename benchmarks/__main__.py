@@ -19,6 +19,7 @@ from rich.table import Table
 
 from benchmarks import (
     build,
+    completion,
     containers,
     deploy,
     guide,
@@ -62,6 +63,7 @@ BENCHMARKS = {
     "build": Benchmark(build.again, 20, 2),
     "deploy": Benchmark(deploy.one_line, 10, 1),
     "proxy": Benchmark(proxy.proxied, 20, 1),
+    "completion": Benchmark(completion.completion, 30, 2),
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 

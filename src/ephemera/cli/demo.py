@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +46,8 @@ def demo(
 
 
 def _fresh_folder(chosen: Path | None) -> Path:
+    import tempfile
+
     if chosen is None:
         return Path(tempfile.mkdtemp(prefix="ephemera-demo-"))
     folder = chosen.absolute()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -93,6 +92,8 @@ def _write_whole(target: Path, blocks: Iterable[bytes]) -> int:
     Raises:
         ConfigError: it cannot be written there.
     """
+    import tempfile
+
     try:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:

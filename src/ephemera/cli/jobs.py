@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import time
@@ -192,6 +191,8 @@ def supervise(keep: Keep = None, keep_for: KeepFor = None) -> None:
     Several may run at once, and beside the applications that enqueue: one is active, the others
     stand by. Jobs under way go on when it stops, and are found again by the next.
     """
+    import asyncio
+
     from ephemera.jobs import configure
 
     log_to_stderr()
@@ -203,6 +204,8 @@ def supervise(keep: Keep = None, keep_for: KeepFor = None) -> None:
 
 async def _supervise() -> int:
     """Supervise until a signal says to stop, and return the signal."""
+    import asyncio
+
     from ephemera.jobs import run_supervisor
 
     stop, told = asyncio.Event(), list[int]()

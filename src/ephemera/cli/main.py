@@ -17,73 +17,52 @@ from typing import Annotated, NoReturn
 import typer
 
 from ephemera import __version__
-from ephemera.cli import (
-    apps,
-    certs,
-    checks,
-    consoles,
-    creating,
-    demo,
-    deploying,
-    doctor,
-    images,
-    ips,
-    jobs,
-    launching,
-    logs,
-    machines,
-    opening,
-    platform,
-    regions,
-    releases,
-    scaling,
-    secrets,
-    ssh,
-    status,
-    tokens,
-    volumes,
-)
+from ephemera.cli.loading import Place, commands
 from ephemera.cli.panels import APP, JOBS, MACHINES, PLATFORM, START
 from ephemera.cli.screen import complain, say
 from ephemera.errors import EphemeraError
 
+#: In the order in which `--help` shows them, under their headings.
+COMMANDS = {
+    "new": Place("creating", "new", START),
+    "launch": Place("launching", "launch", START),
+    "deploy": Place("deploying", "deploy", START),
+    "open": Place("opening", "open_", START),
+    "demo": Place("demo", "demo", START),
+    "status": Place("status", "status", APP),
+    "logs": Place("logs", "logs", APP),
+    "releases": Place("releases", "releases", APP),
+    "rollback": Place("deploying", "rollback", APP),
+    "scale": Place("scaling", "group", APP),
+    "console": Place("consoles", "console", MACHINES),
+    "secrets": Place("secrets", "group", APP),
+    "volumes": Place("volumes", "group", APP),
+    "checks": Place("checks", "group", APP),
+    "certs": Place("certs", "group", APP),
+    "ips": Place("ips", "group", APP),
+    "tokens": Place("tokens", "group", APP),
+    "apps": Place("apps", "group", APP),
+    "machine": Place("machines", "group", MACHINES),
+    "ssh": Place("ssh", "group", MACHINES),
+    "images": Place("images", "group", MACHINES),
+    "jobs": Place("jobs", "group", JOBS),
+    "supervise": Place("jobs", "supervise", JOBS),
+    "up": Place("platform", "up", PLATFORM),
+    "down": Place("platform", "down", PLATFORM),
+    "regions": Place("regions", "regions", PLATFORM),
+    "doctor": Place("doctor", "doctor", PLATFORM),
+    "auth": Place("platform", "auth", PLATFORM),
+}
+
 app = typer.Typer(
     name="ephemera",
+    cls=commands(COMMANDS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Gives every background job of a Python web application its own machine.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# In the order in which `--help` shows them, under their headings.
-app.command(rich_help_panel=START)(creating.new)
-app.command(rich_help_panel=START)(launching.launch)
-app.command(rich_help_panel=START)(deploying.deploy)
-app.command("open", rich_help_panel=START)(opening.open_)
-app.command(rich_help_panel=START)(demo.demo)
-app.command(rich_help_panel=APP)(status.status)
-app.command(rich_help_panel=APP)(logs.logs)
-app.command(rich_help_panel=APP)(releases.releases)
-app.command(rich_help_panel=APP)(deploying.rollback)
-app.add_typer(scaling.group, name="scale", rich_help_panel=APP)
-app.command(rich_help_panel=MACHINES)(consoles.console)
-app.add_typer(secrets.group, name="secrets", rich_help_panel=APP)
-app.add_typer(volumes.group, name="volumes", rich_help_panel=APP)
-app.add_typer(checks.group, name="checks", rich_help_panel=APP)
-app.add_typer(certs.group, name="certs", rich_help_panel=APP)
-app.add_typer(ips.group, name="ips", rich_help_panel=APP)
-app.add_typer(tokens.group, name="tokens", rich_help_panel=APP)
-app.add_typer(apps.group, name="apps", rich_help_panel=APP)
-app.add_typer(machines.group, name="machine", rich_help_panel=MACHINES)
-app.add_typer(ssh.group, name="ssh", rich_help_panel=MACHINES)
-app.add_typer(images.group, name="images", rich_help_panel=MACHINES)
-app.add_typer(jobs.group, name="jobs", rich_help_panel=JOBS)
-app.command(rich_help_panel=JOBS)(jobs.supervise)
-app.command(rich_help_panel=PLATFORM)(platform.up)
-app.command(rich_help_panel=PLATFORM)(platform.down)
-app.command(rich_help_panel=PLATFORM)(regions.regions)
-app.command(rich_help_panel=PLATFORM)(doctor.doctor)
-app.add_typer(platform.auth, name="auth", rich_help_panel=PLATFORM)
 
 
 def _show_version(asked: bool) -> None:

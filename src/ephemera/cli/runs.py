@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,6 +122,8 @@ def run(
 
         raise typer.Exit(sit_in_temporary(app, wish, volume=volume, **asked))
     if detach:
+        import asyncio
+
         asyncio.run(_detached(app, wish, volume, asked, as_json=as_json))
         return
     end = _attached(app, wish, volume, asked, timeout, as_json=as_json)
@@ -151,6 +152,8 @@ def _attached(
     *,
     as_json: bool,
 ) -> End:
+    import asyncio
+
     from ephemera.cli.attending import INTERRUPTED, LeftAlone, run_to_end
     from ephemera.cli.following import show_apart, show_aside
     from ephemera.cli.preparing import prepared

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import time
@@ -32,6 +31,8 @@ def complain(error: EphemeraError) -> None:
 
 def log_to_stderr() -> None:
     """Show what the parts of Ephemera log, and the warnings of everybody else."""
+    import logging
+
     layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.WARNING, format=layout, stream=sys.stderr)
     logging.getLogger("ephemera").setLevel(logging.INFO)

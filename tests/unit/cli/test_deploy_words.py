@@ -14,7 +14,7 @@ from ephemera.cli.main import app
         ("scale count many", "'many' is not a number"),
         ("scale count =2", "'=2' is not a number"),
         ("scale count web=-1", "'web=-1' is not a number"),
-        ("scale memory 0", "greater than or equal to 1"),
+        ("scale memory 0", "x>=1"),
         ("rollback 0", "'0' is no version such as v3"),
         ("deploy --strategy sudden", "'sudden' is not one of"),
     ],
