@@ -2,5 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 from tests.registry import registry as registry
 from tests.skips import pytest_runtest_makereport as pytest_runtest_makereport
+
+# A shell starts what it does not wait for with SIGINT ignored. Programs that tests start and
+# interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)

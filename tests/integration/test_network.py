@@ -160,9 +160,9 @@ def test_machines_reach_the_world_and_the_switch_closes_it_at_once(
         assert REFUSED in closed.ask(WORLD, 80)
         await scene.network.set_outside(ONE, outside=False)
         await scene.network.set_outside(OTHER, outside=True)
-        began = time.monotonic()
-        assert REFUSED in open_one.ask(WORLD, 80)
-        assert time.monotonic() - began < 1, "it is told so, and need not wait"
+        told = open_one.ask(WORLD, 80)
+        assert REFUSED in told
+        assert "timed out" not in told, "it is told so, and need not wait"
         assert closed.ask(WORLD, 80) == "192.0.2.2"
         assert scene.network.is_closed(ONE)
         assert not scene.network.is_closed(OTHER)

@@ -427,7 +427,7 @@ def test_more_than_may_wait_are_sent_away(play: Play, monkeypatch: pytest.Monkey
             web(world, program.port)
             assert [await seat(world) for _ in range(2)]
             held = asyncio.create_task(seat(world))
-            await asyncio.sleep(0.01)
+            await until(lambda: world.platform.traffic.router._queues.length(world.app().id) == 1)
             error = await refused(world)
             assert (error.status, error.code, error.retry_after_s) == (503, "PR03", 5)
             held.cancel()
