@@ -105,6 +105,20 @@ def test_a_machine_reaches_the_api_by_its_name_with_a_token_and_by_its_socket_wi
     assert run(app, machine, by_socket) == "200"
 
 
+def test_a_machine_has_so_many_connections_to_the_api_and_no_more(app: AppUnderTest) -> None:
+    held = """
+        import socket
+        lines = [socket.create_connection(("_api.internal", 4280)) for _ in range(65)]
+        print(lines[-1].makefile().readline())
+        lines[0].close()
+        lines[1].sendall(b"GET / HTTP/1.1\\r\\nhost: it\\r\\n\\r\\n")
+        print(lines[1].makefile().readline())
+    """
+    first, second = run(app, started(app), held).splitlines()[::2]
+    assert first == "HTTP/1.1 503 Service Unavailable"
+    assert "503" not in second
+
+
 def test_the_switch_of_an_app_takes_the_world_away_and_gives_it_back(app: AppUnderTest) -> None:
     machine = started(app)
     asks = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from contextlib import ExitStack
@@ -184,7 +185,10 @@ def test_a_machine_has_so_many_connections_and_no_more(server: Server, app: AppU
         for one in silent:
             one.connect(path)
         silent[-1].settimeout(30)
-        assert silent[-1].recv(1) == b""
+        with silent[-1].makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 503 Service Unavailable\r\n"
+            said = json.loads(answer.read().partition(b"\r\n\r\n")[2])
+        assert said == {"error": f"machine {machine} has 64 connections already"}
         with through(server, other) as inside:
             answered(inside.get("/v1/tokens/current"))
     with through(server, machine) as inside:

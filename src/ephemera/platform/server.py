@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -39,8 +39,8 @@ from ephemera.home import (
     write_endpoint,
 )
 from ephemera.platform import app, migrate
+from ephemera.platform.access.callers import Callers
 from ephemera.platform.access.owner_token import ensure_token
-from ephemera.platform.access.principal import Principal
 from ephemera.platform.binding import Listeners, base_url, listening
 from ephemera.platform.drivers import entered, open_driver
 from ephemera.platform.faults.over_http import SeverableProtocol
@@ -58,8 +58,6 @@ _socket_log.addFilter(lambda record: "without completing handshake" not in str(r
 
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
-#: Through the socket of one machine: each takes one of our descriptors, for as long as it likes.
-_MACHINE_CONNECTIONS_MAX = 64
 #: Of one message of a WebSocket: what somebody pastes into a terminal.
 _MESSAGE_BYTES_MAX = 1024 * 1024
 #: How long the client of a WebSocket may leave a ping unanswered. It does so while its user holds
@@ -211,28 +209,13 @@ def _web_socket(config: uvicorn.Config, **others: Any) -> asyncio.Protocol:
     return protocol
 
 
-class _Refuses(asyncio.Protocol):
-    """Hangs up at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio."""
-        cast("asyncio.Transport", transport).abort()
-
-
-def _machine_of(connection: object) -> Principal | None:
-    """Return the machine through whose socket a connection is, if through one."""
-    state: dict[str, Any] = getattr(connection, "app_state", {})
-    return state.get("machine")
-
-
 class _Server(uvicorn.Server):
     """uvicorn, with our own signals, and with an end to the requests that are held open."""
 
     def __init__(self, platform: Platform, front: Front, token: str, stage: Stage | None) -> None:
-        self._protocol = SeverableProtocol if stage else HttpToolsProtocol
         config = uvicorn.Config(
             app.build(platform, token, stage),
-            http=self._protocol,
+            http=SeverableProtocol if stage else HttpToolsProtocol,
             lifespan="off",
             ws=_web_socket,  # type: ignore[arg-type]  # it is called, and nothing else
             ws_max_size=_MESSAGE_BYTES_MAX,
@@ -245,6 +228,9 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._platform = platform
         self._front = front
+        self._callers = Callers(
+            config, self.server_state, platform.networks.network_of, severable=stage is not None
+        )
         self._announce: Callable[[], None] = lambda: None
 
     async def serve_on(self, listener: socket.socket, announce: Callable[[], None]) -> None:
@@ -253,7 +239,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signum, self._stop)
-        await self.serve(sockets=[listener, *self._platform.networks.listeners()])
+        await self.serve(sockets=[listener])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -263,20 +249,17 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and say so."""
         await super().startup(sockets)
-        self._platform.sockets.serve(self._answer_machine)
+        loop = asyncio.get_running_loop()
+        for inside in self._platform.networks.listeners():
+            answers = self._callers.through_network
+            self.servers.append(await loop.create_server(answers, sock=inside))
+        self._platform.sockets.serve(self._callers.through_socket)
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nobody any more, and let the requests that are open finish."""
         await self._platform.sockets.stop()
         await asyncio.gather(super().shutdown(sockets), self._front.drain(_GRACE_S))
-
-    def _answer_machine(self, machine: Principal) -> asyncio.Protocol:
-        """Return what answers one connection through the socket of a machine: the same app."""
-        open_ = sum(_machine_of(one) == machine for one in self.server_state.connections)
-        if open_ >= _MACHINE_CONNECTIONS_MAX:
-            return _Refuses()
-        return self._protocol(self.config, self.server_state, app_state={"machine": machine})
 
     def _stop(self) -> None:
         self.should_exit = True  # first: whatever else fails, it ends

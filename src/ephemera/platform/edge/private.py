@@ -100,8 +100,12 @@ class PrivateNetworks:
         Args:
             client: Its address; empty where it is not known, and not a machine's.
         """
-        network = self._network.network_of(client) if self._network and client else ""
+        network = self.network_of(client)
         return not network or self._is_near(network, app)
+
+    def network_of(self, client: str) -> str:
+        """Return the prefix of the network that a client's address is of; empty where of none."""
+        return self._network.network_of(client) if self._network and client else ""
 
     def listeners(self) -> list[socket.socket]:
         """Return sockets at which machines find the API.
