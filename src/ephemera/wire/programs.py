@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from ephemera.wire.resource import Duration, Wire
+from ephemera.wire.resource import NONE_IF_EMPTY, Duration, Wire
 
 RestartPolicy = Literal["no", "always", "on-failure", "spot-price"]
 StopSignal = Literal[
@@ -29,7 +29,7 @@ class Restart(Wire):
     The API's own default, when this is absent, is `on-failure` with 10 retries in 5 minutes.
     """
 
-    policy: RestartPolicy | None = None
+    policy: Annotated[RestartPolicy | None, NONE_IF_EMPTY] = None
     max_retries: int | None = None
     gpu_bid_price: float | None = None
 
@@ -37,7 +37,7 @@ class Restart(Wire):
 class StopConfig(Wire):
     """How a machine is asked to end, and for how long before it is killed (at most 300 s)."""
 
-    signal: StopSignal | None = None
+    signal: Annotated[StopSignal | None, NONE_IF_EMPTY] = None
     timeout: Duration | None = None
 
 

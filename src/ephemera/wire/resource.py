@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from ephemera.wire.durations import parse_duration
 
@@ -18,6 +18,13 @@ def _check_duration(value: str | int | float) -> str | int | float:
     parse_duration(value)
     return value
 
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+#: Fly's server writes a word that was not given as an empty text: Go's own word for nothing.
+NONE_IF_EMPTY = BeforeValidator(_none_if_empty)
 
 #: A Go duration string, seconds, or nanoseconds; kept as it was sent.
 Duration = Annotated[str | int | float, AfterValidator(_check_duration)]
