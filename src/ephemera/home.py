@@ -35,6 +35,15 @@ def home() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "ephemera"
 
 
+def builds_folder(folder: Path, app: str) -> Path:
+    """Return where the copies of an app's project are that its machines run from.
+
+    Args:
+        folder: The state folder.
+    """
+    return folder / "builds" / app
+
+
 def default_driver() -> str:
     """Return how a platform runs machines that is not told: `EPHEMERA_DRIVER`, else `process`."""
     return os.environ.get("EPHEMERA_DRIVER") or "process"

@@ -15,6 +15,7 @@ from ephemera.platform.access.oidc import Issuer
 from ephemera.platform.access.sockets import Sockets
 from ephemera.platform.access.store import AccessStore
 from ephemera.platform.access.tokens import Tokens
+from ephemera.platform.apps.builds import Builds
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.apps.removal import Removals
 from ephemera.platform.clock import Clock, SystemClock
@@ -111,6 +112,7 @@ class Platform:
         #: What goes with an app. Rows need no step: they go by themselves, see `apps/rows.py`.
         steps = [self.volumes.drop_app, self._drop_log, self._drop_secrets, self._drop_tokens]
         steps += [self._drop_network, self.registry.drop_app]
+        steps += [Builds(home, self._apps.is_taken).drop_app]
         self._removals = Removals(self._apps, lambda app: self._owners.of(app.id), steps)
         self._owners = Owners()
         self.networks = PrivateNetworks(driver, self._apps, self._records, self._reach)

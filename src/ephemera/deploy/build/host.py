@@ -1,7 +1,7 @@
 """The builder `host`: a copy of the source, for machines that are processes of this computer.
 
 ```
-<home>/builds/<app>/<release>/      the project, as it was; the last ten are kept
+<home>/builds/<app>/<release>/      the project, the last ten are kept, while there is the app
 ```
 
 Programs run from it with the Python of the project's virtual environment, else with the one that
@@ -19,6 +19,7 @@ from ephemera.deploy.build.copying import copy, environment
 from ephemera.deploy.build.leftovers import remove_leftovers
 from ephemera.deploy.build.request import BuildRequest, Built, Tell, shown_size
 from ephemera.deploy.build.shortage import no_room
+from ephemera.home import builds_folder
 
 _IMAGE = "host"
 _KEPT_BUILDS = 10
@@ -34,7 +35,7 @@ def build(request: BuildRequest, tell: Tell) -> Built:
     Raises:
         BuildError: a file cannot be read, static files cannot be collected, or there is no room.
     """
-    place = request.home / "builds" / request.app / request.release_id
+    place = builds_folder(request.home, request.app) / request.release_id
     place.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(place.parent, f"{_NEW}*")
     with (

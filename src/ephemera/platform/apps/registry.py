@@ -70,6 +70,10 @@ class Apps:
         app = self._by_id.get(app_id)
         return app is not None and self._by_name.get(app.name) is app
 
+    def is_taken(self, name: str) -> bool:
+        """Return whether an app that lives has a name."""
+        return name in self._by_name
+
     def create(self, name: str, org_slug: str, network: str) -> AppRecord:
         """Create an app.
 

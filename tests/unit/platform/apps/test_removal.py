@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ephemera.errors import DriverError
+from ephemera.home import builds_folder
 from ephemera.platform import schema
 from ephemera.platform.apps.rows import _belongs_to
 from ephemera.platform.edge.addresses import AssignIp
@@ -45,6 +46,7 @@ async def furnish(world: World) -> AppRecord:
     app = world.app()
     world.platform.addresses.assign(app, AssignIp(type="v4"))
     world.platform.secrets.write(app.id, {"A": "1"})
+    (builds_folder(world.home, app.name) / "one").mkdir(parents=True)
     return app
 
 
@@ -65,6 +67,7 @@ def test_nothing_of_a_deleted_app_is_left(play: Play) -> None:
         await world.platform.delete_app(app.name, force=True)
         assert rows(world, app) == {}
         assert not log_folder(world, app)
+        assert list((world.home / "builds").iterdir()) == []
         assert await world.driver.machines() == set()
 
     play(scene)
@@ -91,6 +94,7 @@ def test_a_name_is_free_before_the_machines_are_gone(play: Play) -> None:
         new = world.platform.create_app(old.name, "personal", "")
         await deletion
         assert world.platform.app(old.name) is new
+        assert builds_folder(world.home, new.name).exists()  # it may be deployed already
         assert rows(world, old) == {}
 
     play(scene)
