@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from ephemera.client import Client
 from ephemera.deploy.release.interruption import Interrupted, Interruption
 from ephemera.deploy.release.leasing import TTL_S, Leases
+from ephemera.deploy.release.patience import name_is_taken
 from ephemera.deploy.release.telling import Tell
 from ephemera.errors import AppBusy, Conflict, DeployError, EphemeraError
 from ephemera.wire.models import ExitEvent, LogEntry, Machine, MachineConfig
@@ -94,6 +95,8 @@ class ReleaseCommand:
                 self._app, config=config, name=NAME, region=region, lease_ttl=TTL_S
             )
         except Conflict as error:
+            if not name_is_taken(error):
+                raise
             raise self._busy() from error
         self._leases.born(machine)
         return machine

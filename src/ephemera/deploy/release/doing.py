@@ -8,7 +8,7 @@ from ephemera.client import Client
 from ephemera.deploy.release import labels
 from ephemera.deploy.release.drafting import AT_REST
 from ephemera.deploy.release.leasing import TTL_S, Leases
-from ephemera.deploy.release.patience import PAUSES_S, passes
+from ephemera.deploy.release.patience import PAUSES_S, name_is_taken, passes
 from ephemera.deploy.release.steps import (
     Change,
     Cordon,
@@ -130,6 +130,8 @@ class Doing:
                 lease_ttl=TTL_S,
             )
         except Conflict as error:
+            if not name_is_taken(error):
+                raise
             raise AppBusy(
                 f"machine {step.machine} of app '{self._app}' was made by somebody else",
                 hint="is another deploy of it under way? Try again when it is over",

@@ -1,4 +1,4 @@
-"""Errors of an API that pass: whoever asks again a little later may be answered.
+"""What errors of an API mean for a release. Some pass: whoever asks again later may be answered.
 
 Fly's own deploys do the same with 408, 429 and every 5xx. A step of a release may be done again,
 whatever became of the first try.
@@ -24,6 +24,14 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
 #: What Fly.io says of a machine that is about to be something else: for up to 8 s after a stop.
 _MOVING = re.compile(r"still active|getting replaced|current state: 'created'|concurrent update")
+
+#: What it says of a name that another machine of the app has.
+_TAKEN = "unique machine name violation"
+
+
+def name_is_taken(error: Conflict) -> bool:
+    """Return whether a machine was not made because another one of the app has its name."""
+    return _TAKEN in error.message
 
 
 def passes(error: EphemeraError) -> bool:
