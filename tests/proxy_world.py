@@ -85,7 +85,7 @@ class FakeRouter:
         """Of the entrance."""
         return self.options
 
-    def entrance(self, host: str, port: int, *, tls: bool) -> FakeRouter:
+    def entrance(self, host: str, port: int, *, tls: bool, client: str = "") -> FakeRouter:
         """Every name but one that begins with `no` is an app."""
         if host.startswith("no"):
             raise ProxyRefusal(404, f"there is no app '{host}'", hint="`ephemera apps list`")

@@ -497,14 +497,34 @@ def test_a_host_name_leads_to_the_app_that_has_it_until_it_is_taken_away(play: P
     play(scene)
 
 
-def test_a_machine_of_another_organisation_finds_no_app_there(
-    play: Play, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("suffix", [".flycast", ".localhost"])
+def test_a_machine_of_another_organisation_is_not_told_of_an_app(
+    play: Play, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     async def scene(world: World) -> None:
         await resting(world, 8080)
-        monkeypatch.setattr(world.platform.traffic.router._targets, "_reaches", lambda *_: False)
-        error = await refused(world, replace(WEB, client="fdaa::1"))
-        assert (error.status, error.app_id) == (404, "")
+        router, looked = world.platform.traffic.router, [""] * 0
+
+        def reaches(client: str, _: object) -> bool:
+            looked.append(client)
+            return False
+
+        monkeypatch.setattr(router._targets, "_reaches", reaches)
+
+        async def answers(name: str) -> list[tuple[str, ...]]:
+            """Return all that a machine is answered, and what was looked up for it."""
+            host = f"{name}{suffix}"
+            error = await refused(world, replace(WEB, host=host, client="fdaa::1"))
+            with pytest.raises(ProxyRefusal) as caught:
+                router.entrance(host, 80, tls=False, client="fdaa::1")
+            found = [
+                (str(one.status), one.code, one.app_id, one.hint, one.message.replace(name, "*"))
+                for one in (error, caught.value)
+            ]
+            return [*found, tuple(looked[-2:])]
+
+        assert await answers("demo") == await answers("none")
+        assert looked == ["fdaa::1"] * 4
 
     play(scene)
 
@@ -543,9 +563,12 @@ def test_a_replay_goes_where_the_app_says_within_its_organisation(play: Play) ->
             assert "instance=gone" in value
             assert "reason=no_candidate" in value
             world.platform.create_app("other", "elsewhere", "")
-            for app, code in (("other", "PA05"), ("none", "PA04")):
+            told = []
+            for app in ("other", "none"):  # nobody is told which there are elsewhere
                 error = await refused(world, replayed(app=app, fallback="prefer_self"))
-                assert (error.status, error.code) == (502, code)
+                assert (error.status, error.code) == (502, "PA04")
+                told.append(error.message.replace(app, "*"))
+            assert told[0] == told[1]
 
     play(scene)
 
@@ -577,7 +600,7 @@ def test_a_replay_does_not_lead_a_machine_out_of_its_closed_network(
             monkeypatch.setattr(targets, "_reaches", lambda _, app: app.id != other.id)
             replay = Replay(app="other", source_app_id=own.record.app_id)
             error = await refused(world, replace(WEB, client="fdaa::1", replay=replay))
-            assert (error.status, error.app_id) == (404, "")
+            assert (error.status, error.code) == (502, "PA04")
 
     play(scene)
 

@@ -74,13 +74,16 @@ class Dispatcher:
 
     # the Router of the engine
 
-    def entrance(self, host: str, port: int, *, tls: bool) -> Entrance:
+    def entrance(self, host: str, port: int, *, tls: bool, client: str = "") -> Entrance:
         """Return what there is at a name and a port. Starts nothing, and does not wait.
+
+        Args:
+            client: Its address; a machine finds the apps only that it may reach.
 
         Raises:
             ProxyRefusal: there is no such app, or it offers nothing there.
         """
-        app = self._hosts.app(host)
+        app = self._targets.app(host, client)
         posts = self._fleet.posts(app.id, port, tls=tls)
         if not posts:
             raise nowhere.nothing_there(app, port, self._fleet.of(app.id), tls=tls)

@@ -115,7 +115,7 @@ class Exchange:
     async def _answer(self) -> None:
         head, client = self._stream.head, self._stream.client
         port, tls = client.listener.port, client.listener.tls
-        entrance = self._around.router.entrance(head.host, port, tls=tls)
+        entrance = self._around.router.entrance(head.host, port, tls=tls, client=client.address)
         client.headers_read_s = entrance.http_options.headers_read_timeout or HEADERS_READ_S
         client.keep_alive_s = entrance.http_options.idle_timeout or KEEP_ALIVE_S
         if entrance.force_https and not tls:

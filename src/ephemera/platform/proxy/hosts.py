@@ -15,6 +15,22 @@ LOCAL, PRIVATE = ".localhost", ".flycast"
 _KNOWN_MAX = 4096
 
 
+def nobody(host: str) -> ProxyRefusal:
+    """Return how a name is refused that no app has, as far as the client is to know."""
+    for suffix in (LOCAL, PRIVATE):
+        if host.endswith(suffix):
+            return ProxyRefusal(
+                404,
+                f"there is no app '{host.removesuffix(suffix)[:100]}'",
+                hint="`ephemera apps list` shows those there are",
+            )
+    return ProxyRefusal(
+        404,
+        f"no app has the host name '{host[:100]}'",
+        hint=f"an app is at <its name>{LOCAL}; other names come with `ephemera certs`",
+    )
+
+
 class Hosts:
     """The names of apps.
 
@@ -53,11 +69,7 @@ class Hosts:
                 return self.called(host.removesuffix(suffix))
         app_id = self._app_id(host)
         if not app_id:
-            raise ProxyRefusal(
-                404,
-                f"no app has the host name '{host[:100]}'",
-                hint=f"an app is at <its name>{LOCAL}; other names come with `ephemera certs`",
-            )
+            raise nobody(host)
         return self.with_id(app_id)
 
     def called(self, name: str) -> AppRecord:
@@ -69,11 +81,7 @@ class Hosts:
         try:
             return self._named(name)
         except Refusal:
-            raise ProxyRefusal(
-                404,
-                f"there is no app '{name[:100]}'",
-                hint="`ephemera apps list` shows those there are",
-            ) from None
+            raise nobody(f"{name}{LOCAL}") from None
 
     def _app_id(self, host: str) -> str:
         version = self._version()

@@ -2,7 +2,7 @@
 
 ```
  engine: HTTP of clients and machines          routing: apps, machines, load, starts
-   request head ── entrance(host, port, tls) ──► Entrance (refused: no such app)
+   request head ── entrance(host, port ...) ───► Entrance (refused: no such app)
         │ https only? answered here
         └───────── seat(Asked) ────────────────► Seat, once a machine runs (or refused)
    machine does not take the connection ──────► seat(Asked, avoid={machine})
@@ -185,8 +185,11 @@ class Seat(Protocol):
 class Router(Protocol):
     """Knows the machines."""
 
-    def entrance(self, host: str, port: int, *, tls: bool) -> Entrance:
+    def entrance(self, host: str, port: int, *, tls: bool, client: str = "") -> Entrance:
         """Return what there is at a name and a port. Starts nothing, and does not wait.
+
+        Args:
+            client: Its address; a machine finds the apps only that it may reach.
 
         Raises:
             ProxyRefusal: there is no such app, or it offers nothing there (404).

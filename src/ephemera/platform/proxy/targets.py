@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ephemera.platform.proxy.choice import Wish
-from ephemera.platform.proxy.hosts import Hosts
+from ephemera.platform.proxy.hosts import Hosts, nobody
 from ephemera.platform.proxy.routing import Asked, ProxyRefusal, Replay
 from ephemera.platform.records import AppRecord
 
@@ -16,6 +17,8 @@ HELD_MAX_S = 60.0
 #: In a replay: whichever region.
 _ANY = "any"
 _WHICHEVER = Wish()
+#: Looked at in the place of an app that is not there, which so takes as long to be refused.
+_STRANGER = AppRecord("", "", "", "", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,7 @@ class Targets:
         Raises:
             ProxyRefusal: there is no such app, or it is none of the client's business.
         """
-        app = self._hosts.app(asked.host)
-        self._check_reach(asked.client, app)
+        app = self.app(asked.host, asked.client)
         if asked.replay:
             return self._replayed(asked.client, asked.replay)
         wishes = asked.wishes
@@ -75,6 +77,24 @@ class Targets:
             prefer_region=wishes.get("fly-prefer-region", ""),
         )
         return Target(app, wish=wish)
+
+    def app(self, host: str, client: str) -> AppRecord:
+        """Return the app that a client means.
+
+        A machine is not told of an app that it may not reach: what it is answered is the same as
+        for one that does not exist, and the same is looked up before.
+
+        Raises:
+            ProxyRefusal: there is none, or none that the client may reach (404).
+        """
+        try:
+            app = self._hosts.app(host)
+        except ProxyRefusal:
+            self._reaches(client, _STRANGER)
+            raise
+        if not self._reaches(client, app):
+            raise nobody(host)
+        return app
 
     def fallback(self, asked: Asked, target: Target, error: ProxyRefusal) -> Target | None:
         """Return where a replay goes that came to nothing; None where it is to fail."""
@@ -92,40 +112,24 @@ class Targets:
         )
         return Target(self._hosts.with_id(replay.source_app_id), wish=wish, failed=said)
 
-    def _check_reach(self, client: str, app: AppRecord) -> None:
-        if not self._reaches(client, app):
-            raise ProxyRefusal(
-                404,
-                f"there is no app '{app.name}' that this machine may reach",
-                hint="machines reach the apps of their organisation, in a closed network its own",
-            )
-
     def _replayed(self, client: str, replay: Replay) -> Target:
         source = self._hosts.with_id(replay.source_app_id)  # the last one, after several replays
-        app = self._other(source, replay.app) if replay.app else source
-        self._check_reach(client, app)
+        app = self._other(client, source, replay.app) if replay.app else source
         regions = () if _ANY in replay.regions else replay.regions
         own = frozenset({replay.source_machine}) if replay.elsewhere else frozenset[str]()
         wish = Wish(replay.instance, regions, replay.prefer_instance, avoid=own)
         return Target(app, min(replay.timeout_s or HELD_MAX_S, HELD_MAX_S), wish)
 
-    def _other(self, source: AppRecord, name: str) -> AppRecord:
-        try:
+    def _other(self, client: str, source: AppRecord, name: str) -> AppRecord:
+        """Return the app that an app names in a replay, of which it is told as `app` tells."""
+        with suppress(ProxyRefusal):
             app = self._hosts.called(name)
-        except ProxyRefusal as error:
-            raise ProxyRefusal(
-                502,
-                f"the app wants the request replayed to an app that is not there, '{name[:100]}'",
-                hint="`ephemera apps list` shows those there are",
-                code="PA04",
-                app_id=source.id,
-            ) from error
-        if app.org_slug != source.org_slug:
-            raise ProxyRefusal(
-                502,
-                f"the app wants the request replayed to '{app.name}' of another organisation",
-                hint="requests are replayed within one organisation only",
-                code="PA05",
-                app_id=source.id,
-            )
-        return app
+            if app.org_slug == source.org_slug and self._reaches(client, app):
+                return app
+        raise ProxyRefusal(
+            502,
+            f"the app wants the request replayed to '{name[:100]}', and there is no such app",
+            hint="requests are replayed within one organisation and network only",
+            code="PA04",
+            app_id=source.id,
+        )
