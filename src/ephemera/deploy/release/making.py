@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from ephemera.client import Client
 from ephemera.deploy.release import history, labels, mending, ports
+from ephemera.deploy.release.claims import Claims
 from ephemera.deploy.release.doing import Doing
 from ephemera.deploy.release.history import Release, Status
 from ephemera.deploy.release.image import Image
@@ -23,6 +24,7 @@ from ephemera.deploy.release.rollout import Rollout
 from ephemera.deploy.release.telling import Tell
 from ephemera.deploy.release.watching import Watch
 from ephemera.errors import AppBusy, EphemeraError, Unauthorized
+from ephemera.home import home
 from ephemera.wire.models import Machine
 
 #: Between two tries to get the leases that another deploy holds.
@@ -51,9 +53,13 @@ def making(client: Client, app: str, what: str, manner: Manner) -> Iterator[Maki
         AppBusy: somebody else holds it.
         NotFound: there is no such app.
     """
-    with heard() as interruption, Leases(client, app, what) as leases:
+    with (
+        heard() as interruption,
+        Leases(client, app, what) as leases,
+        closing(Claims(home() / "ports.lock")) as claims,
+    ):
         _take(leases, interruption, manner)
-        made = Making(client, app, leases, interruption, manner)
+        made = Making(client, app, leases, interruption, manner, claims)
         made.mend()
         yield made
 
@@ -89,12 +95,14 @@ class Making:
         leases: Leases,
         interruption: Interruption,
         manner: Manner,
+        claims: Claims,
     ) -> None:
         self.leases = leases
         self.interruption = interruption
         self._client = client
         self._app = app
         self._manner = manner
+        self._claims = claims
         self._all = client.machines.list(app)
         #: Read before anything is put right: what is destroyed then knows the most.
         self._history = history.read(self.present)
@@ -128,7 +136,8 @@ class Making:
         with suppress(Unauthorized):  # the token is for this app alone
             found = self._client.orgs.machines()
             others += [one.config.metadata for one in found if one.config and one.config.metadata]
-        yield from ports.free({port for one in others if (port := ports.of(one))})
+        had = {port for one in others if (port := ports.of(one))}
+        yield from ports.free(had, self._claims.take)
 
     def roll_out(self, release: Release, plan: Plan) -> None:
         """Make a release, or have everything as it was.

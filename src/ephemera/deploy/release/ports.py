@@ -8,10 +8,12 @@ the port outside, which stays as it is.
 
 from __future__ import annotations
 
+import random
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ephemera.deploy.release import labels
+from ephemera.errors import ConfigError
 from ephemera.wire.models import MachineConfig
 from ephemera.wire.services import Check, Service, ServiceCheck
 
@@ -19,6 +21,12 @@ from ephemera.wire.services import Check, Service, ServiceCheck
 HOST_IMAGE = "host"
 #: What programs read their port from: gunicorn and many others, and uvicorn.
 _VARIABLES = ("PORT", "UVICORN_PORT")
+
+#: Systems give those who connect a port from 32768 on, macOS from 49152: while a machine is at
+#: rest, its port must not be one that somebody is given.
+_PORTS = range(10_000, 32_768)
+#: Enough to find one where nearly all are taken.
+_TRIES = 100_000
 
 
 def needs_own(config: MachineConfig) -> bool:
@@ -52,20 +60,41 @@ def of(said: Mapping[str, str] | None) -> int | None:
     return int(port) if port.isascii() and port.isdigit() else None
 
 
-def free(taken: Iterable[int]) -> Iterator[int]:
+def free(taken: Iterable[int], claim: Callable[[int], bool]) -> Iterator[int]:
     """Yield ports that nobody listens on now, none of them twice.
 
     Args:
         taken: Those of machines that are at rest, and will want them again.
+        claim: Says whether a port is ours now, and not that of another deploy.
+
+    Raises:
+        ConfigError: there is none left.
     """
     used = set(taken)
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in used:
-            used.add(port)
+        port = next((one for one in _tried() if one not in used and _is_free(one)), None)
+        if port is None:
+            raise ConfigError(
+                f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free for a machine",
+                hint="destroy machines that you do not need: `ephemera apps list`",
+            )
+        used.add(port)
+        if claim(port):
             yield port
+
+
+def _tried() -> Iterator[int]:
+    """Yield ports to look at; not in order, for whoever deploys at the same time does so too."""
+    return (random.choice(_PORTS) for _ in range(_TRIES))  # noqa: S311 - it guards nothing
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", port))  # at any address: the program may listen at all of them
+        except OSError:
+            return False
+    return True
 
 
 def _told(config: MachineConfig) -> int | None:

@@ -96,13 +96,6 @@ def test_other_images_and_machines_that_offer_nothing_need_no_port() -> None:
     assert not ports.needs_own(config("host", offers=False))
 
 
-def test_ports_of_machines_at_rest_are_not_given_away() -> None:
-    free = ports.free([])
-    first = next(free)
-    assert next(free) != first
-    assert next(ports.free({first})) != first
-
-
 def test_jobs_consoles_and_release_commands_are_no_machines_of_a_release() -> None:
     job = Machine(name="job", config=MachineConfig(image="x"))
     console = machine("c", group="fly_app_console")
