@@ -38,6 +38,8 @@ ARGS ?=
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 PYTEST := $(RUN)/python -m pytest --quiet --numprocesses $(WORKERS)
+# To look for them in all the others takes as long as some of them.
+FAULTS = $(shell grep -rlF 'mark.faults' tests --include='test_*.py')
 LOCK := uv pip compile --quiet --generate-hashes --universal --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" --python-version 3.11
 
@@ -88,7 +90,7 @@ test-wheel: $(READY) ## The demo, from the wheel installed by itself
 
 .PHONY: faults
 faults: $(READY) system ## The tests that kill processes between any two steps
-	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(ARGS)
+	@EPHEMERA_FAULT_ROUNDS=$(ROUNDS) $(PYTEST) -m faults $(FAULTS) $(ARGS)
 
 # Not in CI, where it would take longer than all else together.
 .PHONY: test-cgroup2

