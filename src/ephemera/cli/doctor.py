@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,7 +28,8 @@ def doctor(as_json: Json = False) -> None:
     from ephemera.platform.drivers.container.checks import checks
     from ephemera.platform.drivers.container.host import probe
 
-    found = {"process": _process(), "container": checks(probe(home()))}
+    room = _room(home())
+    found = {"process": [_process(), room], "container": [*checks(probe(home())), room]}
     if as_json:
         say_json({driver: _facts(of_driver) for driver, of_driver in found.items()})
     else:
@@ -36,14 +38,27 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _process() -> list[Check]:
+def _process() -> Check:
     """Return what there is to say of the process driver, which runs wherever Python does."""
     from ephemera.platform.drivers.container.checks import Check, Verdict
 
     if sys.platform == "linux":
-        return [Check("processes", Verdict.OK, "machines can be suspended and looked into")]
+        return Check("processes", Verdict.OK, "machines can be suspended and looked into")
     says = "machines cannot be suspended, and their processes cannot be listed"
-    return [Check("processes", Verdict.LIMITED, says, "use Linux for that")]
+    return Check("processes", Verdict.LIMITED, says, "use Linux for that")
+
+
+def _room(folder: Path) -> Check:
+    """Return what there is to say of the disk of the state folder, which need not exist yet."""
+    from ephemera.platform.drivers.container.checks import Check, Verdict
+    from ephemera.platform.machines.room import space
+
+    there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    found = space(there)
+    if not found.is_short:
+        return Check("room", Verdict.OK, str(found))
+    hint = f"make room where {there} is; `ephemera images prune` removes unused images"
+    return Check("room", Verdict.LIMITED, f"no machine is started: {found}", hint)
 
 
 def _runs(found: Sequence[Check]) -> bool:

@@ -46,7 +46,8 @@ class Findings:
             return f"its program ran out of memory{self._had_memory()}"
         asked = ", as it was asked to" if ended.requested_stop else ""
         if ended.signal > 0:
-            return f"{_signal(ended.signal)} ended its program{asked}"
+            why = f": {ended.error}" if ended.error else ""
+            return f"{_signal(ended.signal)} ended its program{asked}{why}"
         if ended.exit_code < 0:
             return f"nobody saw how its program ended: {ended.error or 'nobody says why'}"
         return f"its program ended with exit code {ended.exit_code}{asked}"

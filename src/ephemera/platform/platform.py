@@ -33,6 +33,7 @@ from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.ledger import Ledger, Observer
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.machines.owners import Owners
+from ephemera.platform.machines.room import Watch, space
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
@@ -154,8 +155,10 @@ class Platform:
             self._forget,
             self._moved,
             self._unasked.checks.results,
+            self._need_room,
             self._held if hold else None,
         )
+        self._watch = Watch(home, self._owners.running, driver.written, self._kill)
         #: Makes machines, and checks what they are to be made of.
         self.creation = Creation(
             self._around,
@@ -188,6 +191,7 @@ class Platform:
         for owner in self._owners.all():
             owner.resume()
         self._unasked.open(self._owners.all())
+        self._watch.open()
         self.traffic.open(owner.record for owner in self._owners.all())
         for app in leaving:
             self._removals.begin(app)
@@ -201,6 +205,7 @@ class Platform:
     async def close(self) -> None:
         """Let go of all machines without touching them, and of all who wait."""
         self.release()
+        await self._watch.close()
         await self._removals.close()
         await self.volumes.close()
         await self.traffic.close()
@@ -348,6 +353,16 @@ class Platform:
     async def _held(self, ledger: Ledger) -> None:
         assert self._hold
         await self._hold(self._apps[ledger.record.app_id].name, ledger)
+
+    def _need_room(self) -> None:
+        now = space(self.home)
+        if now.is_short:
+            raise refusals.no_room(str(now))
+
+    def _kill(self, machine_id: str, why: str) -> None:
+        owner = self._owners.get(machine_id)
+        if owner:
+            owner.kill(why)
 
     def _forget(self, record: MachineRecord) -> None:
         self._owners.drop(record.id)

@@ -122,6 +122,16 @@ def machine_name_taken(name: str, machine_id: str) -> Refusal:
     )
 
 
+def no_room(why: str) -> Refusal:
+    """The disk is nearly full, so no more machines are started."""
+    return Refusal(
+        409,
+        "aborted: could not reserve resource for machine: insufficient disk available to fulfill "
+        f"request on the current host: {why}",
+        code="insufficient_capacity",
+    )
+
+
 def cannot_start(state: str) -> Refusal:
     """It is not at rest."""
     texts = {

@@ -4,6 +4,7 @@
 """
 
 from ephemera.platform.configs.checks import HealthCheck, health_checks
+from ephemera.platform.configs.disks import rootfs_bytes
 from ephemera.platform.configs.files import guest_files
 from ephemera.platform.configs.images import image_ref
 from ephemera.platform.configs.programs import (
@@ -26,6 +27,7 @@ __all__ = [
     "health_checks",
     "image_ref",
     "keeps_entrypoint",
+    "rootfs_bytes",
     "stop_signal",
     "stop_timeout_s",
     "stored",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ephemera.platform.configs import (
     checks,
+    disks,
     files,
     guests,
     images,
@@ -40,6 +41,7 @@ def checked(config: MachineConfig, can: Capabilities, driver: str) -> dict[str, 
     lives.check(config)
     names.check(config)
     mounts.check(config)
+    disks.check(config)
     services.check(config)
     checks.health_checks(config)
     return _answered(config.model_dump(exclude_unset=True)) | {"guest": guest}

@@ -15,7 +15,7 @@ host.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -361,6 +361,13 @@ class Driver(Protocol):
         """Take memory back that the boot does not need, and return how much that was; MB.
 
         Asked only where `capabilities.balloons`.
+        """
+        ...
+
+    async def written(self, machine_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how much of this computer's disk each machine takes with what it wrote; bytes.
+
+        Volumes are not counted. Those that are unknown, or are nowhere on a disk, are left out.
         """
         ...
 

@@ -19,7 +19,7 @@ import io
 import json
 import signal
 import tarfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -47,6 +47,7 @@ class MockDriver:
 
     Attributes:
         specs: Every boot that was started, by its handle; kept after it was destroyed.
+        written_bytes: What machines are said to have written, by their ids.
         signals: Every signal that was sent to a living boot: handle, number, everyone.
     """
 
@@ -67,6 +68,7 @@ class MockDriver:
 
     def __init__(self) -> None:
         self.specs: dict[str, BootSpec] = {}
+        self.written_bytes: dict[str, int] = {}
         self.signals: list[tuple[str, int, bool]] = []
         self._boots: dict[str, Boot] = {}
         self._printed: Printed | None = None
@@ -225,6 +227,10 @@ class MockDriver:
     async def reclaim_memory(self, handle: str, amount_mb: int) -> int:
         """Return how much could be taken back: no more than what is free; MB."""
         return min(amount_mb, (await self.memory(handle)).available_mb)
+
+    async def written(self, machine_ids: Collection[str]) -> Mapping[str, int]:
+        """Return what machines are said to have written; bytes."""
+        return {one: count for one, count in self.written_bytes.items() if one in machine_ids}
 
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and forget it. Unknown is fine."""

@@ -72,11 +72,12 @@ class Creation:
         """Write down a new machine and have it started, once this has been answered.
 
         Raises:
-            Refusal: the config is wrong, a machine of the app has the name, or the app was
-                deleted since it was looked up.
+            Refusal: the config is wrong, a machine of the app has the name, the disk is nearly
+                full, or the app was deleted since it was looked up.
         """
         if not self._lives(app.id):
             raise refusals.app_not_found()
+        self._around.need_room()
         name = self._checked_name(app, wish.name)
         record = self._record(app, config, name, wish)
         happened = [happenings.created(record.id, record.created_at)]

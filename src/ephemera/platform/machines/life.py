@@ -18,6 +18,7 @@ written and acts again (`resume`), which drivers allow.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from signal import SIGKILL
 from typing import Any
 
@@ -65,6 +66,8 @@ class Life:
         )
         self._start_asked_at = around.clock()
         self._alarms = Alarms(around.clock)
+        #: Why the program that runs was killed by the platform; empty where it was not.
+        self._killed_for = ""
 
     @property
     def record(self) -> MachineRecord:
@@ -158,6 +161,12 @@ class Life:
         self._send(signum, everyone=signum == SIGKILL)
         self._alarms.expect_end(self.record.stop_by or 0.0, self._overdue)
 
+    def kill(self, why: str) -> None:
+        """Kill the program, and have its exit say why."""
+        self._killed_for = why
+        self.voice.say(f"Machine killed: {why}", level="error")
+        self._send(SIGKILL, everyone=True)
+
     def end_it(self) -> None:
         """Have nothing left of a machine that is `destroying` and has no program."""
         self.chores.begin(self._destroy())
@@ -214,6 +223,9 @@ class Life:
 
     def _seen_exit(self, end: Exit) -> None:
         self._alarms.cancel()
+        if self._killed_for and end.signal == SIGKILL:
+            end = replace(end, error=self._killed_for)
+        self._killed_for = ""
         state = self.record.state
         if state is State.STARTING and end.exit_code == _UNSEEN:
             self._seen_memory_lost(end)

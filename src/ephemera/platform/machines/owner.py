@@ -86,7 +86,11 @@ class Owner:
     # what moves it
 
     def ask_start(self) -> State:
-        """Start it if it rests, or have it go on if it is suspended; return the state it was in."""
+        """Start it if it rests, or have it go on if it is suspended; return the state it was in.
+
+        Raises:
+            Refusal: it cannot be started now, or the disk is nearly full.
+        """
         previous = self.record.state
         if previous in (State.STARTING, State.STARTED):
             return previous
@@ -95,6 +99,7 @@ class Owner:
             self.ledger.move(Event.START, asked)
             self._life.sleep.thaw()
         elif previous in (State.STOPPED, State.FAILED):
+            self._around.need_room()
             self._life.start(Event.START, asked)
         else:
             raise refusals.cannot_start(previous)
@@ -213,6 +218,11 @@ class Owner:
             self._life.end_program()
         else:
             self._life.end_it()
+
+    def kill(self, why: str) -> None:
+        """Kill its program if it runs, for a reason that its exit tells."""
+        if self.record.state is State.STARTED:
+            self._life.kill(why)
 
     # what changes it without a move
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ephemera.platform import configs
 from ephemera.platform.machines.owner import Owner
+from ephemera.platform.states import State
 
 
 class Owners:
@@ -48,6 +50,14 @@ class Owners:
     def of(self, app_id: str) -> list[Owner]:
         """Return those of an app, those that were added first at the front."""
         return list(self._by_app.get(app_id, {}).values())
+
+    def running(self) -> dict[str, int]:
+        """Return the machines that run, and what each may write to its file system; bytes."""
+        return {
+            owner.record.id: configs.rootfs_bytes(owner.record.config)
+            for owner in self._by_id.values()
+            if owner.record.state is State.STARTED
+        }
 
     def ids(self) -> set[str]:
         """Return the ids of all machines."""

@@ -30,5 +30,7 @@ class Surroundings:
     moved: Observer
     #: Returns what the checks of a machine found, as the API shows it.
     check_results: Callable[[MachineRecord], list[dict[str, Any]]]
+    #: Refuses where the disk is nearly full.
+    need_room: Callable[[], None]
     #: Lets a test have a machine stuck.
     hold: Hold | None = None

@@ -199,6 +199,7 @@ async def what_nobody_knows_is_no_accident(subject: Subject) -> None:
         await driver.destroy("nobody-knows-it")
         await driver.destroy("../etc")
         driver.cancel_start("nobody-knows-it")
+        assert await driver.written(["nobody-knows-it", "../etc"]) == {}
         assert await driver.machines() == set()
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import BootSpec, Executed, Exit, ProcessStat, Say, Socket
 from ephemera.platform.drivers.monitoring import folder as folders
+from ephemera.platform.drivers.monitoring import sizes
 from ephemera.platform.drivers.monitoring.clearing import clear_earlier, remove
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import LinkLost
@@ -172,6 +173,11 @@ class MonitoredDriver:
         except LinkLost:
             return []
         return [_process(one) for one in answer["processes"]]
+
+    async def written(self, machine_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how much of this computer's disk each machine takes with what it wrote; bytes."""
+        ids = [one for one in machine_ids if folders.is_machine_id(one)]
+        return await sizes.of_folders(self._machines, ids)
 
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and remove what it left. Unknown is fine."""

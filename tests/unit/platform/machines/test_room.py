@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from ephemera.platform import platform as platform_module
+from ephemera.platform.machines import room
+from ephemera.platform.machines.owners import Owners
+from ephemera.platform.machines.room import GB, Space, Watch, judge
+from ephemera.platform.refusals import Refusal
+from ephemera.platform.states import State
+
+from ..world import World, reach
+
+Play = Callable[[Callable[[World], Awaitable[None]]], None]
+
+MB = 1 << 20
+PLENTY, SHORT = Space(50 * GB, GB), Space(GB // 2, GB)
+SIZES = {"a": 8 * GB, "b": 8 * GB}
+
+
+def test_nobody_is_ended_where_there_is_room() -> None:
+    assert judge(PLENTY, {"a": 7 * GB, "b": 0}, {}, SIZES) == {}
+
+
+def test_who_writes_more_than_his_file_system_holds_is_ended() -> None:
+    found = judge(PLENTY, {"a": 8 * GB + MB, "b": GB}, {}, SIZES)
+    assert found == {"a": "disk full: it wrote 8.00 GB, and its file system has 8.00 GB"}
+
+
+def test_where_room_is_short_it_is_who_wrote_most_since_the_last_time() -> None:
+    found = judge(SHORT, {"a": 7 * GB, "b": 2 * GB}, {"a": 7 * GB, "b": GB}, SIZES)
+    assert [*found] == ["b"]
+    assert "has 0.50 GB free, and 1.00 GB are kept so, and it wrote 1.00 GB" in found["b"]
+
+
+def test_nobody_is_ended_for_what_somebody_else_has_written() -> None:
+    assert judge(SHORT, {"a": 7 * GB + MB}, {"a": 7 * GB}, SIZES) == {}
+    assert judge(SHORT, {}, {}, {}) == {}
+
+
+def test_of_a_small_disk_a_part_is_kept_and_of_a_large_one_a_gigabyte(tmp_path: Path) -> None:
+    found = room.space(tmp_path)
+    assert 0 < found.kept_bytes <= GB
+    assert found.free_bytes >= 0
+
+
+class Looks:
+    """A watch on a disk that is as full as a test says."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.space = PLENTY
+        self.written = {"a": 0, "b": 0}
+        self.asked = 0
+        self.ended: list[str] = []
+        monkeypatch.setattr(room, "space", lambda _: self.space)
+        self.watch = Watch(folder, lambda: SIZES, self._written, self._end)
+
+    async def _written(self, _: object) -> dict[str, int]:
+        self.asked += 1
+        return dict(self.written)
+
+    def _end(self, machine: str, _: str) -> None:
+        self.ended.append(machine)
+
+
+def test_machines_are_looked_at_only_where_less_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(tmp_path, monkeypatch)
+
+    async def scene() -> None:
+        looks.watch.open()
+        await looks.watch.look()
+        looks.space = Space(PLENTY.free_bytes - 100 * MB, GB)
+        await looks.watch.look()
+        assert looks.asked == 0
+        looks.space = Space(PLENTY.free_bytes - GB, GB)
+        looks.written["a"] = 9 * GB
+        await looks.watch.look()
+        assert looks.ended == ["a"]
+        await looks.watch.look()
+        assert looks.asked == 1
+        await looks.watch.close()
+
+    asyncio.run(scene())
+
+
+def test_one_after_the_other_is_ended_as_long_as_somebody_goes_on_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(tmp_path, monkeypatch)
+
+    async def scene() -> None:
+        looks.watch.open()
+        looks.space, looks.written = SHORT, {"a": 3 * GB, "b": GB}
+        await looks.watch.look()
+        looks.space, looks.written = Space(GB // 3, GB), {"b": 2 * GB}
+        await looks.watch.look()
+        assert looks.ended == ["a", "b"]
+        await looks.watch.close()
+
+    asyncio.run(scene())
+
+
+def test_a_machine_that_fills_the_disk_ends_and_its_event_says_why(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        owner.kill("disk full: it wrote 9.00 GB")
+        await reach(owner, State.STOPPED)
+        request = owner.ledger.events()[0].request
+        assert request is not None
+        exit_event = request["exit_event"]
+        assert exit_event["error"] == "disk full: it wrote 9.00 GB"
+        assert (exit_event["signal"], exit_event["requested_stop"]) == (signal.SIGKILL, False)
+        owner.kill("nobody is there")
+        assert owner.record.state is State.STOPPED
+
+    play(scene)
+
+
+def test_the_size_of_a_file_system_is_that_of_the_config_or_8_gb(play: Play) -> None:
+    async def scene(world: World) -> None:
+        usual, small = world.create("run"), world.create("run", rootfs={"size_gb": 2})
+        resting = world.create("run", skip_launch=True)
+        for owner, state in (
+            (usual, State.STARTED),
+            (small, State.STARTED),
+            (resting, State.STOPPED),
+        ):
+            await reach(owner, state)
+        owners = Owners()
+        for owner in (usual, small, resting):
+            owners.add(owner)
+        assert owners.running() == {usual.record.id: 8 * GB, small.record.id: 2 * GB}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("size_gb", [-1, 501])
+def test_there_are_file_systems_of_some_sizes_only(size_gb: int, play: Play) -> None:
+    async def scene(world: World) -> None:
+        with pytest.raises(Refusal, match=f"config.rootfs.size_gb {size_gb} is not from 1 to 500"):
+            world.create("run", rootfs={"size_gb": size_gb})
+
+    play(scene)
+
+
+def test_where_room_is_short_no_machine_is_created_or_started(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        monkeypatch.setattr(platform_module, "space", lambda _: SHORT)
+        for act in (owner.ask_start, lambda: world.create("run")):
+            with pytest.raises(Refusal, match="insufficient disk available") as refused:
+                act()
+            assert refused.value.status == 409
+        owner.ask_destroy(force=False)
+        await reach(owner, State.DESTROYED)
+
+    play(scene)
