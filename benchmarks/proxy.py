@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from rich.console import Console
@@ -24,7 +25,12 @@ from ephemera.cli.demonstration import free_port
 from ephemera.platform.settings import Settings
 from ephemera.testing.serving import serving
 
-_APP, _HOST = "bench", "bench.localhost"
+_APP, _MANY = "bench", "many"
+#: What the request says it is for: the app of many machines, or the one of a single one.
+_HOSTS = {"proxy, many": f"{_MANY}.localhost"}
+_HOST = f"{_APP}.localhost"
+#: In the short run less: there it is to be seen only that it works.
+_MACHINES, _MACHINES_SHORT = 100, 10
 #: As many as keep the proxy busy; the load generator has one core at most.
 _CONNECTIONS = 16
 _ROUND_S = 1
@@ -77,15 +83,16 @@ def proxied(folder: Path, rounds: int) -> list[Result]:
         Console().print(f"the proxy is not measured: {', '.join(missing)} is not there")
         return []
     with ExitStack() as stack:
-        urls = stack.enter_context(_all_served(folder))
+        count = _MACHINES if rounds > 1 else _MACHINES_SHORT
+        urls = stack.enter_context(_all_served(folder, count))
         report = folder / "report.lua"
         report.write_text(_REPORT)
         per_second = {name: [0.0] * 0 for name in urls}
         median_ms = {name: [0.0] * 0 for name in urls}
         for _ in range(rounds):
             for name, url in urls.items():
-                per_second[name].append(_asked(url, report, _CONNECTIONS)[0])
-                median_ms[name].append(_asked(url, report, 1)[1])
+                per_second[name].append(_asked(name, url, report, _CONNECTIONS)[0])
+                median_ms[name].append(_asked(name, url, report, 1)[1])
     rates = {name: statistics.median(found) for name, found in per_second.items()}
     times = {name: statistics.median(found) for name, found in median_ms.items()}
     return [
@@ -108,6 +115,14 @@ def proxied(folder: Path, rounds: int) -> list[Result]:
             "nginx",
             times["nginx"] - times["app"],
         ),
+        Result(
+            "proxy, requests: an app of 100 machines to one of 1",
+            rates["proxy, many"] / rates["proxy"],
+            "x",
+            0.5,
+            rounds,
+            at_least=True,
+        ),
     ]
 
 
@@ -117,8 +132,13 @@ def _found(program: str) -> str | None:
 
 
 @contextmanager
-def _all_served(folder: Path) -> Iterator[dict[str, str]]:
-    """Have the app, nginx before it and the proxy before it; the URL of each."""
+def _all_served(folder: Path, count: int) -> Iterator[dict[str, str]]:
+    """Have the app, nginx before it and the proxy before it; the URL of each.
+
+    Args:
+        count: How many machines another app has. They do nothing: requests that are for it go
+            to the same program.
+    """
     nginx = _found("nginx")
     assert nginx
     app_port, nginx_port = free_port(), free_port()
@@ -128,30 +148,41 @@ def _all_served(folder: Path) -> Iterator[dict[str, str]]:
         serving(folder / "home", driver="process", settings=Settings()) as server,
         _running(nginx, "-p", str(folder), "-c", str(before)),
     ):
-        config = {
-            "image": "host",
-            "init": {"exec": [nginx, "-p", str(folder), "-c", str(app)]},
-            "services": [
-                {
-                    "protocol": "tcp",
-                    "internal_port": app_port,
-                    "ports": [{"port": 80, "handlers": ["http"]}],
-                    "concurrency": {"type": "requests", "soft_limit": 1000},
-                }
-            ],
-        }
-        with httpx2.Client(base_url=server.endpoint.url, headers=server.headers) as api:
-            api.post("/v1/apps", json={"name": _APP}).raise_for_status()
-            made = api.post(f"/v1/apps/{_APP}/machines", json={"config": config}, timeout=30)
-            made.raise_for_status()
+        with httpx2.Client(base_url=server.endpoint.url, headers=server.headers, timeout=30) as api:
+            program = [nginx, "-p", str(folder), "-c", str(app)]
+            for name, command, machines in (
+                (_APP, program, 1),
+                (_MANY, ["sleep", "3600"], count),
+            ):
+                api.post("/v1/apps", json={"name": name}).raise_for_status()
+                config = _config(command, app_port)
+                for _ in range(machines):
+                    made = api.post(f"/v1/apps/{name}/machines", json={"config": config})
+                    made.raise_for_status()
         urls = {
             "app": f"http://127.0.0.1:{app_port}/",
             "nginx": f"http://127.0.0.1:{nginx_port}/",
             "proxy": f"{server.endpoint.proxy_url}/",
+            "proxy, many": f"{server.endpoint.proxy_url}/",
         }
-        for url in urls.values():
-            _wait_for(url)
+        for name, url in urls.items():
+            _wait_for(url, _HOSTS.get(name, _HOST))
         yield urls
+
+
+def _config(command: list[str], port: int) -> dict[str, Any]:
+    return {
+        "image": "host",
+        "init": {"exec": command},
+        "services": [
+            {
+                "protocol": "tcp",
+                "internal_port": port,
+                "ports": [{"port": 80, "handlers": ["http"]}],
+                "concurrency": {"type": "requests", "soft_limit": 1000},
+            }
+        ],
+    }
 
 
 def _configured(path: Path, config: str, **places: int) -> Path:
@@ -171,11 +202,11 @@ def _running(*command: str) -> Iterator[None]:
         process.wait()
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, host: str) -> None:
     deadline = time.monotonic() + _ANSWERS_MAX_S
     while True:
         try:
-            httpx2.get(url, headers={"Host": _HOST}, trust_env=False).raise_for_status()
+            httpx2.get(url, headers={"Host": host}, trust_env=False).raise_for_status()
             return
         except httpx2.HTTPError:
             if time.monotonic() > deadline:
@@ -183,14 +214,14 @@ def _wait_for(url: str) -> None:
         time.sleep(0.05)
 
 
-def _asked(url: str, report: Path, connections: int) -> tuple[float, float]:
+def _asked(name: str, url: str, report: Path, connections: int) -> tuple[float, float]:
     """Ask for a round; return the answers per second, and the median of one in milliseconds.
 
     Raises:
         RuntimeError: an answer was no success.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{_ROUND_S}s", "-s", str(report)]
-    command += ["-H", f"Host: {_HOST}", url]
+    command += ["-H", f"Host: {_HOSTS.get(name, _HOST)}", url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stderr)
     if found["failed"]:

@@ -63,6 +63,8 @@ class Around:
     socket_to: SocketTo
     #: Writes into an app's log: app, machine, region, level, message.
     say: Callable[[str, str, str, str, str], None]
+    #: Told when it is known anew, or not any more, that a machine listens.
+    changed: Callable[[], None]
     #: Told of a machine that has come up, or will not.
     ended: Callable[[str], None]
 

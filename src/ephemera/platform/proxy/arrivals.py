@@ -36,7 +36,8 @@ class Arrivals:
 
     def doubt(self, machine_id: str, port: int) -> None:
         """Forget that a machine listens: it was found not to. Repeating is safe."""
-        self._seen.pop((machine_id, port), None)
+        if self._seen.pop((machine_id, port), None):
+            self._around.changed()
 
     def forget(self, machine_id: str) -> None:
         """Forget a machine that is gone. Repeating is safe."""
@@ -123,3 +124,4 @@ class Arrivals:
         hosts = (first, *(one for one in self._around.addresses(record) if one != first))
         port = offer.internal_port
         self._seen[record.id, port] = (owner.record.boot, [(host, port) for host in hosts])
+        self._around.changed()

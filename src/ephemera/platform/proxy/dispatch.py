@@ -1,7 +1,9 @@
 """Which machine a request goes to, from its name to its seat: the routing half of the proxy.
 
 ```
-host, port ─► app ─► its posts there ─► choose ──take──► a seat
+host, port ─► app ─► its posts there ─► ready, and room for one more ──► a seat
+                          │ else, or where something is wished
+                          └───────────► choose ──take──► a seat
                           ▲                ├─bring──► a machine is started ─┐
                           └────────────────┴─wait───► until something changes ┘
 ```
@@ -24,9 +26,10 @@ from ephemera.platform.proxy.fleet import Fleet, Post
 from ephemera.platform.proxy.hosts import Hosts
 from ephemera.platform.proxy.load import Loads
 from ephemera.platform.proxy.queues import Queues
+from ephemera.platform.proxy.ready import Ready
 from ephemera.platform.proxy.routing import Asked, Entrance, ProxyRefusal
 from ephemera.platform.proxy.seats import Place, Way
-from ephemera.platform.proxy.targets import HELD_MAX_S, Target, Targets
+from ephemera.platform.proxy.targets import HELD_MAX_S, WHICHEVER, Target, Targets
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.states import State
 
@@ -69,6 +72,8 @@ class Dispatcher:
         self._checks = checks
         self._socket_to = socket_to
         self._targets = Targets(hosts, reaches)
+        #: To be told of whatever may change which machines take requests.
+        self.ready = Ready(loads, lambda post: self._phase(post) is Phase.READY)
         self._tls = tls
         self._say = say
 
@@ -154,6 +159,10 @@ class Dispatcher:
         avoid: frozenset[str],
     ) -> Place:
         """Return a place, as soon as there is one."""
+        if target.wish is WHICHEVER and not avoid:
+            free = self.ready.least_loaded(target.app.id, where, posts())
+            if free:
+                return self._place(free, target)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + target.patience_s
         failed: ProxyRefusal | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Loads:
@@ -23,6 +23,11 @@ class Loads:
     def of_service(self, machine_id: str, internal_port: int) -> int:
         """Return how many seats of a service are held."""
         return self._seats.get((machine_id, internal_port), 0)
+
+    def of_services(self, services: Sequence[tuple[str, int]]) -> list[int]:
+        """Return the same of several services, (machine, internal port), at once."""
+        held = self._seats.get
+        return [held(service, 0) for service in services]
 
     def of_machine(self, machine_id: str) -> int:
         """Return how many seats of a machine are held."""

@@ -16,7 +16,8 @@ from ephemera.platform.records import AppRecord
 HELD_MAX_S = 60.0
 #: In a replay: whichever region.
 _ANY = "any"
-_WHICHEVER = Wish()
+#: What is wished where nothing is said.
+WHICHEVER = Wish()
 #: Looked at in the place of an app that is not there, which so takes as long to be refused.
 _STRANGER = AppRecord("", "", "", "", 0.0)
 
@@ -28,14 +29,14 @@ class Target:
     app: AppRecord
     #: How long it may take until there is a machine for it.
     patience_s: float = HELD_MAX_S
-    wish: Wish = _WHICHEVER
+    wish: Wish = WHICHEVER
     #: What the machine is told of a replay that came to nothing.
     failed: str = ""
     begun_at: float = field(default_factory=time.monotonic)
 
     def headers(self, machine_id: str) -> Sequence[tuple[str, str]]:
         """Return what the machine that gets it is told beside."""
-        if self.wish is _WHICHEVER:
+        if self.wish is WHICHEVER:
             return ()
         found: list[tuple[str, str]] = []
         preferred = self.wish.prefer_instance

@@ -101,6 +101,7 @@ class Traffic:
                 addresses=parts.networks.addresses,
                 socket_to=parts.networks.socket_to,
                 say=self._say,
+                changed=lambda: self.router.ready.changed(),
                 ended=self._look_again,
             )
         )
@@ -158,7 +159,7 @@ class Traffic:
         before = self._fleet.state(record.app_id, record.id)
         if not self._fleet.moved(record):
             return
-        self._queues.wake_all(record.app_id)
+        self._changed(record.app_id)
         if record.state is State.DESTROYED:
             self._loads.forget(record.id)
             self._arrivals.forget(record.id)
@@ -244,7 +245,12 @@ class Traffic:
     def _look_again(self, machine_id: str) -> None:
         owner = self._parts.owner(machine_id)
         if owner:
-            self._queues.wake_all(owner.record.app_id)
+            self._changed(owner.record.app_id)
+
+    def _changed(self, app_id: str) -> None:
+        """Have all look anew: a machine of an app may be another one to send requests to."""
+        self.router.ready.changed()
+        self._queues.wake_all(app_id)
 
     def _write(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
         self._parts.logs.say(app_id, machine_id, region, message, level, provider="proxy")
