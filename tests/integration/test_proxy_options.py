@@ -25,7 +25,8 @@ GET = b"GET / HTTP/1.1\r\nHost: demo.localhost\r\n"
 
 def test_a_replayed_request_goes_to_the_machine_that_the_app_names() -> None:
     there = answering(
-        b"HTTP/1.1 200 OK\r\nfly-replay: instance=m2;state=a b\r\ncontent-length: 4\r\n\r\ngone"
+        b"HTTP/1.1 200 OK\r\nfly-replay: instance=m2;state=a b;key=1\r\nfly-replay-cache: /*\r\n"
+        b"content-length: 4\r\n\r\ngone"
     )
 
     async def check() -> None:
@@ -41,6 +42,8 @@ def test_a_replayed_request_goes_to_the_machine_that_the_app_names() -> None:
             assert b";state=a b\r\n" in answer
             assert answer.endswith(b"\r\n\r\nhello")
             assert b"fly-replay:" not in answer
+            said = "app m1 warning a replay was asked for with 'fly-replay-cache', 'key', which"
+            assert world.router.said == [f"{said} means nothing here"]
             replay = router.asked[1].replay
             assert replay is not None
             assert (replay.instance, replay.source_machine) == ("m2", "m1")

@@ -11,6 +11,7 @@ import typer
 from ephemera.cli.screen import note, say
 
 if TYPE_CHECKING:
+    from ephemera.client import Client
     from ephemera.deploy.launch import Plan, PlannedFile
 
 
@@ -87,8 +88,19 @@ def launch(
     if _asks() and not yes and not plan.conflicts:
         typer.confirm("Go on?", default=True, abort=True, err=True)
     with Client() as client:
-        launches.launch(plan, wishes, client, say)
+        written = launches.launch(plan, wishes, client, say)
+        _say_unserved(client, written)
     say("next: ephemera deploy")
+
+
+def _say_unserved(client: Client, written: Path) -> None:
+    """Say what of a `fly.toml` the platform does not do, where that is where it goes."""
+    from ephemera.deploy import flytoml
+    from ephemera.deploy.release import unserved
+
+    if not client.link.place.fly:
+        for complaint in unserved.complaints(flytoml.load(written)):
+            note(f"note: {complaint}")
 
 
 def _show(plan: Plan) -> None:

@@ -72,3 +72,13 @@ def test_a_dry_run_shows_the_difference_and_does_nothing(shop: Path) -> None:
     assert shown.stdout.startswith("--- /dev/null\n+++ b/Dockerfile\n")
     assert "+++ b/main.tf" in shown.stdout
     assert {path.name for path in shop.iterdir()} == {"app.py", "requirements.txt"}
+
+
+def test_what_the_platform_does_not_do_is_said(shop: Path) -> None:
+    (shop / "fly.toml").write_text(
+        'app = "shop"\n[http_service]\ninternal_port = 8080\n'
+        "[http_service.http_options]\nh2_backend = true\n"
+    )
+    (shop / "Dockerfile").write_text("FROM scratch\n")
+    done = run(shop, "--yes", keys="n\n")
+    assert done.output.count("note: http_options.h2_backend of internal_port 8080 is not") == 1

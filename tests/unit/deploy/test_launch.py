@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +57,7 @@ class Client:
     def __init__(self, *taken: str) -> None:
         self.apps = Apps(*taken)
         self.platform = Platform()
+        self.link = SimpleNamespace(place=SimpleNamespace(fly=False))
 
 
 @pytest.fixture

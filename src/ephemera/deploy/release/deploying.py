@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ephemera.client import Client
 from ephemera.deploy.flytoml import FlyToml
-from ephemera.deploy.release import command, labels, preparing, wanted
+from ephemera.deploy.release import command, labels, preparing, unserved, wanted
 from ephemera.deploy.release.command import ReleaseCommand
 from ephemera.deploy.release.history import Release
 from ephemera.deploy.release.image import Image
@@ -64,6 +64,9 @@ def deploy(client: Client, order: Order, build: Callable[[], Image]) -> Deployed
     began = time.monotonic()
     tell = order.manner.tell
     preparing.have_app(client, order.app, order.org, tell)
+    if not client.link.place.fly:
+        for complaint in unserved.complaints(order.toml):
+            tell(f"note: {complaint}")
     with making(client, order.app, "a deploy", order.manner) as made:
         with made.interruption.allowed():
             image = build()

@@ -1,4 +1,4 @@
-"""The lines of the proxy in the logs of apps; of errors, the same one not again and again.
+"""The lines of the proxy in the logs of apps; of what is wrong, not the same again and again.
 
 What is wrong with a machine is found by whoever looks for it, by each request that waits for it,
 and by each connection to another port of it: the log is to say it once.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: The same error is written into a log once in this time.
+_WRONG = frozenset(("error", "warning"))
+#: The same of these is written into a log once in this time.
 _REPEAT_S = 1.0
 _REMEMBERED_MAX = 1000
 
@@ -18,7 +19,7 @@ Say = Callable[[str, str, str, str, str], None]
 
 
 class Complaints:
-    """Writes lines, and remembers errors for a moment.
+    """Writes lines, and remembers for a moment what was wrong.
 
     Args:
         say: Writes a line.
@@ -31,8 +32,8 @@ class Complaints:
         self._said: dict[tuple[str, str, str], float] = {}
 
     def say(self, app_id: str, machine_id: str, region: str, level: str, message: str) -> None:
-        """Write a line, unless it is an error that was written a moment ago."""
-        if level != "error" or self._is_news((app_id, machine_id, message)):
+        """Write a line, unless it says what is wrong and was written a moment ago."""
+        if level not in _WRONG or self._is_news((app_id, machine_id, message)):
             self._say(app_id, machine_id, region, level, message)
 
     def _is_news(self, said: tuple[str, str, str]) -> bool:

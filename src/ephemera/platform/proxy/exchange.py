@@ -128,6 +128,9 @@ class Exchange:
             if order is None:
                 return
             seat, order_ = order
+            if complaint := order_.complaint():
+                place = (seat.app_id, seat.machine_id, seat.region)
+                self._around.router.say(*place, "warning", complaint)
             head = order_.changed(head, seat)
             asked = replace(asked, replay=order_.replay, wishes={})
 

@@ -25,6 +25,10 @@ REPLAYS_MAX = 10
 
 _FIELD = re.compile(r'\s*([a-z_]+)\s*=\s*(?:"([^"]*)"|([^;"]*))\s*(?:;|$)')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FIELDS = frozenset(
+    ("app", "instance", "prefer_instance", "region", "elsewhere", "state", "timeout", "fallback")
+)
+_TRANSFORMS = frozenset(("path", "delete_headers", "set_headers"))
 _FALLBACKS = ("", "force_self", "prefer_self")
 
 
@@ -36,6 +40,13 @@ class Order:
     path: str = ""
     delete_headers: tuple[str, ...] = ()
     set_headers: tuple[tuple[str, str], ...] = ()
+    #: What it says beside, and is not done: names of fields.
+    ignored: tuple[str, ...] = ()
+
+    def complaint(self) -> str:
+        """Return what is said of that which is not done; empty where all of it is."""
+        names = ", ".join(repr(name[:40]) for name in sorted(self.ignored)[:5])
+        return f"a replay was asked for with {names}, which means nothing here" if names else ""
 
     def changed(self, head: RequestHead, seat: Seat) -> RequestHead:
         """Return the request as the next machine is to get it.
@@ -79,7 +90,7 @@ def from_header(value: bytes, seat: Seat) -> Order:
         name, quoted, bare = found.groups()
         fields[name] = (bare if quoted is None else quoted).strip()
         at = found.end()
-    return Order(_replay(fields, seat))
+    return Order(_replay(fields, seat), ignored=tuple(fields.keys() - _FIELDS))
 
 
 def from_json(body: bytes, seat: Seat) -> Order:
@@ -91,6 +102,8 @@ def from_json(body: bytes, seat: Seat) -> Order:
     try:
         fields = json.loads(body)
         transform = fields.get("transform") or {}
+        ignored = [name for name in fields if name not in {"transform", *_FIELDS}]
+        ignored += [f"transform.{name}" for name in transform if name not in _TRANSFORMS]
         return Order(
             _replay(fields, seat),
             str(transform.get("path") or ""),
@@ -98,6 +111,7 @@ def from_json(body: bytes, seat: Seat) -> Order:
             tuple(
                 (str(one["name"]), str(one["value"])) for one in transform.get("set_headers", ())
             ),
+            tuple(ignored),
         )
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise invalid("its body is not what a replay is written in", seat) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ephemera.platform.proxy import compressing, headers, replays
 from ephemera.platform.proxy.answers import AnswerHead, MachineLost
@@ -122,7 +122,9 @@ class Visit:
     ) -> replays.Order | None:
         value = answer.get(b"fly-replay")
         if value:
-            return replays.from_header(value, self.seat)
+            order = replays.from_header(value, self.seat)
+            cached = answer.get(b"fly-replay-cache")
+            return replace(order, ignored=(*order.ignored, "fly-replay-cache")) if cached else order
         if answer.get(b"content-type").lower().startswith(replays.CONTENT_TYPE):
             return replays.from_json(await self._small_body(connection), self.seat)
         return None

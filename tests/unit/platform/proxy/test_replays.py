@@ -45,6 +45,25 @@ def test_what_says_nothing_is_refused_with_its_code(said: str) -> None:
     assert refused.value.machine_id == "m1"
 
 
+@pytest.mark.parametrize(
+    ("order", "named"),
+    [
+        (replays.from_header(b"region=ams", SEAT), ""),
+        (replays.from_header(b"region=ams;cache_key=a", SEAT), "'cache_key'"),
+        (replays.from_json(b'{"region": "ams", "transform": {"path": "/"}}', SEAT), ""),
+        (
+            replays.from_json(b'{"app": "b", "cache": 1, "transform": {"method": "PUT"}}', SEAT),
+            "'cache', 'transform.method'",
+        ),
+    ],
+)
+def test_what_is_not_done_is_named(order: replays.Order, named: str) -> None:
+    assert order.replay.regions or order.replay.app
+    assert order.complaint() == (
+        named and f"a replay was asked for with {named}, which means nothing here"
+    )
+
+
 def test_a_body_may_change_the_request() -> None:
     body = {
         "app": "other",
