@@ -16,11 +16,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -30,13 +31,42 @@ from ephemera.client import links
 from ephemera.client.attempt import Pace
 from ephemera.client.limits import EXCEPTIONS, USUAL, action_of
 from ephemera.client.messages import Send
-from ephemera.deploy.release import watching
+from ephemera.client.place import Place
+from ephemera.deploy.release import leasing, watching
 from ephemera.platform.limits import Buckets, Rate
+from ephemera.testing.clock import PlatformClock
 from ephemera.testing.serving import Server
 from tests.fly.rules import Rules
 
-#: What a fault answers to a request; None lets it pass.
-Fault = Callable[[httpx2.Request, str], httpx2.Response | None]
+
+@dataclass
+class Fault:
+    """What goes wrong with some requests.
+
+    Attributes:
+        operation: Of which it is: `GET /v1/apps/{app_name}`.
+        status: What is answered.
+        left: How often it happens, one request after the other.
+        after: How many requests are let pass before it does.
+        applied: Whether the platform does what was asked nevertheless.
+    """
+
+    operation: str
+    status: int
+    text: str
+    left: int = 1
+    after: int = 0
+    applied: bool = False
+
+    def strikes(self, operation: str) -> bool:
+        """Return whether it happens to the next request of an operation, which counts."""
+        if operation != self.operation or not self.left:
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        self.left -= 1
+        return True
 
 
 class Time:
@@ -68,7 +98,7 @@ class StandIn:
 
     server: Server
     time: Time
-    fault: Fault = lambda _request, _name: None
+    faults: Sequence[Fault] = ()
     asked: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     limited: int = 0
@@ -85,7 +115,16 @@ class StandIn:
         if problems := self._rules.problems(request):
             self.wrong += problems
             return httpx2.Response(404, json={"error": "not found"}, request=request)
-        return self._too_early(request) or self.fault(request, name)
+        return self._too_early(request) or self._fault(request, name, applied=False)
+
+    @contextmanager
+    def failing(self, *faults: Fault) -> Iterator[None]:
+        """Have some requests go wrong."""
+        self.faults = faults
+        try:
+            yield
+        finally:
+            self.faults = ()
 
     def passed_on(self, request: httpx2.Request) -> httpx2.Request:
         """Return what the platform is asked."""
@@ -104,13 +143,26 @@ class StandIn:
 
     def dressed(self, request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         """Return an answer of the platform as Fly.io would give it."""
+        lost = self._fault(request, self._rules.name(request), applied=True)
+        if lost is not None:
+            return lost
         headers = {"fly-request-id": "01M045VN0AF0QTQ5Z8FSV7XP62-dfw"}
         if "json" not in answer.headers.get("content-type", ""):
             return httpx2.Response(
                 answer.status_code, headers=headers, content=answer.content, request=request
             )
         known = self._rules.known_part(request, answer.status_code, json.loads(answer.content))
+        if answer.is_success and request.url.path.endswith("/wait"):
+            known = {"ok": True}  # newer answers have more, older ones and the documentation not
         return httpx2.Response(answer.status_code, headers=headers, json=known, request=request)
+
+    def _fault(
+        self, request: httpx2.Request, name: str, *, applied: bool
+    ) -> httpx2.Response | None:
+        for fault in self.faults:
+            if fault.applied == applied and fault.strikes(name):
+                return error(request, fault.status, fault.text)
+        return None
 
     def _too_early(self, request: httpx2.Request) -> httpx2.Response | None:
         if not request.url.path.startswith("/v1/"):
@@ -165,13 +217,28 @@ class _AsyncCarrier(httpx2.AsyncBaseTransport):
         await self._http.aclose()
 
 
+def _as_slept(platform: PlatformClock, clock: Time) -> SimpleNamespace:
+    """Return what stands for the module `time` where one waits for a lease to end."""
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        platform.move(seconds)
+
+    return SimpleNamespace(**{**vars(time), "sleep": sleep})
+
+
 @contextmanager
 def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
     """Have every client of this process that goes to Fly.io meet a stand-in."""
     clock = Time()
+    leases = _as_slept(PlatformClock(server.endpoint.url, server.token), clock)
     standin = StandIn(server, clock)
 
-    def mounts(_place: object, kind: type[object]) -> dict[str, object]:
+    elsewhere = links._mounts
+
+    def mounts(place: Place, kind: Any) -> Any:
+        if not place.fly:
+            return elsewhere(place, kind)
         through = _Carrier if kind is httpx2.HTTPTransport else _AsyncCarrier
         return {"all://": through(standin)}
 
@@ -181,6 +248,7 @@ def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
         patch.setattr(links, "time", SimpleNamespace(sleep=clock.sleep))
         hurried = SimpleNamespace(sleep=clock.sleep_async, to_thread=asyncio.to_thread)
         patch.setattr(links, "asyncio", hurried)
+        patch.setattr(leasing, "time", leases)
         patch.setattr(watching, "time", SimpleNamespace(sleep=clock.sleep, monotonic=clock.now))
         patch.setenv("FLY_API_TOKEN", server.token)
         yield standin

@@ -13,7 +13,7 @@ from ephemera.cli.choosing import usual_app
 from ephemera.cli.locating import app_of
 from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
 from ephemera.cli.screen import note, say_json
-from ephemera.errors import ConfigError, NotFound, WrongState
+from ephemera.errors import ConfigError, NotFound, WaitTimeout, WrongState
 
 if TYPE_CHECKING:
     from ephemera.cli.wishes import Wish
@@ -86,7 +86,12 @@ def execute(
     from ephemera.client import Client
 
     with Client() as client:
-        result = client.machines.exec(app, machine, command, stdin=stdin, timeout=timeout)
+        try:
+            result = client.machines.exec(app, machine, command, stdin=stdin, timeout=timeout)
+        except WaitTimeout as error:
+            if client.link.place.fly:
+                error.hint = "Fly.io cuts a command off after 30 s; `fly ssh console -C` does not"
+            raise
     if as_json:
         say_json(result.model_dump(mode="json"))
     else:

@@ -57,7 +57,8 @@ async def follow(
         await asyncio.wait([waiting, showing], return_when=asyncio.FIRST_COMPLETED)
         if showing.done():
             showing.result()  # it never ends but by an error
-        state = (await waiting).state
+        # Fly.io's documentation has an answer that does not say which
+        state = (await waiting).state or (await client.machines.get(app, machine)).state
     finally:
         waiting.cancel()
         showing.cancel()

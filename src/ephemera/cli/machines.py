@@ -117,7 +117,8 @@ def suspend(machine: MachineId, app: AppOfMachine = None, config: ConfigFile = N
     app = app_of(machine, app, config)
     with Client() as client:
         client.machines.suspend(app, machine)
-        state = client.machines.wait(app, machine, ("suspended", "stopped", "destroyed")).state
+        client.machines.wait(app, machine, ("suspended", "stopped", "destroyed"))
+        state = client.machines.get(app, machine).state
     if state != "suspended":
         raise EphemeraError(
             f"machine {machine} could not be suspended, and is {state}",

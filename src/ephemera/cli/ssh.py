@@ -15,8 +15,9 @@ from ephemera.cli.options import App, ConfigFile
 from ephemera.cli.screen import note
 from ephemera.errors import ConfigError, WrongState
 
-#: Seconds: the most that the API allows. With a terminal there is no limit.
-_WITHOUT_TERMINAL_MAX_S = 60
+#: Seconds: the most that the API allows, and after which Fly.io cuts a command off. With a terminal
+#: there is no limit.
+_WITHOUT_TERMINAL_MAX_S, _ON_FLY_MAX_S = 60, 30
 
 group = typer.Typer(no_args_is_help=True, help="A shell or a command in a running machine.")
 
@@ -48,8 +49,8 @@ def console(
     """Open a shell in a machine of an app that runs, or run a command there: `-C "ls -l"`.
 
     The words of a command are taken as a shell would, but there is none: for pipes and the like
-    `-C "sh -c '...'"`. The exit status is that of the command. Where the platform has no terminals,
-    on Fly.io too, a command has a minute at most, and shows what it printed at its end.
+    `-C "sh -c '...'"`. The exit status is that of the command. Where the platform has no terminals
+    a command has a minute at most, on Fly.io 30 seconds, and shows what it printed at its end.
     """
     from ephemera.cli.seat import check_taken
 
@@ -98,17 +99,20 @@ def _sit_or_run(app: str, machine: str, words: list[str]) -> int:
     from ephemera.cli.sitting import sit_in
 
     try:
-        if words and not _has_terminal(app, machine):
-            execute(app, machine, words, timeout=_WITHOUT_TERMINAL_MAX_S)
+        limit_s = _without_terminal_s(app, machine) if words else None
+        if limit_s is not None:
+            execute(app, machine, words, timeout=limit_s)
         return sit_in(app, machine, words or None)
     except WrongState as error:
         error.hint = f"`ephemera machine start {machine}` starts it"
         raise
 
 
-def _has_terminal(app: str, machine: str) -> bool:
-    """Return whether a terminal can be had in a machine: of containers, and not on Fly.io."""
+def _without_terminal_s(app: str, machine: str) -> int | None:
+    """Return how many seconds a command may take that gets no terminal; None where it gets one."""
     from ephemera.client.own.machines import OwnMachines
 
     with OwnMachines() as own:
-        return not own.fly and own.remains(app, machine).terminal
+        if own.fly:
+            return _ON_FLY_MAX_S
+        return None if own.remains(app, machine).terminal else _WITHOUT_TERMINAL_MAX_S

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ephemera.cli.choosing import found_app
+from ephemera.cli.choosing import found_app, needed_app
 from ephemera.cli.options import App, ConfigFile, Json
 from ephemera.cli.screen import duration, note, say, say_json, say_record, when
 from ephemera.errors import NotFound
@@ -29,8 +29,8 @@ def status(app: App = None, config: ConfigFile = None, as_json: Json = False) ->
     run. Where the API is elsewhere, on Fly.io for example, it is about the app alone.
     """
     named = found_app(app, config)
-    if named and _is_elsewhere():
-        _show_app(_overview(named), as_json=as_json)
+    if _is_about_the_app_alone(named):
+        _show_app(_overview(needed_app(app, config)), as_json=as_json)
         return
     folder, running = home(), _running()
     if running is None:
@@ -47,11 +47,15 @@ def status(app: App = None, config: ConfigFile = None, as_json: Json = False) ->
         shown.show()
 
 
-def _is_elsewhere() -> bool:
-    """Return whether the API that other commands go to is not the platform of our folder."""
+def _is_about_the_app_alone(named: str | None) -> bool:
+    """Return whether the API that other commands go to is not the platform of our folder.
+
+    On Fly.io an app has to be named: of no platform of ours can anything be said.
+    """
     from ephemera.client.place import Place
 
-    return not Place(None, None).embedded
+    place = Place(None, None)
+    return not place.embedded and (named is not None or place.fly)
 
 
 def _running() -> Running | None:

@@ -38,6 +38,7 @@ def sit_in_temporary(
     """
     if not (command or wish.command):
         check_taken("name a command that needs no terminal")
+    _check_terminals()
     with _leaving_on_hang_up():
         machine = asyncio.run(_made(app, wish, volume, {"name": name, "region": region}))
         try:
@@ -45,6 +46,18 @@ def sit_in_temporary(
         finally:
             with uninterrupted():
                 asyncio.run(_removed(app, machine))
+
+
+def _check_terminals() -> None:
+    """Return if there may be terminals: else a machine would be made in vain.
+
+    Raises:
+        ConfigError: it is Fly.io.
+    """
+    from ephemera.client.own.machines import OwnMachines
+
+    with OwnMachines() as own:
+        own.check_ours()
 
 
 async def _made(app: str, wish: Wish, volume: str | None, asked: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ class OwnAddresses(OwnFace):
     All raise `NotFound` where it is no platform of ours.
     """
 
-    about = "saying where an app is served"
+    about = "saying where an app is served, or whose certificates it has,"
+    instead = "there an app is at https://APP.fly.dev, with certificates that browsers know"
 
     def of(self, app: str) -> AppAddresses:
         """Return the URLs and the ports at which an app is served.

@@ -21,6 +21,7 @@ class OwnImages(OwnFace):
     """
 
     about = "looking after the images on a computer"
+    instead = "there they are in its registry; `fly image show` tells which one an app has"
 
     def list(self) -> list[StoredImage]:
         """Return the images that are there, oldest first: each once for each of its references."""

@@ -16,6 +16,7 @@ class OwnNetworks(OwnFace):
     """The platform's own endpoints for networks. Safe to use from any thread."""
 
     about = "looking into private networks, and closing them,"
+    instead = "`--network NAME` of `ephemera apps create` gives an app a network of its own there"
 
     def get(self, app: str) -> AppNetwork:
         """Return the private network of an app.
