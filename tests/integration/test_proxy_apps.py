@@ -19,11 +19,14 @@ from ephemera.testing.machines_api import AppUnderTest
 from ephemera.testing.serving import Server
 
 _PROGRAM = """
-    import http.server, os, sys
+    import http.server, os, sys, urllib.request
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         def do_GET(self):
-            said = (os.environ["EPHEMERA_APP_URL"] + " " + self.headers["Host"]).encode()
+            if self.path == "/again":  # as any program would that is told where the app is
+                said = urllib.request.urlopen(os.environ["EPHEMERA_APP_URL"]).read()
+            else:
+                said = self.headers["Host"].encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -66,10 +69,8 @@ def test_a_machine_sleeps_when_nobody_asks_and_wakes_when_somebody_does(
     app: AppUnderTest, server: Server
 ) -> None:
     machine = web(app)
-    port = httpx2.URL(server.endpoint.proxy_url).port
     answer = asked(server, app)
-    name = f"{app.name}.localhost"
-    assert (answer.status_code, answer.text) == (200, f"http://{name}:{port} {name}")
+    assert (answer.status_code, answer.text) == (200, f"{app.name}.localhost")
     clock = PlatformClock(server.endpoint.url, server.token)
 
     def is_stopped() -> bool:
@@ -80,6 +81,15 @@ def test_a_machine_sleeps_when_nobody_asks_and_wakes_when_somebody_does(
     clock.close()
     assert asked(server, app).status_code == 200
     assert app.state(machine) == "started"
+
+
+def test_a_machine_finds_its_app_by_no_name_that_it_would_have_to_resolve(
+    app: AppUnderTest, server: Server
+) -> None:
+    web(app)
+    answer = asked(server, app, f"{server.endpoint.proxy_url}/again")
+    port = httpx2.URL(server.endpoint.proxy_url).port
+    assert (answer.status_code, answer.text) == (200, f"{app.name}.localhost:{port}")
 
 
 def test_a_server_that_was_killed_serves_its_apps_again(app: AppUnderTest, server: Server) -> None:

@@ -101,6 +101,7 @@ class Platform:
             self.sockets.path,
             lambda: driver.capabilities.private_network,
             proxies.plain,
+            lambda app: self.traffic.door(app),
         )
         self._apps = Apps(store, clock)
         self.registry = Registry(home / "registry", self._apps, url, clock)
@@ -138,6 +139,7 @@ class Platform:
                 clock,
                 settings,
                 self._owners.get,
+                proxies.plain,
             )
         )
         self.observers: list[Observer] = [

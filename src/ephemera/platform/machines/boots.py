@@ -40,6 +40,8 @@ class Reach:
     private: Callable[[], bool]
     #: The plain listener of the proxy; empty where there is none.
     proxy: str = ""
+    #: Returns a URL without a name at which an app is found; empty where there is none.
+    door: Callable[[AppRecord], str] = lambda _: ""
 
     def address(self, app: AppRecord, machine_id: str) -> str:
         """Return where the programs of a machine listen, as seen from the platform."""
@@ -47,7 +49,9 @@ class Reach:
 
     def app_url(self, app: AppRecord) -> str:
         """Return where a program in a machine reaches an app through the proxy, and wakes it."""
-        return f"http://{app.name}.flycast" if self.private() else of_app(app.name, self.proxy)
+        if self.private():
+            return f"http://{app.name}.flycast"
+        return self.door(app) or of_app(app.name, self.proxy)
 
     def environment(self, machine_id: str) -> dict[str, str]:
         """Return the variables that tell a program where the platform is."""

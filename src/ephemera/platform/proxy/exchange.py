@@ -65,6 +65,8 @@ class Exchange:
     def __init__(self, stream: Stream, around: Surroundings) -> None:
         self.request_id = new_ulid()
         self._stream = stream
+        if authority := stream.client.listener.authority:
+            stream.head.authority = authority.encode()
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()

@@ -39,11 +39,14 @@ class Listener:
         port: The external port that services know: 80, 443, or another.
         tls: Whether TLS ends here.
         public_port: The port that clients really connect to.
+        authority: What all requests are for that come in here, in the place of what they say;
+            empty where they are asked.
     """
 
     port: int
     tls: bool
     public_port: int
+    authority: str = ""
 
 
 @dataclass(slots=True)

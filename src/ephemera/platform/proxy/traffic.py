@@ -28,6 +28,7 @@ from ephemera.platform.proxy.arrival import Around
 from ephemera.platform.proxy.arrivals import Arrivals
 from ephemera.platform.proxy.complaints import Complaints
 from ephemera.platform.proxy.dispatch import Dispatcher
+from ephemera.platform.proxy.doors import Doors
 from ephemera.platform.proxy.fleet import Fleet
 from ephemera.platform.proxy.hosts import Hosts
 from ephemera.platform.proxy.idling import Idling
@@ -60,6 +61,8 @@ class Parts:
     settings: Settings
     #: Returns who moves a machine that lives; None where there is none.
     owner: Callable[[str], Owner | None]
+    #: The plain listener; empty where there is none.
+    plain: str
 
 
 class Traffic:
@@ -89,6 +92,9 @@ class Traffic:
         self._idling = self._make_idling()
         self._tcp = self._make_tcp()
         self._web = WebPorts(self._fleet, self.router.tls, self._say)
+        self._doors = Doors(
+            self._fleet, apps.all, parts.plain, lambda: parts.networks.are_there, self._say
+        )
         parts.checks.observers.append(self._look_again)
 
     def _make_arrivals(self) -> Arrivals:
@@ -193,7 +199,7 @@ class Traffic:
         Args:
             serve: Returns what makes the protocol of each connection that a listener takes.
         """
-        self._web.serve = serve
+        self._web.serve = self._doors.serve = serve
         self._ports_changed.set()
 
     def ports(self, app_id: str) -> list[ServedPort]:
@@ -203,6 +209,10 @@ class Traffic:
     def is_served(self, app_id: str, port: int, *, tls: bool) -> bool:
         """Whether an app takes requests of HTTP at an external port."""
         return bool(self._fleet.posts(app_id, port, tls=tls))
+
+    def door(self, app: AppRecord) -> str:
+        """Return a URL without a name at which machines find an app; empty where there is none."""
+        return self._doors.url(app)
 
     def held(self, machine_id: str) -> int:
         """Return how many requests and connections a machine has now."""
@@ -222,6 +232,7 @@ class Traffic:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._web.close()
+        self._doors.close()
         self._tcp.close()
         await self._arrivals.close()
 
@@ -232,6 +243,7 @@ class Traffic:
             self._ports_changed.clear()
             await self._tcp.update()
             await self._web.update()
+            await self._doors.update()
 
     def _look_for(self, record: MachineRecord) -> None:
         """See to it that it is known when a machine that was just started takes requests."""
