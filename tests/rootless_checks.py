@@ -10,11 +10,11 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import Awaitable
 from pathlib import Path
 
 from ephemera.platform.drivers import entered, open_driver
-from ephemera.testing.drivers import CHECKS, Programs, Subject, run_check
+from ephemera.testing.drivers import CHECKS, Check, Programs, Subject, run_check
+from tests.one_driver import OF_TWO_DRIVERS, Run, one_driver
 
 _TIMEOUT_S = 20
 
@@ -23,23 +23,33 @@ def main() -> None:
     """Run every check."""
     folder, image, *names = Path(sys.argv[1]), *sys.argv[2:]
     folder.mkdir()
-    with entered("container", folder):
-        found = {name: _attempt(name, folder / name, image) for name in names or CHECKS}
+    with entered("container", folder), one_driver("container", folder / "kept-open") as kept_open:
+        found = {
+            name: _attempt(
+                _alone if name in OF_TWO_DRIVERS else kept_open, CHECKS[name], folder / name, image
+            )
+            for name in names or CHECKS
+        }
     print(json.dumps(found))
 
 
-def _attempt(name: str, home: Path, image: str) -> str:
+def _attempt(run: Run, check: Check, home: Path, image: str) -> str:
     try:
         home.mkdir()
-        asyncio.run(_in_time(run_check(CHECKS[name], _subject(home, image))))
+        run(check, _subject(home, image))
     except Exception:  # noqa: BLE001 - it is told
         return traceback.format_exc()
     return ""
 
 
-async def _in_time(check: Awaitable[None]) -> None:
-    async with asyncio.timeout(_TIMEOUT_S):
-        await check
+def _alone(check: Check, subject: Subject) -> None:
+    """Run a check with drivers of its own."""
+
+    async def in_time() -> None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await run_check(check, subject)
+
+    asyncio.run(in_time())
 
 
 def _subject(home: Path, image: str) -> Subject:

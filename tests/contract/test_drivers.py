@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from ephemera.platform.drivers.mock import MockDriver
 from ephemera.testing.drivers import CHECKS, Check, Programs, Subject, run_check
 from tests import needs
 from tests.images import busybox
+from tests.one_driver import OF_TWO_DRIVERS, Run, one_driver
 from tests.registry import Registry
 
 
@@ -67,17 +69,31 @@ def test_the_driver(check: Check, make_subject: Callable[[Path], Subject], tmp_p
     asyncio.run(run_check(check, make_subject(tmp_path)))
 
 
+@pytest.fixture(scope="module")
+def kept_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with one_driver("container", tmp_path_factory.mktemp("home")) as run:
+        yield run
+
+
 @pytest.mark.root
 @pytest.mark.crun
 @needs.root
 @needs.crun
 class TestTheContainerDriver:
+    @pytest.fixture
+    def run(self, check: Check, request: pytest.FixtureRequest) -> Run:
+        if check.__name__ not in OF_TWO_DRIVERS:
+            return cast("Run", request.getfixturevalue("kept_open"))
+        return lambda check, subject: asyncio.run(run_check(check, subject))
+
     @pytest.mark.parametrize("check", [CHECKS[name] for name in OF_FILES], ids=OF_FILES)
-    def test_with_this_computers_files(self, check: Check, tmp_path: Path) -> None:
-        asyncio.run(run_check(check, _real(tmp_path, "container")))
+    def test_with_this_computers_files(self, check: Check, run: Run, tmp_path: Path) -> None:
+        run(check, _real(tmp_path, "container"))
 
     @_every_check
-    def test_with_an_image(self, check: Check, registry: Registry, tmp_path: Path) -> None:
+    def test_with_an_image(
+        self, check: Check, run: Run, registry: Registry, tmp_path: Path
+    ) -> None:
         # without a command of its own: that there is none must be found out
         reference = registry.push("contract", busybox(cmd=[]))
-        asyncio.run(run_check(check, _real(tmp_path, "container", reference)))
+        run(check, _real(tmp_path, "container", reference))
