@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ephemera.cli.options import App, ConfigFile, Json
+from ephemera.cli.resolving import note_how_to_reach
 from ephemera.cli.screen import colours, note, say, say_json
 
 if TYPE_CHECKING:
@@ -273,3 +274,4 @@ def _say_deployed(client: Client, app: str, done: Deployed, *, as_json: bool) ->
         )
     elif found:
         say(found[0])
+        note_how_to_reach(found[0])

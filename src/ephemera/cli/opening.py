@@ -8,6 +8,7 @@ import typer
 
 from ephemera.cli.choosing import needed_app
 from ephemera.cli.options import App, ConfigFile, Json
+from ephemera.cli.resolving import note_how_to_reach
 from ephemera.cli.screen import note, say, say_json
 from ephemera.errors import ConfigError
 
@@ -30,6 +31,7 @@ def open_(
         say_json({"url": url})
     else:
         say(url)
+        note_how_to_reach(url)
     if not (only_print or as_json) and not webbrowser.open(url):
         note("no browser was found to open it")
 

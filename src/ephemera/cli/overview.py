@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ephemera.cli.resolving import note_how_to_reach
 from ephemera.cli.screen import say, say_record, say_table
 from ephemera.cli.urls import Reached, reached
 from ephemera.client import Client
@@ -60,6 +61,8 @@ class Overview:
             say("")
             titles = ("MACHINE", "GROUP", "VERSION", "REGION", "STATE", "CHECKS", "ROLE", "UPDATED")
             say_table(titles, [_row(one) for one in self.machines])
+        if self.reached.urls:
+            note_how_to_reach(self.reached.urls[0])
 
     def _images(self) -> str:
         """Return what its machines run, which is not that of the newest release if it failed."""
