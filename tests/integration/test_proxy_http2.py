@@ -13,6 +13,9 @@ import h2.errors
 import h2.events
 import httpx2
 import pytest
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websocket
 
 from tests.proxy_world import (
     FakeRouter,
@@ -356,6 +359,41 @@ def test_a_client_that_opens_and_resets_without_end_is_hung_up_on() -> None:
             assert isinstance(event, h2.events.ConnectionTerminated)
             assert event.error_code == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
             await until(world.released)
+
+    run(check())
+
+
+def test_browsers_are_not_offered_websockets_over_http_2() -> None:
+    """They open one by HTTP/1.1 then, over a connection of its own."""
+
+    async def check() -> None:
+        async with proxy(hello, FakeRouter(), tls=True) as world, raw(world) as one:
+            one.h2.send_headers(1, HEAD, end_stream=True)
+            one.send()
+            await one.hear(h2.events.ResponseReceived)
+            offered = one.h2.remote_settings
+            assert offered.max_concurrent_streams < 1000  # what was said has come
+            assert offered.enable_connect_protocol == 0
+
+    run(check())
+
+
+def test_a_websocket_is_passed_through_behind_tls() -> None:
+    async def shout(socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(message.upper())
+
+    async def check() -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["http/1.1"])  # as browsers do for those
+        async with serve_websocket(shout, "127.0.0.1", 0) as app:
+            port = next(iter(app.sockets)).getsockname()[1]
+            async with proxy(router=FakeRouter(port=port), tls=True) as world:
+                url = f"wss://127.0.0.1:{world.tls_port}/chat"
+                async with connect_websocket(url, ssl=context) as client:
+                    await client.send("hello")
+                    assert await client.recv() == "HELLO"
 
     run(check())
 
