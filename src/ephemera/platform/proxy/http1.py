@@ -21,6 +21,7 @@ from ephemera.platform.proxy.http1_request import Request
 from ephemera.platform.proxy.routing import ProxyRefusal
 from ephemera.platform.proxy.serving import Host
 from ephemera.platform.proxy.streams import HIGH_BYTES, Client, Disconnected, End, Listener
+from ephemera.platform.proxy.writing import Writing
 from ephemera.wire.ids import new_ulid
 
 #: How many requests may wait for their turn before nothing more is read.
@@ -52,7 +53,7 @@ class Http1(asyncio.Protocol):
         self._deadline = math.inf
         self._closing = False
         self._held = 0
-        self._writable: asyncio.Future[None] | None = None
+        self._writing = Writing()
         self._early = b""
         self._far: End | None = None
 
@@ -82,18 +83,11 @@ class Http1(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See asyncio."""
-        if self._far:
-            self._far.hold()
-        elif self._writable is None:
-            self._writable = self._loop.create_future()
+        self._writing.pause(self._far)
 
     def resume_writing(self) -> None:
         """See asyncio."""
-        if self._far:
-            self._far.go_on()
-        if self._writable and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        self._writing.resume(self._far)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
@@ -234,8 +228,7 @@ class Http1(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait while the client is slow."""
-        if self._writable:
-            await asyncio.shield(self._writable)
+        await self._writing.drain()
 
     def switch(self, far: End) -> None:
         """From now on, pass on what the client sends."""

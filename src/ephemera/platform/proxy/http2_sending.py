@@ -11,6 +11,7 @@ import h2.errors
 import h2.exceptions
 
 from ephemera.platform.proxy.streams import Headers
+from ephemera.platform.proxy.writing import Writing
 
 _FRAME_BYTES = 16 * 1024
 
@@ -23,7 +24,7 @@ class Sending:
         self._loop = asyncio.get_running_loop()
         #: Where it goes; None before the client is there.
         self.transport: asyncio.Transport | None = None
-        self._writable: asyncio.Future[None] | None = None
+        self._writing = Writing()
         self._will_flush = False
 
     # of a stream
@@ -39,7 +40,7 @@ class Sending:
     def room(self, number: int) -> int:
         """Return how many bytes may be sent now."""
         room = 0
-        if not self._writable:
+        if not self._writing.is_paused:
             with self._unless_closed():
                 room = self._h2.local_flow_control_window(number)
         return min(room, _FRAME_BYTES)
@@ -81,19 +82,15 @@ class Sending:
 
     async def drain(self) -> None:
         """Wait while the client is slow."""
-        if self._writable:
-            await asyncio.shield(self._writable)
+        await self._writing.drain()
 
     def pause(self) -> None:
         """Send no bodies: the client does not read."""
-        if self._writable is None:
-            self._writable = self._loop.create_future()
+        self._writing.pause()
 
     def resume(self) -> None:
         """Send bodies again. Repeating is safe."""
-        if self._writable and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        self._writing.resume()
 
     def flush_soon(self) -> None:
         """Send what h2 has to send, once for all that happens in this turn of the loop."""

@@ -19,6 +19,7 @@ import httptools
 
 from ephemera.platform.proxy.answers import AnswerHead, MachineLost, framing
 from ephemera.platform.proxy.streams import HIGH_BYTES, LOW_BYTES, Disconnected, End, Headers, Pipe
+from ephemera.platform.proxy.writing import Writing
 
 #: Of an answer before its body, or of what follows it.
 _HEAD_BYTES_MAX = 256 * 1024
@@ -51,7 +52,7 @@ class MachineConnection(asyncio.Protocol):
         self._answered = True
         self._reading = True
         self._unreported = 0
-        self._writable: asyncio.Future[None] | None = None
+        self._writing = Writing()
         self._near: End | None = None
         self._upgraded = False
         self._early = b""
@@ -91,8 +92,7 @@ class MachineConnection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the machine has read most of what was sent."""
-        if self._writable:
-            await asyncio.shield(self._writable)
+        await self._writing.drain()
 
     async def next_head(self) -> AnswerHead:
         """Return the next head: any number of 1xx, then one that is not.
@@ -164,18 +164,11 @@ class MachineConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See asyncio."""
-        if self._near:
-            self._near.hold()
-        elif self._writable is None:
-            self._writable = self._loop.create_future()
+        self._writing.pause(self._near)
 
     def resume_writing(self) -> None:
         """See asyncio."""
-        if self._near:
-            self._near.go_on()
-        if self._writable and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        self._writing.resume(self._near)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
