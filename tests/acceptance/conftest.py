@@ -12,6 +12,7 @@ from ephemera.cli.takedown import take_down
 from ephemera.home import read_token
 from ephemera.wire.ids import new_machine_name
 from tests.acceptance.command_line import CommandLine, must_be_gone
+from tests.acceptance.inside import Inside
 from tests.acceptance.shop import Shop
 
 
@@ -19,6 +20,12 @@ from tests.acceptance.shop import Shop
 def ephemera(tmp_path: Path) -> Iterator[CommandLine]:
     """The command line on a fresh folder; what it has started is taken down at the end."""
     yield from _command_line(tmp_path)
+
+
+@pytest.fixture
+def inside(ephemera: CommandLine, tmp_path: Path) -> Inside:
+    """The same within this process; what it starts are processes all the same."""
+    return Inside(ephemera, tmp_path)
 
 
 @pytest.fixture
@@ -57,6 +64,7 @@ def _command_line(folder: Path) -> Iterator[CommandLine]:
 
 
 def _client(ephemera: CommandLine) -> Iterator[Client]:
-    url = ephemera("up", "--detach", "--listen", "127.0.0.1:0").stdout.strip()
+    up = ("up", "--detach", "--listen", "127.0.0.1:0")
+    url = Inside(ephemera, ephemera.home.parent)(*up).stdout.strip()
     with Client(url, read_token(ephemera.home)) as client:
         yield client

@@ -37,6 +37,11 @@ class Inside:
         self.folder = folder
         self.environment = dict(ephemera.environment)
 
+    @property
+    def home(self) -> Path:
+        """The state folder that the commands work on."""
+        return Path(self.environment["EPHEMERA_HOME"])
+
     def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> Said:
         """Run a command to its end, which must be the exit status `code`."""
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))

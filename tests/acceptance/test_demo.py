@@ -43,8 +43,13 @@ def test_the_demo_can_be_left_running_to_look_around(demo: CommandLine, tmp_path
         take_down(folder, grace=0, tell=print)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("moment", ["the platform serves", "the web application answers"])
+@pytest.mark.parametrize(
+    ("moment", "signum", "code"),
+    [
+        ("the platform serves", signal.SIGINT, 130),
+        ("the web application answers", signal.SIGTERM, 143),
+    ],
+)
 def test_a_demo_that_is_interrupted_takes_back_what_it_has_begun(
     demo: CommandLine, tmp_path: Path, moment: str, signum: signal.Signals, code: int
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ephemera import Client
 from ephemera.home import read_endpoint
 from tests.acceptance.command_line import CommandLine
+from tests.acceptance.inside import Inside
 from tests.acceptance.shop import PAUSE, Shop
 
 UP = ("up", "--listen", "127.0.0.1:0")
@@ -32,53 +33,53 @@ def test_a_platform_is_brought_up_looked_at_and_taken_down(ephemera: CommandLine
         httpx2.get(url, trust_env=False)
 
 
-def test_its_status_can_be_read_by_programs(ephemera: CommandLine, own_shop: Shop) -> None:
+def test_its_status_can_be_read_by_programs(inside: Inside, own_shop: Shop) -> None:
     own_shop.run(PAUSE)
-    facts = json.loads(ephemera("status", "--json").stdout)
+    facts = json.loads(inside("status", "--json").stdout)
     assert facts["running"] is True
     assert facts["machines"] == {"started": 1}
-    assert facts["home"] == str(ephemera.home)
-    ephemera("down")
-    facts = json.loads(ephemera("status", "--json", code=3).stdout)
-    assert facts == {"running": False, "home": str(ephemera.home)}
+    assert facts["home"] == str(inside.home)
+    inside("down")
+    facts = json.loads(inside("status", "--json", code=3).stdout)
+    assert facts == {"running": False, "home": str(inside.home)}
 
 
-def test_the_status_of_nothing_says_how_to_start_it(ephemera: CommandLine) -> None:
-    assert "ephemera up" in ephemera("status", code=3).stderr
+def test_the_status_of_nothing_says_how_to_start_it(inside: Inside) -> None:
+    assert "ephemera up" in inside("status", code=3).stderr
 
 
-def test_the_token_it_prints_is_the_one_that_opens_the_platform(ephemera: CommandLine) -> None:
-    url = ephemera(*UP, "--detach").stdout.strip()
-    shown = {"Authorization": f"Bearer {ephemera('auth', 'token').stdout.strip()}"}
+def test_the_token_it_prints_is_the_one_that_opens_the_platform(inside: Inside) -> None:
+    url = inside(*UP, "--detach").stdout.strip()
+    shown = {"Authorization": f"Bearer {inside('auth', 'token').stdout.strip()}"}
     apps = f"{url}/v1/apps?org_slug=personal"
     assert httpx2.get(apps, headers=shown, trust_env=False).status_code == 200
     assert httpx2.get(apps, trust_env=False).status_code == 401
 
 
-def test_there_is_no_token_before_the_first_start(ephemera: CommandLine) -> None:
-    assert ephemera("auth", "token", code=1).stderr.startswith("error: there is no token")
+def test_there_is_no_token_before_the_first_start(inside: Inside) -> None:
+    assert inside("auth", "token", code=1).stderr.startswith("error: there is no token")
 
 
-def test_bringing_up_what_is_up_says_where_it_is(ephemera: CommandLine) -> None:
-    first = ephemera(*UP, "--detach").stdout
-    assert ephemera("up", "--detach").stdout == first
+def test_bringing_up_what_is_up_says_where_it_is(inside: Inside) -> None:
+    first = inside(*UP, "--detach").stdout
+    assert inside("up", "--detach").stdout == first
 
 
 def test_the_driver_is_chosen_in_the_environment_also_where_it_starts_by_itself(
-    ephemera: CommandLine,
+    inside: Inside,
 ) -> None:
-    ephemera.environment["EPHEMERA_DRIVER"] = "mock"
-    ephemera("apps", "create", "shop")
-    assert json.loads(ephemera("status", "--json").stdout)["driver"] == "mock"
-    assert ephemera("up", "--detach").stdout.startswith("http://")
-    assert "mock driver" in ephemera("up", "--detach", "--driver", "process", code=1).stderr
+    inside.environment["EPHEMERA_DRIVER"] = "mock"
+    inside("apps", "create", "shop")
+    assert json.loads(inside("status", "--json").stdout)["driver"] == "mock"
+    assert inside("up", "--detach").stdout.startswith("http://")
+    assert "mock driver" in inside("up", "--detach", "--driver", "process", code=1).stderr
 
 
 def test_a_driver_in_the_environment_that_does_not_exist_is_an_error_that_names_it(
-    ephemera: CommandLine,
+    inside: Inside,
 ) -> None:
-    ephemera.environment["EPHEMERA_DRIVER"] = "bogus"
-    assert "there is no driver 'bogus'" in ephemera("apps", "list", code=1).stderr
+    inside.environment["EPHEMERA_DRIVER"] = "bogus"
+    assert "there is no driver 'bogus'" in inside("apps", "list", code=1).stderr
 
 
 def test_a_platform_in_the_foreground_prints_its_url_first(ephemera: CommandLine) -> None:
@@ -110,17 +111,17 @@ def test_machines_live_on_when_the_platform_ends_and_down_stops_them(
     assert "nothing runs" in ephemera("down").stdout
 
 
-def test_down_can_leave_the_machines_alone(ephemera: CommandLine, own_shop: Shop) -> None:
+def test_down_can_leave_the_machines_alone(inside: Inside, own_shop: Shop) -> None:
     machine = own_shop.run(PAUSE)
-    ephemera("down", "--keep-machines")
-    ephemera("status", code=3)
-    url = ephemera(*UP, "--detach").stdout.strip()
-    with Client(url, ephemera("auth", "token").stdout.strip()) as again:
+    inside("down", "--keep-machines")
+    inside("status", code=3)
+    url = inside(*UP, "--detach").stdout.strip()
+    with Client(url, inside("auth", "token").stdout.strip()) as again:
         assert again.machines.get("shop", machine.id).state == "started"
 
 
-def test_down_where_nothing_was_ever_up_is_fine(ephemera: CommandLine) -> None:
-    assert f"nothing runs in {ephemera.home}" in ephemera("down").stdout
+def test_down_where_nothing_was_ever_up_is_fine(inside: Inside) -> None:
+    assert f"nothing runs in {inside.home}" in inside("down").stdout
 
 
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["in front", "detached"])
@@ -163,38 +164,38 @@ def test_a_folder_that_cannot_be_made_is_an_error(
     ],
 )
 def test_a_wrong_value_is_an_error_with_a_hint(
-    ephemera: CommandLine, arguments: tuple[str, ...], said: str
+    inside: Inside, arguments: tuple[str, ...], said: str
 ) -> None:
-    failed = ephemera("up", *arguments, code=1)
+    failed = inside("up", *arguments, code=1)
     assert said in failed.stderr
     assert "hint: " in failed.stderr
 
 
 def test_a_stranger_on_the_port_of_a_dead_platform_is_not_taken_for_it(
-    ephemera: CommandLine, tmp_path: Path
+    inside: Inside, tmp_path: Path
 ) -> None:
-    ephemera(*UP, "--detach")
-    left_behind = (ephemera.home / "platform.json").read_text()
-    ephemera("down")
-    other = CommandLine(tmp_path / "other")
+    inside(*UP, "--detach")
+    left_behind = (inside.home / "platform.json").read_text()
+    inside("down")
+    other = Inside(CommandLine(tmp_path / "other"), tmp_path)
     url = other(*UP, "--detach").stdout.strip()
     stale = json.loads(left_behind) | {"url": url}
-    (ephemera.home / "platform.json").write_text(json.dumps(stale))
-    ephemera("status", code=3)
-    ephemera("down")
+    (inside.home / "platform.json").write_text(json.dumps(stale))
+    inside("status", code=3)
+    inside("down")
     other("status")
     other("down")
 
 
 def test_down_stops_the_machines_of_a_server_that_was_killed(
-    ephemera: CommandLine, own_shop: Shop
+    inside: Inside, own_shop: Shop
 ) -> None:
     machine = own_shop.run(PAUSE)
-    endpoint = read_endpoint(ephemera.home)
+    endpoint = read_endpoint(inside.home)
     assert endpoint
     os.kill(endpoint.pid, signal.SIGKILL)
-    ephemera("status", code=3)
-    assert "stopped 1 machine" in ephemera("down").stdout
-    ephemera(*UP, "--detach")
+    inside("status", code=3)
+    assert "stopped 1 machine" in inside("down").stdout
+    inside(*UP, "--detach")
     shown = json.loads(own_shop("machine", "show", machine.id, "--json").stdout)
     assert shown["state"] == "stopped"
