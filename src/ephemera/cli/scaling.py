@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,7 +14,10 @@ from ephemera.cli.options import App, ConfigFile, Json
 from ephemera.cli.screen import say_json, say_table
 
 if TYPE_CHECKING:
+    from ephemera.client import Client
     from ephemera.deploy.release.making import Manner
+
+T = TypeVar("T")
 
 group = typer.Typer(
     no_args_is_help=True, help="How many machines an app has, and how large they are."
@@ -90,13 +94,9 @@ def memory(
 
     A later deploy leaves it so, unless the fly.toml has a `[[vm]]`.
     """
-    from ephemera.client import Client
     from ephemera.deploy.release.scaling import scale_memory
 
-    with Client() as client:
-        named = needed_app(app, config)
-        scale_memory(client, named, megabytes, only, _manner(waits=wait))
-    show(named, as_json=as_json)
+    _resize(scale_memory, megabytes, only, needed_app(app, config), wait=wait, as_json=as_json)
 
 
 @group.command()
@@ -112,13 +112,25 @@ def vm(
 
     A later deploy leaves it so, unless the fly.toml has a `[[vm]]`.
     """
-    from ephemera.client import Client
     from ephemera.deploy.release.scaling import scale_vm
 
+    _resize(scale_vm, size, only, needed_app(app, config), wait=wait, as_json=as_json)
+
+
+def _resize(
+    scale: Callable[[Client, str, T, str | None, Manner], None],
+    wanted: T,
+    only: str | None,
+    app: str,
+    *,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    from ephemera.client import Client
+
     with Client() as client:
-        named = needed_app(app, config)
-        scale_vm(client, named, size, only, _manner(waits=wait))
-    show(named, as_json=as_json)
+        scale(client, app, wanted, only, _manner(waits=wait))
+    show(app, as_json=as_json)
 
 
 def _manner(*, waits: bool) -> Manner:

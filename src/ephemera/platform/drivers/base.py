@@ -32,8 +32,6 @@ class Capabilities:
 
     #: The image references it can run; None for any OCI image.
     images: frozenset[str] | None
-    #: Whether `guest` sizes are enforced as limits.
-    enforces_limits: bool
     #: Whether a machine has its own private network and address.
     private_network: bool
     #: Whether a machine's memory can be frozen and resumed.

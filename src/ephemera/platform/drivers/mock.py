@@ -54,7 +54,6 @@ class MockDriver:
     name = "mock"
     capabilities = Capabilities(
         images=None,
-        enforces_limits=True,
         private_network=False,
         suspends=True,
         mounts=True,

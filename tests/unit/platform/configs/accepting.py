@@ -14,7 +14,6 @@ from ephemera.wire.config import MachineConfig
 #: Can do as little as a driver can.
 HOST_ONLY = Capabilities(
     images=frozenset({"host"}),
-    enforces_limits=False,
     private_network=False,
     suspends=False,
     mounts=False,
@@ -23,7 +22,6 @@ HOST_ONLY = Capabilities(
 #: Can do as much as there is to do.
 ABLE = Capabilities(
     images=None,
-    enforces_limits=True,
     private_network=True,
     suspends=True,
     mounts=True,

@@ -174,7 +174,7 @@ class ContainerBody:
             NotStarted: it cannot be; nothing is left.
         """
         wanted = self._process(request, tty=False)
-        return Command(request, lambda theirs: self._exec(wanted, theirs))
+        return Command(request, lambda theirs: self._exec(wanted, Streams(*theirs)))
 
     def console(self, request: Message) -> Console:
         """Start a command in the container that has a terminal.
@@ -186,15 +186,13 @@ class ContainerBody:
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             with Listener("console") as listener:
-                streams = (nothing, nothing, nothing)
+                streams = Streams(nothing, nothing, nothing)
                 pid = self._exec(wanted, streams, "console")
                 return Console(pid, listener.terminal(), request)
         finally:
             os.close(nothing)
 
-    def _exec(
-        self, wanted: Mapping[str, Any], streams: tuple[int, int, int], console: str = ""
-    ) -> int:
+    def _exec(self, wanted: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         try:
             return self._crun.exec(wanted, streams, console)
         except NotStarted as error:

@@ -19,7 +19,8 @@ from typing import Any
 from ephemera.platform.drivers.container import starter
 from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.places import Places
-from ephemera.platform.drivers.container.starter import Starter, Streams
+from ephemera.platform.drivers.container.starter import Starter
+from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
 _NAME = "machine"

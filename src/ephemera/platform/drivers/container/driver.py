@@ -85,7 +85,6 @@ class ContainerDriver(MonitoredDriver):
         #: What it can do here; known when it is open.
         self.capabilities = Capabilities(
             images=None,
-            enforces_limits=True,
             private_network=True,
             suspends=True,
             mounts=True,
@@ -123,7 +122,6 @@ class ContainerDriver(MonitoredDriver):
         self._nursery.descriptors = [setup.router]
         self.capabilities = replace(
             self.capabilities,
-            enforces_limits={"memory", "cpu", "pids"} <= set(found.controllers),
             suspends="freezer" in found.controllers,
             balloons="memory" in found.controllers,
             disks=found.disks,

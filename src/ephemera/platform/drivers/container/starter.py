@@ -23,6 +23,7 @@ from contextlib import suppress
 from ephemera.platform.drivers.container import programs
 from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.monitoring.body import Streams
 
 #: What Python or the monitor ignores, a program would ignore too: executing keeps that.
 _TO_DEFAULT = (
@@ -35,8 +36,6 @@ _ENVIRONMENT = {"PATH": os.defpath, "_LIBCONTAINER_CLONED_BINARY": "1"}
 _SHELL = "/bin/sh"
 _ENTER = 'while [ -n "$1" ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
 CONFIG = "config.json"
-
-Streams = tuple[int, int, int]
 
 
 class Starter:

@@ -55,7 +55,6 @@ class ProcessDriver(MonitoredDriver):
     name = "process"
     capabilities = Capabilities(
         images=frozenset({_IMAGE}),
-        enforces_limits=False,
         private_network=False,
         suspends=LINUX,
         mounts=True,
