@@ -9,11 +9,12 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx2
-from jsonschema_rs import validator_for
+from jsonschema_rs import Draft202012Validator
 
 from tests.conformance.amendments import amended
 from tests.conformance.document import Operation, load, operations
@@ -47,7 +48,9 @@ class Rules:
 
     def __init__(self) -> None:
         document = load()
-        self._operations = list(operations(document))
+        self._operations = [
+            (re.compile(f"{one.method.upper()} {one.pattern}"), one) for one in operations(document)
+        ]
         self._strict = _strict(document)
         self._answers = amended(document)
 
@@ -115,15 +118,18 @@ class Rules:
             if operation.method != "post" or not operation.path.endswith(("/stop", "/oidc")):
                 yield "no body"
             return
-        whole = {**schema, "components": self._strict}
-        for error in validator_for(whole).iter_errors(json.loads(body)):
+        for error in self._validator(schema["$ref"]).iter_errors(json.loads(body)):
             yield f"body at {'.'.join(map(str, error.instance_path)) or 'its top'}: {error.message}"
+
+    @cache  # noqa: B019 - there is one for each platform
+    def _validator(self, schema: str) -> Draft202012Validator:
+        return Draft202012Validator({"$ref": schema, "components": self._strict})
 
     def _operation(self, request: httpx2.Request) -> Operation | None:
         if request.url.host != API:
             return None
         asked = f"{request.method} {request.url.path}"
-        found = [one for one in self._operations if _matches(one, asked)]
+        found = [one for pattern, one in self._operations if pattern.fullmatch(asked)]
         # `/secrets/all` would be a name too: the fewer of them a path has, the better it fits
         return min(found, key=lambda one: len(_IN_A_PATH.findall(one.path)), default=None)
 
@@ -141,10 +147,6 @@ class Rules:
             inner = schema["additionalProperties"]
             return {key: self._kept(inner, one) for key, one in value.items()}
         return value
-
-
-def _matches(operation: Operation, asked: str) -> bool:
-    return bool(re.fullmatch(f"{operation.method.upper()} {operation.pattern}", asked))
 
 
 def _is_of(schema: Mapping[str, Any], value: str) -> bool:

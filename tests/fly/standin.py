@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,16 +71,22 @@ class Fault:
 
 
 class Time:
-    """A clock that goes on by itself, and by whatever somebody sleeps, who does not."""
+    """A clock that stands still but for what somebody sleeps, who does not. For any thread.
+
+    So nothing depends on how fast this computer is.
+    """
 
     def __init__(self) -> None:
-        self._skipped_s = 0.0
+        self._lock = threading.Lock()
+        self._now_s = 1000.0
 
     def now(self) -> float:
-        return time.monotonic() + self._skipped_s
+        with self._lock:
+            return self._now_s
 
     def sleep(self, seconds: float) -> None:
-        self._skipped_s += seconds
+        with self._lock:
+            self._now_s += seconds
 
     async def sleep_async(self, seconds: float) -> None:
         self.sleep(seconds)
@@ -184,7 +191,7 @@ def error(request: httpx2.Request, status: int, text: str, **headers: str) -> ht
 class _Carrier(httpx2.BaseTransport):
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
-        self._http = httpx2.HTTPTransport()
+        self._http = httpx2.HTTPTransport(verify=links._TRUSTS_NOBODY)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -202,7 +209,7 @@ class _Carrier(httpx2.BaseTransport):
 class _AsyncCarrier(httpx2.AsyncBaseTransport):
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
-        self._http = httpx2.AsyncHTTPTransport()
+        self._http = httpx2.AsyncHTTPTransport(verify=links._TRUSTS_NOBODY)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
@@ -244,6 +251,8 @@ def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(links, "_mounts", mounts)
+        # or each client would load the certificates of this computer, for nobody
+        patch.setattr(Place, "plain", True)
         patch.setattr(links, "Pace", partial(Pace, clock=clock.now))
         patch.setattr(links, "time", SimpleNamespace(sleep=clock.sleep))
         hurried = SimpleNamespace(sleep=clock.sleep_async, to_thread=asyncio.to_thread)

@@ -67,7 +67,7 @@ class Shop:
 
     @property
     def manner(self) -> Manner:
-        return Manner(self.said.append, patience_s=30)
+        return Manner(self.said.append, patience_s=300)
 
     def serving(self) -> list[int]:
         """Return the versions that requests are sent to."""

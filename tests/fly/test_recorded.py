@@ -26,6 +26,7 @@ from ephemera.errors import (
 )
 from tests.fly.rules import API, LOGS, Rules
 
+RULES = Rules()
 APP, MACHINE = "my-app-name", "73d8d46dbee589"
 Do = Callable[[Client], Any]
 
@@ -296,7 +297,7 @@ def _asked(do: Do, recorded: Recorded) -> Any:
         finally:
             sent = {f"{one.method} {one.url.path}" for one in asked}
             assert recorded.request in sent
-            assert [problem for one in asked for problem in Rules().problems(one)] == []
+            assert [problem for one in asked for problem in RULES.problems(one)] == []
 
 
 def test_each_answer_is_to_something_that_can_be_asked() -> None:
