@@ -131,6 +131,19 @@ def test_what_fails_is_told(
         built(project, "127.0.0.1:1")
 
 
+def test_ephemera_is_an_image_of_its_own_for_a_dockerfile_that_asks_for_it(
+    project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.push("shop", images.build(), "deployment-01")
+    (project / "Dockerfile").write_text("FROM scratch\nCOPY --from=ephemera / /opt/ephemera/\n")
+    log = docker(project, monkeypatch)
+    built(project, registry.address, fresh=True)
+    made, build_, *_ = [json.loads(line)["arguments"] for line in log.read_text().splitlines()]
+    assert made[:-1] == ["build", "--quiet", "--tag", "ephemera"]
+    assert "--no-cache" in build_
+    assert "--pull" not in build_  # it is nowhere to be pulled from
+
+
 def test_an_ignore_file_of_another_name_is_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

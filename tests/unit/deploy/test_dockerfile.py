@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.deploy.build import ourselves
+from ephemera.deploy.build.ignoring import Ignored
 from ephemera.deploy.launch.dockerfile import dockerfile
+from ephemera.deploy.rendering import render
 from ephemera.deploy.scan import Project, scan
 
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
 PYPROJECT = '[project]\nname = "x"\ndependencies = ["flask", "gunicorn"]\n'
 LOCK = "[[package]]\nname = 'gunicorn'\n"
+LOCK_OF_OURS = f"{LOCK}[[package]]\nname = 'ephemera'\n"
 #: All that both Docker and buildah know, without BuildKit.
 INSTRUCTIONS = {"FROM", "ENV", "WORKDIR", "RUN", "COPY", "USER", "EXPOSE", "CMD"}
 
@@ -47,7 +51,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
                 "Pipfile": "[packages]\ngunicorn = '*'\n",
                 "Pipfile__lock": json.dumps({"default": {"gunicorn": {}}}),
             },
-            "pipenv requirements",
+            "pipenv sync",
         ),
     ],
 )
@@ -99,3 +103,45 @@ def test_included_requirements_are_copied_where_they_are(tmp_path: Path) -> None
     text = dockerfile(project(tmp_path, requirements__txt="-r requirements/base.txt\n"), 8080)
     assert "COPY requirements.txt ./\n" in text
     assert "COPY requirements/base.txt requirements/pins.txt ./requirements/\n" in text
+
+
+def test_a_toml_file_is_read_by_each_python(tmp_path: Path) -> None:
+    text = dockerfile(project(tmp_path, pyproject__toml=PYPROJECT), 8080)
+    assert '-c "import tomllib;' in text
+    (tmp_path / ".python-version").write_text("3.10\n")
+    assert '-c "from pip._vendor import tomli as tomllib;' in dockerfile(scan(tmp_path), 8080)
+
+
+@pytest.mark.parametrize(
+    ("files", "is_given"),
+    [
+        ({"requirements__txt": "ephemera>=0.1\nflask\ngunicorn\n"}, True),
+        ({"pyproject__toml": PYPROJECT.replace("flask", "ephemera")}, True),
+        ({"requirements__txt": "flask\ngunicorn\n"}, False),
+        (
+            {"pyproject__toml": PYPROJECT, "uv__lock": LOCK_OF_OURS},
+            False,
+        ),
+    ],
+)
+def test_ephemera_of_a_checkout_is_copied_where_a_project_asks_for_it(
+    tmp_path: Path, files: dict[str, str], is_given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ourselves, "is_from_no_index", lambda: True)
+    text = dockerfile(project(tmp_path, **files), 8080)
+    assert ("COPY --from=ephemera / /opt/ephemera/\n" in text) == is_given
+    assert ("--constraint /opt/ephemera/constraints.txt" in text) == is_given
+    monkeypatch.setattr(ourselves, "is_from_no_index", lambda: False)
+    assert "/opt/ephemera" not in dockerfile(scan(tmp_path), 8080)
+
+
+def test_secrets_and_what_is_made_anew_are_left_out_of_images() -> None:
+    ignored = Ignored(render("launch/dockerignore.jinja").splitlines())
+    left_out = (
+        ".env", "shop/.env.local", ".envrc", ".netrc", ".pypirc", ".git/config", ".hg/store",
+        ".venv/bin/python", "shop/.venv/pyvenv.cfg", "shop/__pycache__/a.pyc", "db.sqlite3-wal",
+        "terraform.tfstate.backup", "Dockerfile", "fly.toml",
+    )  # fmt: skip
+    assert [name for name in left_out if not ignored.leaves_out(name)] == []
+    for name in ("app.py", "README.md", "requirements.txt", "shop/environment.py", "static/a.css"):
+        assert not ignored.leaves_out(name)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ephemera.deploy.build import alongside
 from ephemera.deploy.build.dockersteps import where_it_failed
 from ephemera.deploy.build.programs import run
 from ephemera.deploy.build.request import BuildRequest, Built, Dockerfile, Tell
@@ -47,8 +48,10 @@ def by_buildah(request: BuildRequest, tell: Tell) -> Built:
     # Tagged, so that it is not taken for what a failed build has left; pushed by its id, so that
     # another build of the app may have the tag by then.
     tag = ["--tag", f"localhost/{request.app}:latest"]
-    with _login(request) as folder:
+    with _login(request) as folder, alongside.given(file.path, tell) as ours:
         made, login = folder / "id", ["--authfile", str(folder / _LOGIN_FILE)]
+        if ours:
+            options += ["--build-context", f"{alongside.NAME}={ours}"]
         command = ["buildah", "build", *options, *_options(file), *tag, "--iidfile", str(made)]
         _build(command, request, file, tell, _isolation())
         place = f"docker://{request.pushed_as}"
@@ -71,8 +74,12 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
             hint=f"name it {file.path.name}.dockerignore, beside {file.path.name}",
         )
     options = ["--platform", f"linux/{request.architecture}"]
+    with alongside.given(file.path, tell) as ours:
+        if ours:
+            _as_image(ours, request, tell)
     if request.fresh:
-        options += ["--no-cache", "--pull"]
+        # All would be pulled, and ours is nowhere to be pulled from.
+        options += ["--no-cache"] if ours else ["--no-cache", "--pull"]
     name, plain = request.pushed_as, {"BUILDKIT_PROGRESS": "plain"}
     # Without a name of its own the image would go with the one that it is pushed by, and what the
     # next build could use of it too.
@@ -90,6 +97,22 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
     finally:
         _answer(["docker", "image", "rm", "--no-prune", name])
     return _built("docker", request)
+
+
+def _as_image(folder: Path, request: BuildRequest, tell: Tell) -> None:
+    """Make an image of a folder, which a `Dockerfile` may copy from under its name.
+
+    Each `docker` can do that; only some take a second folder for a build.
+    """
+    file = folder / "Dockerfile"
+    file.write_text("FROM scratch\nCOPY *.whl constraints.txt /\n")
+    command = ["docker", "build", "--quiet", "--tag", alongside.NAME, str(folder)]
+    code, _ = run(command, tell, cwd=request.folder)
+    if code != 0:
+        raise BuildError(
+            f"docker cannot make an image of the wheel of ephemera: it ended with exit code {code}",
+            hint="what it said is above; look at whether its daemon runs: `docker info`",
+        )
 
 
 def _isolation() -> Mapping[str, str]:

@@ -42,8 +42,12 @@ class Ourselves:
         """What tells this one from any other."""
         return hashlib.sha256(self._record().encode()).hexdigest()
 
-    def constrain(self, folder: Path) -> Path:
-        """Write the wheel into a folder, and a file of constraints that names it; return that."""
+    def constrain(self, folder: Path, seen_as: Path | None = None) -> Path:
+        """Write the wheel into a folder, and a file of constraints that names it; return that.
+
+        Args:
+            seen_as: The absolute path of the folder where the installer is, if it is another one.
+        """
         wheel = folder / f"{_NAME}-{self.version}-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             for name, data in self.files.items():
@@ -51,7 +55,7 @@ class Ourselves:
             record = zipfile.ZipInfo(f"{_description(self.version)}/RECORD", _MADE_AT)
             archive.writestr(record, self._record())
         constraints = folder / "constraints.txt"
-        constraints.write_text(f"{_NAME} @ {wheel.as_uri()}\n")
+        constraints.write_text(f"{_NAME} @ {((seen_as or folder) / wheel.name).as_uri()}\n")
         return constraints
 
     def _record(self) -> str:
@@ -67,13 +71,26 @@ def needed(locked: Locked) -> Ourselves | None:
     """
     if locked.is_whole or not _ASKS_FOR_US.search(locked.known_by):
         return None
+    return here() if is_from_no_index() else None
+
+
+def is_from_no_index() -> bool:
+    """Return whether what is installed here was installed from a checkout or a file."""
+    installed = _installed()
+    return installed is not None and installed.read_text(_FROM_NO_INDEX) is not None
+
+
+def here() -> Ourselves | None:
+    """Return what is installed here, from wherever; None where it runs without being installed."""
+    installed = _installed()
+    return Ourselves(installed.version, dict(_files(installed))) if installed else None
+
+
+def _installed() -> metadata.Distribution | None:
     try:
-        installed = metadata.distribution(_NAME)
+        return metadata.distribution(_NAME)
     except metadata.PackageNotFoundError:
         return None
-    if installed.read_text(_FROM_NO_INDEX) is None:
-        return None
-    return Ourselves(installed.version, dict(_files(installed)))
 
 
 def _files(installed: metadata.Distribution) -> Iterator[tuple[str, bytes]]:

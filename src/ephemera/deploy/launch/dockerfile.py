@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ephemera.deploy.build import alongside, ourselves
 from ephemera.deploy.rendering import render
 from ephemera.deploy.scan.project import Packages, Project
 
@@ -18,6 +19,8 @@ _SYSTEM: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("libmariadb3",),
     ),
 }
+#: The first Python that reads TOML itself; in those before it pip does.
+_READS_TOML = (3, 11)
 #: What brings the library along, so that Debian's is not needed.
 _BRINGS_ITS_OWN = {"psycopg": "psycopg-binary"}
 
@@ -44,7 +47,24 @@ def dockerfile(project: Project, port: int) -> str:
         build_packages=sorted({name for build, _ in needed for name in build}),
         run_packages=sorted({name for _, run in needed for name in run}),
         port=port,
+        reads_toml=_import_of_toml(project.python),
+        ours=alongside.PLACE if _needs_ours(project.packages) else None,
     )
+
+
+def _import_of_toml(python: str) -> str:
+    if tuple(map(int, python.split("."))) >= _READS_TOML:
+        return "import tomllib"
+    return "from pip._vendor import tomli as tomllib"
+
+
+def _needs_ours(packages: Packages) -> bool:
+    """Return whether Ephemera itself has to be given along: no index has the one of a checkout.
+
+    A lock file says from where everything is, and is taken at its word.
+    """
+    is_locked = packages.manager not in ("pip", "pyproject")
+    return alongside.NAME in packages.names and not is_locked and ourselves.is_from_no_index()
 
 
 def _is_needed(name: str, packages: Packages) -> bool:
