@@ -123,10 +123,11 @@ def shell(
     With a command instead of a shell no terminal is needed: `ephemera machine shell ID -- ls -l`.
     """
     from ephemera.cli.seat import check_taken
-    from ephemera.cli.sitting import sit_in
+    from ephemera.cli.sitting import check_terminals, sit_in
 
     if not command:
         check_taken(f"name a command: `ephemera machine shell {machine} -- ls -l`")
+    check_terminals()
     found = app_of(machine, app, config)
     at_rest = _state(found, machine) in _AT_REST
     if at_rest and not command:
@@ -159,13 +160,14 @@ def console(
     is destroyed when you leave.
     """
     from ephemera.cli.seat import check_taken
-    from ephemera.cli.sitting import sit_in
+    from ephemera.cli.sitting import check_terminals, sit_in
     from ephemera.cli.temporary import sit_in_temporary
 
     if not command:
         check_taken("run a command: `ephemera machine exec ID -- ls -l`")
     if machine is not None and image is not None:
         raise typer.BadParameter("--machine names a machine that is there, --image a new one")
+    check_terminals()
     if machine is not None:
         raise typer.Exit(sit_in(app_of(machine, app, config), machine, command))
     app = usual_app(app, config)

@@ -12,6 +12,18 @@ from ephemera.errors import EphemeraError, Invalid
 _SHELL = 'TERM="$0"; export TERM; if [ -x /bin/bash ]; then exec /bin/bash; fi; exec /bin/sh'
 
 
+def check_terminals() -> None:
+    """Return if machines may have terminals, before anything is asked or made for one in vain.
+
+    Raises:
+        ConfigError: it is Fly.io.
+    """
+    from ephemera.client.own.machines import OwnMachines
+
+    with OwnMachines() as own:
+        own.check_ours()
+
+
 def sit_in(app: str, machine: str, command: Sequence[str] | None, *, look: bool = False) -> int:
     """Join our terminal to one in a machine, and return the exit code of what runs there.
 

@@ -53,10 +53,12 @@ def console(
     a command has a minute at most, on Fly.io 30 seconds, and shows what it printed at its end.
     """
     from ephemera.cli.seat import check_taken
+    from ephemera.cli.sitting import check_terminals
 
     words = _words(command)
     if not words:
         check_taken('run a command: ephemera ssh console -C "ls -l"')
+        check_terminals()
     found, target = _target(app, config, machine)
     raise typer.Exit(_sit_or_run(found, target, words))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ephemera.cli.interrupts import uninterrupted
 from ephemera.cli.seat import check_taken
-from ephemera.cli.sitting import sit_in
+from ephemera.cli.sitting import check_terminals, sit_in
 
 if TYPE_CHECKING:
     from ephemera.cli.wishes import Wish
@@ -38,7 +38,7 @@ def sit_in_temporary(
     """
     if not (command or wish.command):
         check_taken("name a command that needs no terminal")
-    _check_terminals()
+    check_terminals()
     with _leaving_on_hang_up():
         machine = asyncio.run(_made(app, wish, volume, {"name": name, "region": region}))
         try:
@@ -46,18 +46,6 @@ def sit_in_temporary(
         finally:
             with uninterrupted():
                 asyncio.run(_removed(app, machine))
-
-
-def _check_terminals() -> None:
-    """Return if there may be terminals: else a machine would be made in vain.
-
-    Raises:
-        ConfigError: it is Fly.io.
-    """
-    from ephemera.client.own.machines import OwnMachines
-
-    with OwnMachines() as own:
-        own.check_ours()
 
 
 async def _made(app: str, wish: Wish, volume: str | None, asked: dict[str, Any]) -> str:
