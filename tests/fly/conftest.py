@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -33,10 +32,3 @@ def _no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def fly(server: Server, _no_settings: None) -> Iterator[StandIn]:
     with in_the_place_of_fly(server) as standin:
         yield standin
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, empty."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path

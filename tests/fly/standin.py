@@ -48,7 +48,6 @@ class Fault:
         operation: Of which it is: `GET /v1/apps/{app_name}`.
         status: What is answered.
         left: How often it happens, one request after the other.
-        after: How many requests are let pass before it does.
         applied: Whether the platform does what was asked nevertheless.
     """
 
@@ -56,15 +55,11 @@ class Fault:
     status: int
     text: str
     left: int = 1
-    after: int = 0
     applied: bool = False
 
     def strikes(self, operation: str) -> bool:
         """Return whether it happens to the next request of an operation, which counts."""
         if operation != self.operation or not self.left:
-            return False
-        if self.after:
-            self.after -= 1
             return False
         self.left -= 1
         return True

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from ephemera import Client, Job, command
+from ephemera import Client, Job, command, task
 from ephemera.cli.main import app as command_line
 from ephemera.jobs import configure, run_supervisor
 from ephemera.jobs.runtime import runtime
@@ -23,6 +23,12 @@ from tests.fly.standin import Fault, StandIn
 APP, IMAGE = "jobs-of-shop", "registry.fly.io/shop:v1"
 #: Seconds.
 ENDS_WITHIN = 40.0
+
+
+@task
+def greet(name: str) -> str:
+    """Only its module has to be found by a machine."""
+    return f"hello {name}"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,10 @@ def test_a_supervisor_asks_for_what_fly_has(fly: StandIn, jobs: str) -> None:
         assert cause_of(ended("exit", "0")) == "succeeded"
         assert cause_of(ended("exit", "3")) == "failed"
         assert cause_of(ended("fail-boot", "no")) == "boot_failed"
+        # the platform plays no Python: what counts is the machine that is asked for
+        told = greet.enqueue("you")
+        told.wait(ENDS_WITHIN)
+        assert cause_of(told) == "boot_failed"
     assert fly.wrong == []
     asked = set(fly.asked[before:])
     assert asked <= reference.asked("supervise")
