@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.platform import tools
 from ephemera.platform.drivers.container import disks as mounting
 from ephemera.platform.drivers.container import ext4
-from ephemera.platform.volumes import tools
 from ephemera.platform.volumes.records import GIB, VolumeRecord
 from ephemera.platform.volumes.states import State, Status
 from tests import disk_content, needs

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ephemera.home import builds_folder
-from ephemera.platform.images import removal
+from ephemera.platform import tools
 from ephemera.platform.records import AppRecord
 
 
@@ -35,5 +35,4 @@ class Builds:
             # In one step: an app that is made meanwhile finds none of it.
             with suppress(FileNotFoundError):
                 folder.rename(gone)
-        if gone.exists():
-            await removal.remove([gone])
+        await tools.remove(gone)

@@ -8,6 +8,8 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from pathlib import Path
 
+from ephemera.platform import tools
+
 _log = logging.getLogger(__name__)
 
 
@@ -16,15 +18,10 @@ async def remove(folders: Sequence[Path]) -> None:
 
     What cannot be removed is logged, and left for the next start of a server.
     """
-    if not folders:
-        return
-    # Not `shutil.rmtree`: it fails at a depth of a thousand, and takes the interpreter.
-    process = await asyncio.create_subprocess_exec(
-        *("rm", "-rf", "--", *map(str, folders)), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
-    )
-    _, said = await process.communicate()
-    if process.returncode != 0:
-        _log.warning("not removed: %s", said.decode(errors="replace").strip())
+    try:
+        await tools.remove(*folders)
+    except OSError as error:
+        _log.warning("not removed: %s", error)
 
 
 async def flush(folder: Path) -> bool:

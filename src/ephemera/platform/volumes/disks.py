@@ -19,8 +19,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from ephemera.platform import tools
 from ephemera.platform.drivers.container import disks, ext4
-from ephemera.platform.volumes import tools
 from ephemera.platform.volumes.records import Room
 
 #: What the name of a disk ends with.

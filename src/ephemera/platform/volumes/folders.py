@@ -25,8 +25,9 @@ from collections.abc import Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 
+from ephemera.platform import tools
 from ephemera.platform.clock import Clock, sleep
-from ephemera.platform.volumes import disks, tools
+from ephemera.platform.volumes import disks
 from ephemera.wire.ids import new_ulid
 
 _log = logging.getLogger(__name__)

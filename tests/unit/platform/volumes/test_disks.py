@@ -13,10 +13,11 @@ from typing import cast
 import pytest
 
 from ephemera.errors import Unsupported
+from ephemera.platform import tools
 from ephemera.platform.drivers.container import ext4
 from ephemera.platform.records import MachineRecord
 from ephemera.platform.refusals import Refusal
-from ephemera.platform.volumes import disks, tools
+from ephemera.platform.volumes import disks
 from ephemera.platform.volumes.records import GIB, Room, VolumeRecord
 from ephemera.platform.volumes.states import State, Status
 from tests import disk_content, needs

@@ -90,7 +90,7 @@ def test_a_volume_that_is_not_whole_cannot_be_mounted(
     async def scene(shelf: Shelf) -> None:
         source = shelf.add()
         snapshot = await shelf.snapshot(source)
-        monkeypatch.setattr("ephemera.platform.volumes.tools.copy", never)
+        monkeypatch.setattr("ephemera.platform.tools.copy", never)
         made_from = {
             State.RESTORING: {"snapshot_id": snapshot.id},
             State.HYDRATING: {"source_volume_id": source.id},

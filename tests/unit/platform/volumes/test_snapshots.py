@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.platform import tools
 from ephemera.platform.refusals import Refusal
-from ephemera.platform.volumes import tools
 from ephemera.platform.volumes.bodies import UpdateVolume
 from ephemera.platform.volumes.records import GIB
 from ephemera.platform.volumes.states import State, Status

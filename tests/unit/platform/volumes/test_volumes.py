@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ephemera.platform import tools
 from ephemera.platform.refusals import Refusal
-from ephemera.platform.volumes import tools
 from ephemera.platform.volumes.bodies import UpdateVolume
 from ephemera.platform.volumes.records import Room
 from ephemera.platform.volumes.states import State, Status

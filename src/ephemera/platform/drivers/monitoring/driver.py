@@ -16,11 +16,12 @@ from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import BootSpec, Executed, Exit, ProcessStat, Say, Socket
 from ephemera.platform.drivers.monitoring import folder as folders
 from ephemera.platform.drivers.monitoring import sizes
-from ephemera.platform.drivers.monitoring.clearing import clear_earlier, remove
+from ephemera.platform.drivers.monitoring.clearing import clear_earlier
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import LinkLost
 from ephemera.platform.drivers.monitoring.monitors import Boot, Monitors
 from ephemera.platform.drivers.monitoring.nursery import Nursery
+from ephemera.platform.tools import remove_now
 
 
 class MonitoredDriver:
@@ -187,7 +188,7 @@ class MonitoredDriver:
         for number in folders.boots(str(machine)):
             await self._monitors.end(f"{machine_id}/{number}")
         if machine.exists():
-            await asyncio.to_thread(remove, machine)
+            await asyncio.to_thread(remove_now, machine)
 
     async def machines(self) -> set[str]:
         """Return the ids of all machines of which the driver holds anything."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.volumes import tools
+from ephemera.platform import tools
 
 
 def _tree(folder: Path) -> dict[str, object]:

@@ -3,6 +3,8 @@
 They know what Python's library does not: to share the blocks of a copy where the file system can
 (`--reflink`), to keep holes, owners and links, and to go as deep as the folders do. As processes
 they can be ended at once when the server stops, and the event loop never waits for a disk.
+
+`remove_now` is for folders of few files, in a thread: there a process takes longer than the work.
 """
 
 from __future__ import annotations
@@ -10,12 +12,18 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 #: Where programs of the system are that only root has in the path.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+_ENVIRONMENT = {"PATH": _PATH, "LC_ALL": "C"}
+_REMOVE, _OPEN = ("rm", "-rf", "--"), ("chmod", "-R", "u+rwX", "--")
+_UNHEARD: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 #: The clone of a file system is tried first, on Linux and on macOS alike.
 _CLONING = ("-c",) if sys.platform == "darwin" else ("--reflink=auto",)
 #: What `cp` says of a file that was removed after it had been listed.
@@ -67,19 +75,37 @@ async def run(*command: str) -> None:
         raise ToolFailed(problems[0])
 
 
-async def remove(path: Path) -> None:
-    """Remove a file, or a folder and all below it, unreadable folders too. Repeating is safe.
+async def remove(*paths: Path) -> None:
+    """Remove files, or folders and all below them, unreadable ones too. Repeating is safe.
 
     Raises:
         OSError: something of it is still there.
     """
-    if not _is_there(path):
-        return
-    if await _run("rm", "-rf", str(path)):
-        await _run("chmod", "-R", "u+rwX", str(path))
-        problems = await _run("rm", "-rf", str(path))
+    there = [str(path) for path in paths if _is_there(path)]
+    if there and await _run(*_REMOVE, *there):
+        await _run(*_OPEN, *there)
+        problems = await _run(*_REMOVE, *there)
         if problems:
             raise ToolFailed(problems[0])
+
+
+def remove_now(path: Path) -> None:
+    """Do the same to one of them, without leaving this thread. Repeating is safe.
+
+    Raises:
+        OSError: something of it is still there.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(path)
+    except (OSError, RecursionError) as error:  # unreadable, or deeper than Python can follow
+        for command in (_REMOVE, _OPEN, _REMOVE):
+            subprocess.run([*command, str(path)], env=_ENVIRONMENT, check=False, **_UNHEARD)
+            if not _is_there(path):
+                return
+        raise ToolFailed(f"{path} cannot be removed") from error
 
 
 def _is_there(path: Path) -> bool:
@@ -90,7 +116,7 @@ async def _run(*command: str) -> list[str]:
     """Run a tool to its end; return what it complained about, nothing where it did its work."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        env={"PATH": _PATH, "LC_ALL": "C"},
+        env=_ENVIRONMENT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.monitoring import clearing
+from ephemera.platform import tools
 
 
 def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_into(
@@ -30,7 +30,7 @@ def test_what_a_program_made_unreadable_is_made_readable_before_it_is_looked_int
 
     before = tmp_path.stat().st_mode
     monkeypatch.setattr(shutil, "rmtree", refuse_once)
-    clearing.remove(folder)
+    tools.remove_now(folder)
     assert not folder.exists()
     assert tmp_path.stat().st_mode == before
 
@@ -41,7 +41,7 @@ def test_a_folder_that_a_program_replaced_by_a_link_leads_nowhere(tmp_path: Path
     (elsewhere / "file").touch(mode=0o400)
     link = tmp_path / "1.root"
     link.symlink_to(elsewhere)
-    clearing.remove(link)
+    tools.remove_now(link)
     assert not link.is_symlink()
     assert elsewhere.stat().st_mode & 0o777 == 0o500
     assert (elsewhere / "file").stat().st_mode & 0o777 == 0o400
