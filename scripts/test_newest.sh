@@ -29,7 +29,8 @@ if [[ ! -e "$folder/ready" || requirements/dev.lock -nt "$folder/ready" ]]; then
     touch "$folder/ready"
 fi
 # Left out: the tables of what the client sends and is answered, which are long, and are looked up
-# in the same way by every Python.
+# in the same way by every Python; and what is about the tree of files, or about tests.
 "$folder/bin/python" -m pytest --quiet --numprocesses "$workers" --ignore tests/unit/client \
+    --ignore tests/unit/test_imports.py --ignore tests/unit/test_skips_in_ci.py \
     tests/unit tests/contract/test_drivers.py::test_the_driver tests/contract/test_job_stores.py \
     tests/integration/test_scripts.py

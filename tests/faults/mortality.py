@@ -29,11 +29,11 @@ FEW_ROUNDS = int(os.environ.get("EPHEMERA_FAULT_ROUNDS", "100")) < 20
 def writes_to_die_at(when: str) -> Iterator[int]:
     """Yield the numbers of the writes to die at: all from the first on, without an end.
 
-    Where time is short it is every sixth, and after the commit those between.
+    Where time is short it is every eighth, and after the commit those between.
     """
     if not FEW_ROUNDS:
         return itertools.count(1)
-    return itertools.count(1 if when == "before" else 4, 6)
+    return itertools.count(1 if when == "before" else 5, 8)
 
 
 def die_at_write(engine: Engine, number: int, when: str) -> None:

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 APPLICATION_TESTS = """
 from ephemera import Client, Job, command
 
@@ -32,14 +30,11 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("environment", [{}, ELSEWHERE], ids=["plain", "set up for elsewhere"])
-def test_the_tests_of_an_application_have_a_platform_of_their_own(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_the_tests_of_an_application_have_a_platform_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "test_application.py").write_text(APPLICATION_TESTS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environment},
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **ELSEWHERE},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from ephemera.testing.serving import Server, serving
 _TIMEOUT_S = 60.0
 _DAY_S = 24 * 3600.0
 #: So many that a copy of them is hardly done when the server is killed right after asking for it.
-_FILES = 2000
+_FILES = 800
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_raw_volume_is_refused_by_name(app: AppUnderTest) -> None:
 
 def test_a_server_stops_at_once_while_it_copies(server: Server, app: AppUnderTest) -> None:
     source = _filled(server, app)
-    forks = [_made(app, source_volume_id=source) for _ in range(5)]
+    forks = [_made(app, source_volume_id=source) for _ in range(3)]
     assert server.stop(timeout=10) == 0
     server.restart()
     _until(lambda: {one["state"] for one in app.get("/volumes")} == {"created"})

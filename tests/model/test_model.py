@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
+from tests.faults.mortality import FEW_ROUNDS
 from tests.model.known import Known
 
 #: How many lives are lived; EPHEMERA_CONFORMANCE_EXAMPLES=200 for a longer run.
@@ -300,4 +301,4 @@ def test_whatever_several_callers_do_the_platform_keeps_its_word(server: Server)
 @pytest.mark.timeout(24 * 3600 if _EXAMPLES else 300)
 def test_it_keeps_its_word_when_it_is_killed_meanwhile(server: Server) -> None:
     served = type("Served", (CallersOfAMortalServer,), {"server": server})
-    _live(served, _EXAMPLES or _FEW, 30)
+    _live(served, _EXAMPLES or (_FEW // 2 if FEW_ROUNDS else _FEW), 30)
