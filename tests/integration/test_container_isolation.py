@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.container.setup import IDS_FROM
+from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.drivers.container import ranges
 from ephemera.platform.drivers.monitoring import kernel
 from tests import needs
 from tests.container_machines import Machines
+from tests.container_world import quiet
 from tests.images import BUSYBOX, busybox, file, layer
 from tests.registry import Registry
 
@@ -218,10 +220,42 @@ def test_its_root_is_somebody_else_on_this_computer(machines: Machines, machine:
     monitor = machines.world.monitor(machine.partition("/")[0])
     children = [one.pid for one in kernel.descendants(monitor)]
     owners = {Path(f"/proc/{pid}").stat().st_uid for pid in children if pid != first}
-    assert IDS_FROM in owners
-    assert all(owner >= IDS_FROM for owner in owners)
-    written = machines.world.home / "machines" / f"{machine}.layer" / "upper" / "mine"
-    assert written.stat().st_uid == IDS_FROM
+    root = min(owners)
+    assert root >= ranges.FIRST
+    assert all(owner < root + ranges.IDS for owner in owners)
+    assert _written(machines, machine, "mine").stat().st_uid == root
+
+
+def _written(machines: Machines, machine: str, name: str) -> Path:
+    return machines.world.home / "machines" / f"{machine}.layer" / "upper" / name
+
+
+def test_its_users_are_nobody_elses(machines: Machines) -> None:
+    pair = [machines.start("sleep", "10000", image=image) for image in (machines.image, "host")]
+    for one in pair:
+        assert machines.exec(one, "touch", "/etc/mine").exit_code == 0
+    owners = {_written(machines, one, "etc/mine").stat().st_uid for one in pair}
+    assert len(owners) == 2
+    for one in pair:
+        machines.ended_by_kill(one)
+
+
+def test_what_it_left_has_the_users_that_it_knew(machines: Machines) -> None:
+    for number, image in enumerate((machines.image, "host")):
+        script = "echo >/etc/mine && echo >/etc/his && chown 7:8 /etc/his"
+        name = f"left{number}"
+        spec = machines.world.spec("sh", "-c", script, machine_id=name, image=image)
+        handle = machines.await_(machines.driver.start(spec, quiet))
+        assert machines.await_(machines.driver.wait(handle)).exit_code == 0
+        archive = machines.await_(_exported(machines, spec))
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            owners = [(one.uid, one.gid) for one in map(tar.getmember, ("etc/mine", "etc/his"))]
+        assert owners == [(0, 0), (7, 8)]
+        machines.await_(machines.driver.destroy(name))
+
+
+async def _exported(machines: Machines, spec: BootSpec) -> bytes:
+    return b"".join([block async for block in machines.driver.export(spec)])
 
 
 def test_it_has_a_name_and_names_of_its_own(machines: Machines, machine: str) -> None:

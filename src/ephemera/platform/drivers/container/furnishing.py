@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ephemera.platform.drivers.container import bundle, disks, rootfs, syscalls, users
+from ephemera.platform.drivers.container import bundle, disks, mapping, rootfs, syscalls, users
 from ephemera.platform.drivers.container.bundle import Bind, Filter
 from ephemera.platform.drivers.container.inroot import Owner, Root
 from ephemera.platform.drivers.container.prepared import Prepared
@@ -68,13 +68,24 @@ def furnish(request: Message, folder: BootFolder, setup: Setup, prepared: Prepar
     Raises:
         NotStarted, OSError: it cannot be had.
     """
-    places, owner = setup.places, Owner(setup.ids_from or 0, setup.ids_from or 0)
+    places, owner = setup.places, prepared.owner
     layer = Layer(folder.layer)
     if request["host"]:
+        show_host(setup, prepared)
         rootfs.mount_host(places, HostFiles(setup.beside, setup.hidden), layer, owner)
     else:
         rootfs.mount_image(places, request["layers"], layer, owner)
     return furnish_mounted(request, setup, prepared, owner)
+
+
+def show_host(setup: Setup, prepared: Prepared) -> None:
+    """Have this computer's own files where a machine with image `host` has them from.
+
+    Raises:
+        OSError: they cannot be shown with the owners that they have for the machine.
+    """
+    if setup.own_ids:
+        mapping.show_host(setup.places.host, list(setup.beside), prepared.init.pid)
 
 
 def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: Owner) -> Furnished:
@@ -192,9 +203,5 @@ def _attached(mount: Mapping[str, str], place: str) -> str:
 def _shown(source: str, place: str, prepared: Prepared) -> str:
     """Return where a folder is shown with the owners that it has for the machine."""
     os.mkdir(place, 0o700)
-    userns = os.open(prepared.namespace("user"), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.idmapped(source, userns, place)
-    finally:
-        os.close(userns)
+    mapping.show(source, place, prepared.init.pid)
     return place

@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 from ephemera.platform.drivers.container import programs, syscalls
 from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.container.ranges import IDS
 
-#: How many users and groups a machine has.
-IDS = 65536
 _NAMESPACES = (
     syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 )

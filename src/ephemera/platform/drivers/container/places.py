@@ -88,6 +88,11 @@ class Places(NamedTuple):
         """The layers of images, as they are on the disk."""
         return f"{self.home}/images/layers"
 
+    @property
+    def ranges(self) -> str:
+        """The file by which machines of all platforms have users of their own."""
+        return "/run/ephemera.users"
+
     def make(self) -> None:
         """Make what has to be there outside of our own mounts. Repeating is safe.
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import init, starter, syscalls
+from ephemera.platform.drivers.container import init, mapping, ranges, starter, syscalls
 from ephemera.platform.drivers.container.cgroups import Cgroup, Tree
 from ephemera.platform.drivers.container.crun import run_command
 from ephemera.platform.drivers.container.init import Init
+from ephemera.platform.drivers.container.inroot import Owner
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.container.starter import Starter
 from ephemera.platform.drivers.monitoring import kernel
@@ -28,9 +29,16 @@ class Prepared:
     """Namespaces, a cgroup with a process in it, and a cable, that are nobody's yet."""
 
     def __init__(
-        self, init_: Init, cgroup: Cgroup, starter_: Starter, router: socket.socket | None
+        self,
+        init_: Init,
+        ids_from: int | None,
+        cgroup: Cgroup,
+        starter_: Starter,
+        router: socket.socket | None,
     ) -> None:
         self.init = init_
+        #: The user and group of this computer that the machine's root is; None for the same.
+        self.ids_from = ids_from
         self.cgroup = cgroup
         self.starter = starter_
         #: Whether a boot has volumes.
@@ -47,6 +55,11 @@ class Prepared:
             self._pair = wiring.make_pair(router, self._inside, name, network)
         finally:
             os.close(network)
+
+    @property
+    def owner(self) -> Owner:
+        """The root of the machine, as this computer has it."""
+        return Owner(self.ids_from or 0, self.ids_from or 0)
 
     def namespace(self, kind: str) -> str:
         """Return the path of one of its namespaces, by the name that `/proc` has for its kind."""
@@ -111,16 +124,20 @@ def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
     Raises:
         OSError: the kernel does not let us.
     """
-    first = init.make(setup.ids_from, setup.places)
+    places = setup.places
+    # held by a descriptor that is open until all of the machine is dead
+    ids_from = ranges.take(places.ranges)[0] if setup.own_ids else None
+    first = init.make(ids_from, places)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     try:
         syscalls.unshare(syscalls.CLONE_NEWNS)
-        syscalls.mount("tmpfs", setup.places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
+        syscalls.mount("tmpfs", places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)
+        if setup.own_ids:
+            mapping.show(places.stored_layers, places.layers, first.pid)
         cgroup.make()
-        command = run_command(setup.places)
-        waits = starter.make(cgroup, setup.places, command, streams)
+        waits = starter.make(cgroup, places, run_command(places), streams)
         router = netlink.connect() if setup.router >= 0 else None
-        return Prepared(first, cgroup, waits, router)
+        return Prepared(first, ids_from, cgroup, waits, router)
     except OSError:
         _kill_child(first.pid)
         cgroup.end()

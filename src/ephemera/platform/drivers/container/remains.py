@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ephemera.platform.drivers.container import furnishing, rootfs, syscalls
+from ephemera.platform.drivers.container import furnishing, mapping, ranges, rootfs, syscalls
 from ephemera.platform.drivers.container.cgroups import Limits
 from ephemera.platform.drivers.container.crun import Crun
-from ephemera.platform.drivers.container.inroot import Owner
 from ephemera.platform.drivers.container.rootfs import HostFiles, Layer
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import ending, frames
@@ -60,12 +59,14 @@ class _Look:
 
     def __init__(self, request: Message, folder: BootFolder, ready: Ready, setup: Setup) -> None:
         self._prepared, self._wake = ready.prepared, ready.wake
-        owner = Owner(setup.ids_from or 0, setup.ids_from or 0)
+        owner = self._prepared.owner
         copy = f"{setup.places.run}/copy"
         os.mkdir(copy, 0o700)
         syscalls.mount("tmpfs", copy, "tmpfs", syscalls.MS_NODEV, _COPY_OPTIONS)
         fresh = Layer(f"{copy}/layer")
-        left, host = Layer(folder.layer), HostFiles(setup.beside, setup.hidden)
+        left, host = _left(folder, ready, setup), HostFiles(setup.beside, setup.hidden)
+        if not request["layers"]:
+            furnishing.show_host(setup, self._prepared)
         rootfs.mount_remains(setup.places, request["layers"], left, fresh, host)
         self._furnished = furnishing.furnish_mounted(request, setup, self._prepared, owner)
         self._prepared.plug(None)
@@ -133,6 +134,23 @@ class _Look:
             self._selector.unregister(fd)
 
 
+def _left(folder: BootFolder, ready: Ready, setup: Setup) -> Layer:
+    """Return what the boot has written, with the owners that it has for whoever looks.
+
+    Raises:
+        FileNotFoundError: nothing of it is left.
+    """
+    left = Layer(folder.layer)
+    if not setup.own_ids:
+        os.stat(left.upper)
+        return left
+    before, after = ranges.root_of(left.upper), ready.prepared.owner.uid
+    moved = Layer(f"{setup.places.run}/left")
+    os.makedirs(moved.upper, 0o700)
+    mapping.show_moved(left.upper, moved.upper, before, after)
+    return moved
+
+
 def _export(
     request: Message,
     folder: BootFolder,
@@ -140,8 +158,7 @@ def _export(
     setup: Setup,
     link: socket.socket,
 ) -> None:
-    left = Layer(folder.layer)
-    os.stat(left.upper)
+    left = _left(folder, ready, setup)
     where = setup.places.root
     if request["layers"] or setup.user_namespace:
         host = HostFiles(setup.beside, setup.hidden)

@@ -13,11 +13,6 @@ from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.places import Places, above
 from ephemera.platform.drivers.monitoring import kernel
 
-#: The user and group of this computer that a machine's root is. Above all that systemd gives to
-#: containers of its own, and below what 32 bits with a sign can hold.
-#: Source: systemd's documentation of user and group ids.
-IDS_FROM = 0x70000000
-
 
 class Setup(NamedTuple):
     """What is the same for all machines of a platform."""
@@ -60,11 +55,6 @@ class Setup(NamedTuple):
     def filter(self) -> Filter:
         """The filter of system calls."""
         return Filter(self.filter_compiled, self.filter_section)
-
-    @property
-    def ids_from(self) -> int | None:
-        """The user and group of this computer that a machine's root is; None for the same."""
-        return IDS_FROM if self.own_ids else None
 
 
 #: File systems that hold a computer's own files.

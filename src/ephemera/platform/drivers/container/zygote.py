@@ -7,7 +7,6 @@ Standard library only, as everything that it imports.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import suppress
 
@@ -44,8 +43,7 @@ def _mount(setup: Setup, tree: Tree) -> None:
     _hide_unified(setup)
     _forget_others(tree)
     if setup.own_ids:
-        _mount_mapped(setup)
-        return
+        return  # each machine sees them with users of its own, see `prepared`
     syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
     if setup.user_namespace:
         return  # nobody there may show what is below other mounts, see `rootfs.mount_host`
@@ -110,29 +108,3 @@ def _write_programs(setup: Setup) -> None:
         fd = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o755)
         os.write(fd, program)
         os.close(fd)
-
-
-def _mount_mapped(setup: Setup) -> None:
-    """Show layers and this computer's files with the owners that they have for machines."""
-    places = setup.places
-    someone = init.make(setup.ids_from, places)
-    userns = os.open(f"/proc/{someone.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.idmapped(places.stored_layers, userns, places.layers)
-        syscalls.idmapped("/", userns, places.host)
-        for place in setup.beside:
-            _show(place, places.host + place, userns)
-    finally:
-        os.close(userns)
-        os.kill(someone.pid, signal.SIGKILL)
-        os.waitpid(someone.pid, 0)
-        os.close(someone.hold)
-
-
-def _show(place: str, target: str, userns: int) -> None:
-    """Show a file system that need not be able to have other owners."""
-    try:
-        syscalls.idmapped(place, userns, target)
-    except OSError:
-        with suppress(OSError):  # it was taken away
-            syscalls.mount(place, target, "", syscalls.MS_BIND)

@@ -1,0 +1,54 @@
+"""Ranges of users and groups of this computer, one for each machine that lives.
+
+```
+ 0x70000000   0x70010000   0x70020000  ...  0x7ffe0000
+  65,536 users of one machine, from its root on
+```
+
+A range is taken by locking its byte of a file that all platforms of the computer share. It is given
+back when the descriptor is closed, so at the latest with the monitor that has taken it. Standard
+library only.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+#: How many users and groups a machine has.
+IDS = 65536
+#: The root of the first. Above all that systemd gives to containers of its own, and below what 32
+#: bits with a sign can hold.
+#: Source: systemd's documentation of user and group ids.
+FIRST = 0x70000000
+COUNT = 4095
+
+
+def take(lock: str) -> tuple[int, int]:
+    """Return the root of a range that no other machine has, and the descriptor that holds it.
+
+    Args:
+        lock: The path of the file, which is made where it is not there.
+
+    Raises:
+        OSError: all are taken, or the file cannot be had.
+    """
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # from anywhere, so that what is not quite dead of another machine is of another range
+    begin = int.from_bytes(os.urandom(4), "little")
+    for step in range(COUNT):
+        number = (begin + step) % COUNT
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        except (BlockingIOError, PermissionError):
+            continue
+        return FIRST + number * IDS, fd
+    os.close(fd)
+    raise OSError(errno.EAGAIN, f"all {COUNT} ranges of users are taken")
+
+
+def root_of(path: str) -> int:
+    """Return the root of the range that the owner of a file is of."""
+    uid = os.stat(path).st_uid
+    return uid - uid % IDS

@@ -1,0 +1,65 @@
+"""Each machine that lives has a range of users that no other has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ephemera.platform.drivers.container import ranges
+from tests import needs
+
+pytestmark = needs.linux
+
+#: Takes a range, says which, and holds it until its input ends.
+_HOLDS = """
+import sys
+from ephemera.platform.drivers.container import ranges
+ranges.COUNT = int(sys.argv[2])
+try:
+    print(ranges.take(sys.argv[1])[0], flush=True)
+except OSError as error:
+    print(error, flush=True)
+sys.stdin.read()
+"""
+
+
+def holder(lock: Path, count: int) -> tuple[subprocess.Popen[str], str]:
+    command = [sys.executable, "-c", _HOLDS, str(lock), str(count)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_a_range_is_taken_once_and_given_back_by_whoever_is_killed(tmp_path: Path) -> None:
+    lock = tmp_path / "users"
+    (one, first), (other, second) = holder(lock, 2), holder(lock, 2)
+    surplus, said = holder(lock, 2)
+    assert {int(first), int(second)} == {ranges.FIRST, ranges.FIRST + ranges.IDS}
+    assert "all 2 ranges of users are taken" in said
+    end(one)
+    again, third = holder(lock, 2)
+    assert third == first
+    for left in (other, surplus, again):
+        end(left)
+
+
+def test_all_ranges_are_numbers_with_a_sign() -> None:
+    assert ranges.FIRST + ranges.COUNT * ranges.IDS <= 2**31
+
+
+@pytest.mark.parametrize("uid", [0, 7, ranges.IDS - 1])
+def test_the_range_of_a_file_is_that_of_any_of_its_users(
+    uid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(st_uid=ranges.FIRST + 3 * ranges.IDS + uid)
+    monkeypatch.setattr(ranges, "os", SimpleNamespace(stat=lambda _: found))
+    assert ranges.root_of("/any") == ranges.FIRST + 3 * ranges.IDS
