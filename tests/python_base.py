@@ -47,7 +47,7 @@ def _python() -> Layer:
         file(f"usr/local/bin/python{VERSION}", program.read_bytes(), mode=0o755),
         symlink("usr/local/bin/python3", f"python{VERSION}"),
         *(file(f"{inner}/{path.relative_to(stdlib)}", path.read_bytes()) for path in modules),
-        *_libraries(program, *shared),
+        *libraries(program, *shared),
     )
 
 
@@ -62,8 +62,8 @@ def _modules() -> Iterator[Path]:
     )
 
 
-def _libraries(*programs: Path) -> Iterator[Entry]:
-    """Yield the shared libraries that programs need, in their places."""
+def libraries(*programs: Path) -> Iterator[Entry]:
+    """Yield the shared libraries of the system that programs need, in their places."""
     said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
     for name in sorted(set(_LINKED.findall(said))):
         yield file(name.lstrip("/"), Path(name).read_bytes(), mode=0o755)
