@@ -1,8 +1,9 @@
 """Runs one task in its machine and reports how it went.
 
 This file is sent into the machine as it is and started as
-`python runner.py payload.json`. It uses the standard library only, and as little of that as it
-can: what a short task waits for is mostly imports.
+`python runner.py payload.json`. It uses the standard library only, and of that what Python has
+loaded anyway or has in C: what a short task waits for is mostly imports. Where Python names such a
+module with an underscore, the module that is documented is the same one with more around it.
 
 ```
 started ──► heartbeat ... ──► result | error | exit
@@ -15,17 +16,19 @@ from outside with `python runner.py --pull payload.json`; then the program ends.
 
 from __future__ import annotations
 
-import json
+import _thread
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 TYPE_CHECKING = False  # importing `typing` for it would take 4 ms
 if TYPE_CHECKING:
+    import _socket
+    import signal
+    from collections.abc import Callable, Iterator
     from typing import Any
+else:
+    import _signal as signal  # without the enums around it
 
 #: Of a result, as JSON. Reports are also fetched through `exec`, whose output is cut at 1 MiB.
 RESULT_MAX_BYTES = 1_000_000
@@ -52,6 +55,51 @@ MAIN_NAME = "__ephemera_main__"
 importing_task = False
 #: Their frames at the top of a traceback are of no interest to anybody.
 _OUR_MODULES = frozenset({__name__, "ephemera.jobs.tasks"})
+
+
+def read_json(text: str) -> Any:
+    """Return what a text says that `json.dumps` wrote.
+
+    Importing `json` would take longer than most short tasks: its half in Python needs `re`.
+    """
+    try:
+        from _json import make_scanner
+
+        return make_scanner(_Reading())(text, 0)[0]  # type: ignore[arg-type]
+    except (AttributeError, ImportError, TypeError):  # another Python than we know
+        import json
+
+        return json.loads(text)
+
+
+class _Reading:
+    """What the scanner is told of how to read JSON: as `json` does by itself."""
+
+    strict = True
+    array_hook = None
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+
+
+def write_json(value: object) -> str:
+    """Return a value as JSON for which `why_not_json` has nothing to say."""
+    try:
+        from _json import encode_basestring_ascii as quoted
+        from _json import make_encoder
+
+        write = make_encoder(None, _no_json, quoted, None, ": ", ", ", False, False, False)
+        return "".join(write(value, 0))
+    except (ImportError, TypeError):  # another Python than we know
+        import json
+
+        return json.dumps(value, allow_nan=False)
+
+
+def _no_json(value: object) -> Any:
+    raise TypeError(f"{value!r} is not JSON")
 
 
 def why_not_json(value: object, where: str) -> str:
@@ -91,7 +139,7 @@ class Spool:
 
     def put(self, name: str, report: dict[str, object]) -> bytes:
         """Write a report down, all at once, and return it as JSON."""
-        body = json.dumps(report, allow_nan=False).encode()
+        body = write_json(report).encode()
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         unfinished = os.path.join(self._folder, f".{name}")
         with open(unfinished, "wb") as file:
@@ -128,6 +176,7 @@ class Interrupts:
         self.kind = ""
         self._listening = True
         self._deadline_signals = False
+        self._main_thread = _thread.get_ident()
         signal.signal(signal.SIGTERM, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
@@ -144,10 +193,8 @@ class Interrupts:
     def at_deadline(self) -> None:
         """End the task from another thread, as a signal would."""
         self.kind = self.kind or "deadline"
-        main = threading.main_thread().ident
-        if main is not None:
-            self._deadline_signals = True
-            signal.pthread_kill(main, signal.SIGTERM)
+        self._deadline_signals = True
+        signal.pthread_kill(self._main_thread, signal.SIGTERM)
 
     def ignore(self) -> None:
         """From now on there is only the last report to deliver; do not disturb that."""
@@ -168,6 +215,8 @@ class Listener:
     def __init__(self, host: str, port: int, path: str, *, tls: bool, token: str) -> None:
         self._host, self._port, self._path, self._tls = host, port, path, tls
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        for module in ("threading", "http.client") if tls else ():
+            __import__(module)  # on the main thread, see `Companion`
 
     def post(self, body: bytes) -> int:
         """Return the status of the answer to a report; 0 where there was none."""
@@ -178,19 +227,40 @@ class Listener:
 
     def _post(self, body: bytes) -> int:
         """Speak HTTP by hand: importing `http.client` takes longer than most short tasks."""
-        import socket
-
         lines = [f"POST {self._path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in self._headers.items()]
         lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        # not every system resolves names below `localhost`, which are this computer (RFC 6761)
-        here = self._host.endswith(".localhost")
-        address = ("127.0.0.1" if here else self._host, self._port)
-        with socket.create_connection(address, timeout=SEND_TIMEOUT_S) as connection:
+        connection = self._connect()
+        try:
             connection.sendall("\r\n".join(lines).encode() + body)
-            with connection.makefile("rb") as answer:
-                status_line = answer.readline(1000).split()
+            status_line = _first_line(connection).split()
+        finally:
+            connection.close()
         return int(status_line[1]) if len(status_line) > 1 else 0
+
+    def _connect(self) -> _socket.socket:
+        """Do what `socket.create_connection` does: importing that takes as long as a short task."""
+        import _socket
+
+        trouble = OSError(f"{self._host} has no address")
+        for family, kind, protocol, _, address in _socket.getaddrinfo(
+            self._resolvable(), self._port, 0, _socket.SOCK_STREAM
+        ):
+            connection = _socket.socket(family, kind, protocol)
+            connection.settimeout(SEND_TIMEOUT_S)
+            try:
+                connection.connect(address)
+                return connection
+            except OSError as error:
+                connection.close()
+                trouble = error
+        raise trouble
+
+    def _resolvable(self) -> str | bytes:
+        # not every system resolves names below `localhost`, which are this computer (RFC 6761)
+        host = "127.0.0.1" if self._host.endswith(".localhost") else self._host
+        # only a name with other letters than these needs the modules that would encode it
+        return host.encode() if host.isascii() else host
 
     def _post_by_tls(self, body: bytes) -> int:
         from http.client import HTTPException, HTTPSConnection
@@ -203,6 +273,16 @@ class Listener:
             return 0
         finally:
             connection.close()
+
+
+def _first_line(connection: _socket.socket) -> bytes:
+    received = b""
+    while b"\n" not in received and len(received) < 1000:
+        part = connection.recv(1000)
+        if not part:
+            break
+        received += part
+    return received.partition(b"\n")[0]
 
 
 class Reporter:
@@ -220,7 +300,7 @@ class Reporter:
     def say(self, report: dict[str, object]) -> None:
         """Send a report once. One that gets lost does not matter."""
         if self._listener:
-            self._listener.post(json.dumps(report).encode())
+            self._listener.post(write_json(report).encode())
 
     def keep(self, name: str, report: dict[str, object]) -> None:
         """Write a report down for whoever fetches it."""
@@ -264,27 +344,35 @@ def _wait(seen: Callable[[], bool], until: float) -> bool:
     return True
 
 
-class Companion(threading.Thread):
-    """Runs beside the task: says that it started and lives, and ends it at its deadline."""
+class Companion:
+    """Runs beside the task: says that it started and lives, and ends it at its deadline.
+
+    It is a thread that `threading` knows nothing of. If that were to be imported by this thread
+    first, it would take it for the main one: so nothing is imported here.
+    """
 
     def __init__(self, reporter: Reporter, interrupts: Interrupts, timeout_s: float) -> None:
-        super().__init__(daemon=True, name="ephemera-companion")
         self._reporter = reporter
         self._interrupts = interrupts
         self._deadline = time.monotonic() + timeout_s
-        self._over = threading.Event()
+        #: Held as long as the task runs.
+        self._running = _thread.allocate_lock()
+        self._running.acquire()
+
+    def start(self) -> None:
+        """Begin to watch the task."""
+        _thread.start_new_thread(self._watch, ())
 
     def task_is_over(self) -> None:
         """Stop watching it."""
-        self._over.set()
+        self._running.release()
 
-    def run(self) -> None:
-        """Watch the task until it is over."""
-        if self._over.wait(min(STARTED_AFTER_S, self._left())):
+    def _watch(self) -> None:
+        if self._is_over_after(min(STARTED_AFTER_S, self._left())):
             return
         self._reporter.keep("1-started", {"kind": "started"})
         self._reporter.say({"kind": "started"})
-        while not self._over.wait(min(HEARTBEAT_S, self._left())):
+        while not self._is_over_after(min(HEARTBEAT_S, self._left())):
             if self._left() <= 0:
                 self._end_it()
                 return
@@ -293,9 +381,12 @@ class Companion(threading.Thread):
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
+    def _is_over_after(self, seconds: float) -> bool:
+        return self._running.acquire(timeout=seconds)
+
     def _end_it(self) -> None:
         self._interrupts.at_deadline()
-        if self._over.wait(GRACE_S):
+        if self._is_over_after(GRACE_S):
             return
         message = "the task did not end when its time was over"
         error = {"kind": "error", "type": "TimeoutError", "message": message}
@@ -369,7 +460,7 @@ def _report_of_result(value: object) -> dict[str, object]:
     why = why_not_json(value, "the result")
     if why:
         return {"kind": "error", "type": "ResultNotJSON", "message": why}
-    size = len(json.dumps(value, allow_nan=False))
+    size = len(write_json(value))
     if size > RESULT_MAX_BYTES:
         message = f"the result is {size} bytes as JSON; at most {RESULT_MAX_BYTES} are allowed"
         return {"kind": "error", "type": "ResultTooLarge", "message": message}
@@ -410,7 +501,7 @@ def set_import_path(path: list[str]) -> None:
 def run(payload_path: str) -> int:
     """Run the task of the payload, deliver the report, and return the exit code."""
     with open(payload_path, encoding="utf-8") as file:
-        payload = json.load(file)
+        payload = read_json(file.read())
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     set_import_path(payload["path"])
     interrupts = Interrupts()
