@@ -17,11 +17,9 @@ Importing this package is cheap: what needs more than the errors is loaded when 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
 from ephemera import errors
 
+TYPE_CHECKING = False  # importing `typing` for it would take longer than all of this
 if TYPE_CHECKING:
     from ephemera.client import AsyncClient, Client
     from ephemera.jobs import Job, command, task
@@ -41,7 +39,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(__import__(_HOMES[name], fromlist=[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

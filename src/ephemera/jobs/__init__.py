@@ -13,10 +13,10 @@ that declaring a task costs a module next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing `typing` for it would take longer than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from ephemera.jobs.job import Job
     from ephemera.jobs.outcome import Cause, Outcome
     from ephemera.jobs.reaping import reap
@@ -62,4 +62,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(__import__(f"{__name__}.{_HOMES[name]}", fromlist=[name]), name)

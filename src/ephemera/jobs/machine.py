@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import marshal
+import sys
 from importlib import resources
+from importlib.util import MAGIC_NUMBER, source_hash
 from urllib.parse import urlsplit
 
 from ephemera.jobs.records import AttemptRecord, Identity, Work
@@ -86,7 +89,7 @@ def _files(
     }
     encoded = base64.b64encode(json.dumps(payload, allow_nan=False).encode()).decode()
     return [
-        File(guest_path=RUNNER_PATH, raw_value=_runner(), mode=0o644),
+        File(guest_path=RUNNER_PATH, raw_value=_runner(python_of(work)), mode=0o644),
         File(guest_path=PAYLOAD_PATH, raw_value=encoded, mode=0o600),
     ]
 
@@ -101,7 +104,20 @@ def _listener(attempt: AttemptRecord, token: str) -> dict[str, object] | None:
     return {"host": url.hostname, "port": port, "path": url.path, "tls": tls, "token": token}
 
 
-@functools.cache
-def _runner() -> str:
+@functools.lru_cache(maxsize=16)
+def _runner(python: str) -> str:
+    """Return the runner for an interpreter: compiled where it is our own.
+
+    Compiling it takes as long as all else that it does for a short task. An interpreter tells
+    from a file's first bytes that it was compiled, whatever the file is called.
+    """
     source = resources.files("ephemera.runner").joinpath("runner.py").read_bytes()
-    return base64.b64encode(source).decode()
+    program = _compiled(source) if python == sys.executable else source
+    return base64.b64encode(program).decode()
+
+
+def _compiled(source: bytes) -> bytes:
+    """Return what Python would keep in a `.pyc` file (PEP 552, without a source to check)."""
+    code = compile(source, RUNNER_PATH, "exec", dont_inherit=True, optimize=2)
+    unchecked = (1).to_bytes(4, "little")
+    return MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(code)

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
 
 from ephemera.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypedDict
+else:
+    from ephemera.jobs.untyped import TypedDict
 
 _GUEST_FIELDS = frozenset({"cpu_kind", "cpus", "memory_mb"})
 #: The module names that mean "the file the program was started with"; the last one is the

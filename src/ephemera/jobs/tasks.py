@@ -1,22 +1,24 @@
 """Declaring what jobs run: `@task` for Python functions, `command` for programs.
 
 Every module that declares a task imports this one, inside machines too, so it imports little:
-the store and the supervisor come with the first `enqueue()`.
+the store and the supervisor come with the first `enqueue()`, and `typing` only to type checkers.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack, overload
-
 from ephemera.jobs.options import Options, check_options, reference
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    from ephemera.jobs.untyped import Generic, P, R, overload
+else:
+    from collections.abc import Callable, Sequence
+    from typing import Generic, ParamSpec, TypeVar, Unpack, overload
+
     from ephemera.jobs.job import Job
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 
 class Task(Generic[P, R]):
@@ -29,7 +31,7 @@ class Task(Generic[P, R]):
         self._function = function
         self._options = check_options(options)
         self._reference = reference(function)
-        functools.update_wrapper(self, function)
+        _wrap(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now."""
@@ -51,6 +53,13 @@ class Task(Generic[P, R]):
         from ephemera.jobs.job import enqueue_task
 
         return enqueue_task(self._function, self._reference, self._options, args, kwargs)
+
+
+def _wrap(task: Task[P, R], function: Callable[P, R]) -> None:
+    """Do what `functools.update_wrapper` does: importing that takes as long as all of this."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(task, name, getattr(function, name))
+    task.__dict__.update(function.__dict__, __wrapped__=function)
 
 
 class Command:
