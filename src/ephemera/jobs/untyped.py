@@ -18,6 +18,8 @@ class Generic:
 
     def __class_getitem__(cls, parameters: object) -> object:
         """Return the class with its parameters, which mean nothing here."""
+        if cls is Generic:
+            return cls
         from types import GenericAlias
 
         return GenericAlias(cls, parameters)
