@@ -3,6 +3,7 @@ from __future__ import annotations
 import enum
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from ephemera import command, task
 from ephemera.errors import ConfigError
-from ephemera.jobs import configure
+from ephemera.jobs import Task, configure
 from ephemera.jobs.arguments import ARGUMENTS_MAX_BYTES
 from ephemera.jobs.runtime import runtime
 from ephemera.jobs.stores.memory import MemoryStore
@@ -41,6 +42,21 @@ def test_a_task_can_still_be_called() -> None:
 
 def test_a_task_keeps_its_name_and_docstring() -> None:
     assert (vars(bill)["__name__"], bill.__doc__) == ("bill", "Bill somebody.")
+
+
+def test_the_type_of_a_task_can_be_written_while_the_program_runs() -> None:
+    assert typing.get_args(Task[[int], str]) == ([int], str)
+
+
+def test_declaring_a_task_loads_nothing_that_a_machine_would_wait_for() -> None:
+    program = (
+        "import sys; before = set(sys.modules); from ephemera import task; task(timeout=3)\n"
+        "print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    heavy = {"collections", "enum", "functools", "importlib", "re", "types", "typing"}
+    assert done.stdout
+    assert not heavy & set(done.stdout.split())
 
 
 def test_a_job_is_stored_with_its_reference_and_arguments(store: MemoryStore) -> None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ from ephemera.runner import runner
 SOURCE = Path(runner.__file__)
 
 TASKS = """
-import os, signal, sys, time
+import os, sys, time
+
+SIGTERM = 15  # what the task itself imports would be taken for ours
 
 def add(a, b=2):
     print("adding")
@@ -59,24 +62,31 @@ def stubborn():
 
 def interrupted_twice():
     try:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), SIGTERM)
     finally:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), SIGTERM)
         print("tidied up", flush=True)
 
 def goes_on():
     try:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), SIGTERM)
     except SystemExit:
         time.sleep(60)
 
 class Hit(Exception):
     def __str__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), SIGTERM)
         return "hit"
 
 def hit_when_reported():
     raise Hit
+
+def modules():
+    return list(sys.modules)
+
+def has_the_main_thread():
+    import threading
+    return threading.current_thread() is threading.main_thread()
 
 def paths():
     return [sys.path[0], os.getcwd(), "runner" in sys.modules]
@@ -192,6 +202,23 @@ def test_the_runner_imports_nothing_but_the_standard_library() -> None:
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").split(".")[0])
     assert names <= sys.stdlib_module_names
+
+
+def test_a_short_task_waits_for_no_module_that_takes_long(
+    machine: Machine, listener: Listener
+) -> None:
+    machine.run("modules")
+    program = "import sys; print(*sys.modules)"
+    bare = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    heavy = {"enum", "functools", "json", "re", "signal", "socket", "threading", "typing"}
+    assert heavy & set(listener.last["value"]) <= set(bare.stdout.split())
+
+
+def test_a_task_finds_the_main_thread_where_it_expects_it(
+    machine: Machine, listener: Listener
+) -> None:
+    machine.run("has_the_main_thread")
+    assert listener.last["value"] is True
 
 
 def test_a_result_is_reported_and_the_program_exits_with_0(
@@ -372,6 +399,21 @@ def test_fetching_cannot_remove_what_is_not_a_report(lonely: Machine) -> None:
     lonely.run("add", 1, patience_s=0)
     lonely.pull("../payload.json", wait=0)
     assert (lonely.folder / "payload.json").exists()
+
+
+@pytest.mark.parametrize("module", ["_json", "_json_that_we_do_not_know"])
+@pytest.mark.parametrize(
+    "value",
+    [{"a": [1, -2.5e300, True, None, (), {}], 'ü\n"\\': "\ud800 \U0001f600"}, "", 0, [], [[[]]]],
+)
+def test_json_is_what_the_json_module_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch, module: str, value: object
+) -> None:
+    if module != "_json":
+        monkeypatch.setitem(sys.modules, "_json", ModuleType("_json"))
+    text = runner.write_json(value)
+    assert text == json.dumps(value)
+    assert runner.read_json(text) == json.loads(text)
 
 
 @pytest.mark.parametrize(
