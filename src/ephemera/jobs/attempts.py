@@ -36,9 +36,10 @@ async def attend(context: Context, attempt_id: str, *, fresh: bool, nudged: asyn
     """
     pause = _PAUSE_S
     attempt = context.store.attempt(attempt_id)
-    while attempt is not None and attempt.stage in UNDER_WAY:
+    job = _job_of(context, attempt) if attempt else None
+    while attempt is not None and job is not None and attempt.stage in UNDER_WAY:
         try:
-            attempt = await _step(context, attempt, fresh=fresh, nudged=nudged)
+            attempt = await _step(context, attempt, job, fresh=fresh, nudged=nudged)
             pause = _PAUSE_S
         except Stale:
             _log.debug("Attempt %s was moved by another supervisor", attempt_id)
@@ -51,12 +52,22 @@ async def attend(context: Context, attempt_id: str, *, fresh: bool, nudged: asyn
         fresh = False
 
 
-async def _step(
-    context: Context, attempt: AttemptRecord, *, fresh: bool, nudged: asyncio.Event
-) -> AttemptRecord:
+def _job_of(context: Context, attempt: AttemptRecord) -> JobRecord:
+    """Return the job, read once: what may change of it, steps that take long read anew."""
     job = context.store.job(attempt.job_id)
     if job is None:
         raise LookupError(f"attempt {attempt.id} belongs to no job")
+    return job
+
+
+async def _step(
+    context: Context,
+    attempt: AttemptRecord,
+    job: JobRecord,
+    *,
+    fresh: bool,
+    nudged: asyncio.Event,
+) -> AttemptRecord:
     if attempt.stage is Stage.INTENDED:
         return await make(context, attempt, job, fresh=fresh)
     if attempt.stage is Stage.WATCHED:

@@ -72,11 +72,14 @@ class Listeners:
         """
         return await self._listen(LOOPBACK, port)
 
+    def are_due(self) -> bool:
+        """Return whether it is time to ask again; else the last answer is still good."""
+        return self._clock.now() >= self._ask_at
+
     async def for_machines(self, client: AsyncClient) -> str | None:
         """Return the URL at which machines find us; None where they do not, or nobody knows."""
-        now = self._clock.now()
-        if now >= self._ask_at:
-            self._ask_at = now + _ASK_AGAIN_S
+        if self.are_due():
+            self._ask_at = self._clock.now() + _ASK_AGAIN_S
             self._last = await self._find(client)
         return self._last
 

@@ -143,7 +143,7 @@ class Supervisor:
             self._context = await self._open(stack)
         self._context = await self._reached(self._context)
         self._is_active()  # others are told where we listen
-        self._survey(self._context)
+        await self._survey(self._context)
         # whatever is queued was claimed just now, or is after what was
         self._busyness.tell(self._context.client, busy=bool(self._attending))
 
@@ -187,16 +187,18 @@ class Supervisor:
 
     async def _reached(self, context: Context) -> Context:
         """Return the context with where the machines of jobs that are due find us."""
+        if self._settings.report_url or not self._listeners or not self._listeners.are_due():
+            return context
         busy = self._store.queued(limit=1) or self._store.under_way()
-        asked = bool(busy) and not self._settings.report_url
-        if not asked or not self._listeners or not may_push(context.client, self._settings):
+        if not busy or not may_push(context.client, self._settings):
             return context
         url = await self._listeners.for_machines(context.client)
         return replace(context, listener_url=url or context.listener_url, pushes=url is not None)
 
-    def _survey(self, context: Context) -> None:
+    async def _survey(self, context: Context) -> None:
         for job in self._store.queued(limit=_CLAIMS_MAX):
             self._claim(context, job)
+        await asyncio.sleep(0)  # machines are asked for before the rest is looked at
         for attempt_id in self._store.under_way():
             self._attend(context, attempt_id, fresh=False)
         for attempt_id in self._store.cancelling():
