@@ -27,37 +27,52 @@ _PAUSE_S = 1.0
 _PAUSE_MAX_S = 30.0
 
 
-async def attend(context: Context, attempt_id: str, *, fresh: bool, nudged: asyncio.Event) -> None:
+async def attend(context: Context, attempt_id: str, *, nudged: asyncio.Event) -> None:
     """Bring an attempt to its end, or as far as it goes before this is cancelled.
 
     Args:
-        fresh: This supervisor has just written the attempt down, so it has no machine yet.
         nudged: Set from outside where there is news in the store about it.
     """
-    pause = _PAUSE_S
     attempt = context.store.attempt(attempt_id)
-    job = _job_of(context, attempt) if attempt else None
-    while attempt is not None and job is not None and attempt.stage in UNDER_WAY:
+    if attempt is None:
+        return
+    job = context.store.job(attempt.job_id)
+    if job is None:
+        raise LookupError(f"attempt {attempt.id} belongs to no job")
+    await _attend(context, attempt, job, fresh=False, nudged=nudged)
+
+
+async def attend_claimed(
+    context: Context, attempt: AttemptRecord, job: JobRecord, *, nudged: asyncio.Event
+) -> None:
+    """Do the same for an attempt that the caller has just written down: it has no machine yet."""
+    await _attend(context, attempt, job, fresh=True, nudged=nudged)
+
+
+async def _attend(
+    context: Context,
+    attempt: AttemptRecord | None,
+    job: JobRecord,
+    *,
+    fresh: bool,
+    nudged: asyncio.Event,
+) -> None:
+    """Do step after step. The job is as it was: what may change of it, long steps read anew."""
+    pause = _PAUSE_S
+    while attempt is not None and attempt.stage in UNDER_WAY:
+        id_ = attempt.id
         try:
             attempt = await _step(context, attempt, job, fresh=fresh, nudged=nudged)
             pause = _PAUSE_S
         except Stale:
-            _log.debug("Attempt %s was moved by another supervisor", attempt_id)
-            attempt = context.store.attempt(attempt_id)
+            _log.debug("Attempt %s was moved by another supervisor", id_)
+            attempt = context.store.attempt(id_)
         except EphemeraError as error:
-            _log.warning("Attempt %s: %s; trying again in %g s", attempt_id, error, pause)
+            _log.warning("Attempt %s: %s; trying again in %g s", id_, error, pause)
             await context.clock.sleep(pause)
             pause = min(pause * 2, _PAUSE_MAX_S)
-            attempt = context.store.attempt(attempt_id)
+            attempt = context.store.attempt(id_)
         fresh = False
-
-
-def _job_of(context: Context, attempt: AttemptRecord) -> JobRecord:
-    """Return the job, read once: what may change of it, steps that take long read anew."""
-    job = context.store.job(attempt.job_id)
-    if job is None:
-        raise LookupError(f"attempt {attempt.id} belongs to no job")
-    return job
 
 
 async def _step(

@@ -34,6 +34,11 @@ class Background:
         return self._supervisor.holder
 
     @property
+    def is_active(self) -> bool:
+        """Whether the supervisor has the lease, and for a while yet."""
+        return self._supervisor.is_active
+
+    @property
     def hindrance(self) -> ConfigError | None:
         """What keeps the supervisor from its work now."""
         return self._supervisor.hindrance.error

@@ -29,5 +29,5 @@ class LogTail:
     def add(self, page: LogPage) -> None:
         """Take the page that was asked for."""
         self.lines = [*self.lines, *page.entries][-LOG_LINES_KEPT:]
-        self.complete = not page.entries or page.next_token in ("", self.next_token)
+        self.complete = page.at_end or not page.entries or page.next_token in ("", self.next_token)
         self.next_token = page.next_token

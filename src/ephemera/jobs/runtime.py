@@ -82,6 +82,8 @@ class Runtime:
         if settings.supervise:
             background = self._supervise()
             background.nudge()
+            if background.is_active:
+                return
             ours = background.holder
         else:
             ours = ""

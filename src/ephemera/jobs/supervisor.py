@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from ephemera.client import AsyncClient
 from ephemera.errors import ConfigError, EphemeraError, Stale
-from ephemera.jobs.attempts import attend
+from ephemera.jobs.attempts import attend, attend_claimed
 from ephemera.jobs.busyness import Busyness
 from ephemera.jobs.clock import Clock, SystemClock
 from ephemera.jobs.context import Context
@@ -104,6 +104,11 @@ class Supervisor:
     def holder(self) -> str:
         """What it is called in the lease."""
         return self._tenure.holder
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has the lease, and for a while yet. Safe from any thread."""
+        return self._tenure.is_sure
 
     def nudge(self) -> None:
         """Look into the store at once. To be called on the supervisor's loop."""
@@ -200,7 +205,7 @@ class Supervisor:
             self._claim(context, job)
         await asyncio.sleep(0)  # machines are asked for before the rest is looked at
         for attempt_id in self._store.under_way():
-            self._attend(context, attempt_id, fresh=False)
+            self._attend(context, attempt_id)
         for attempt_id in self._store.cancelling():
             if attempt_id in self._attending:
                 self._attending[attempt_id].nudged.set()
@@ -216,13 +221,18 @@ class Supervisor:
         except Stale:
             _log.debug("Job %s was claimed or cancelled by somebody else", job.id)
             return
-        self._attend(context, attempt.id, fresh=True)
-
-    def _attend(self, context: Context, attempt_id: str, *, fresh: bool) -> None:
-        if attempt_id in self._attending:
-            return
         nudged = asyncio.Event()
-        task = asyncio.create_task(attend(context, attempt_id, fresh=fresh, nudged=nudged))
+        self._enlist(attempt.id, attend_claimed(context, attempt, job, nudged=nudged), nudged)
+
+    def _attend(self, context: Context, attempt_id: str) -> None:
+        if attempt_id not in self._attending:
+            nudged = asyncio.Event()
+            self._enlist(attempt_id, attend(context, attempt_id, nudged=nudged), nudged)
+
+    def _enlist(
+        self, attempt_id: str, attending: Coroutine[Any, Any, None], nudged: asyncio.Event
+    ) -> None:
+        task = asyncio.create_task(attending)
         self._attending[attempt_id] = _Attendance(task, nudged)
         task.add_done_callback(partial(self._left, attempt_id))
 

@@ -21,6 +21,11 @@ class Tenure:
         self._url = ""
         self._renew_at = 0.0
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether we have it, and need not ask the store. Safe from any thread."""
+        return self._clock.now() < self._renew_at
+
     def hold(self, url: str) -> bool:
         """Hold the lease, renewed where it is time, and return whether we have it.
 

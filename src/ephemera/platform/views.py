@@ -133,11 +133,15 @@ def lease(record: LeaseRecord, *, with_nonce: bool) -> dict[str, Any]:
     return {"status": "success", "data": nonce | shown} | nonce | shown
 
 
-def log_page(entries: list[LogEntry], token: str) -> dict[str, Any]:
-    """Return log lines in the form that flyctl reads."""
+def log_page(entries: list[LogEntry], token: str, *, at_end: bool) -> dict[str, Any]:
+    """Return log lines in the form that flyctl reads.
+
+    Args:
+        at_end: Nothing is there after them.
+    """
     return {
         "data": [_log_entry(entry) for entry in entries],
-        "meta": {"next_token": token},
+        "meta": {"next_token": token, "ephemera_at_end": at_end},
     }
 
 

@@ -228,3 +228,5 @@ class LogPage(Wire):
 
     entries: list[LogEntry] = Field(default_factory=list)
     next_token: str = ""
+    #: Nothing was there after these lines. The embedded platform says so, Fly.io never does.
+    at_end: bool = False

@@ -20,7 +20,7 @@ from ephemera.errors import (
     Unreachable,
     WrongState,
 )
-from ephemera.jobs.attempts import attend
+from ephemera.jobs.attempts import attend, attend_claimed
 from ephemera.jobs.context import Context
 from ephemera.jobs.machine import config_of
 from ephemera.jobs.outcome import Cause, Report
@@ -71,7 +71,11 @@ class World:
 
     def attend(self, *, fresh: bool = True) -> JobRecord:
         """Bring the job to its end and return it."""
-        attending = attend(self.context, self.attempt_id, fresh=fresh, nudged=asyncio.Event())
+        nudged = asyncio.Event()
+        if fresh:
+            attending = attend_claimed(self.context, self.attempt, self.job, nudged=nudged)
+        else:
+            attending = attend(self.context, self.attempt_id, nudged=nudged)
         asyncio.run(attending)
         return self.job
 
@@ -351,7 +355,7 @@ def test_a_cancelled_program_that_is_slow_to_end_is_left_to_it() -> None:
 
     client: Any = world.context.client
     client.machines.wait = wait_a_second
-    asyncio.run(attend(world.context, world.attempt_id, fresh=True, nudged=nudged))
+    asyncio.run(attend_claimed(world.context, world.attempt, world.job, nudged=nudged))
     assert cause(world.job) is Cause.CANCELLED
     assert world.attempt.stage is Stage.KEPT
     assert world.api.calls.count("stop") == 1
@@ -413,7 +417,7 @@ def test_a_nudge_interrupts_the_wait() -> None:
     async def main() -> None:
         nudged = asyncio.Event()
         attending = asyncio.create_task(
-            attend(world.context, world.attempt_id, fresh=True, nudged=nudged)
+            attend_claimed(world.context, world.attempt, world.job, nudged=nudged)
         )
         await waiting.wait()
         world.store.cancel(world.job.id, at=1.0)
@@ -535,7 +539,7 @@ def run_and_die(world: World, step: int, *, before: bool) -> bool:
     context = replace(world.context, client=client)
 
     async def main() -> None:
-        await attend(context, world.attempt_id, fresh=True, nudged=asyncio.Event())
+        await attend_claimed(context, world.attempt, world.job, nudged=asyncio.Event())
 
     try:
         asyncio.run(main())

@@ -186,7 +186,7 @@ def test_an_attempt_that_ended_so_is_settled_by_the_next_supervisor() -> None:
     async def main() -> None:
         async with contextlib.AsyncExitStack() as stack:
             context = await supervisor._open(stack)
-            await attend(context, attempt.id, fresh=False, nudged=asyncio.Event())
+            await attend(context, attempt.id, nudged=asyncio.Event())
 
     asyncio.run(main())
     assert world.store.attempts(world.job_id)[0].stage is Stage.GONE

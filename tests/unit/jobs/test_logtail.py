@@ -21,6 +21,12 @@ def test_pages_are_asked_for_until_one_is_empty() -> None:
     assert [line.message for line in tail.lines] == ["a", "b"]
 
 
+def test_a_page_that_says_so_is_the_last() -> None:
+    tail = LogTail()
+    tail.add(LogPage(entries=page("a", token="1").entries, next_token="1", at_end=True))
+    assert tail.complete
+
+
 def test_a_token_that_leads_nowhere_ends_it() -> None:
     for tokens in (["1", "1"], [""]):
         tail = LogTail()

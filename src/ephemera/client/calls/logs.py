@@ -1,8 +1,8 @@
 """Log streams: what an app's machines printed, and what was done to them.
 
 Not part of Fly's Machines API but of an older one on another host; the embedded platform serves
-both. The format is JSON:API, and `wait` is an addition of the embedded platform's, which is not
-sent to Fly.io: the server holds the request until there is a line.
+both. The format is JSON:API. Additions of the embedded platform's are `wait`, which is not sent to
+Fly.io: the server holds the request until there is a line; and `ephemera_at_end` in an answer.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class _Item(Wire):
 
 class _PageMeta(Wire):
     next_token: str | int | None = None
+    ephemera_at_end: bool = False
 
 
 class _Page(Wire):
@@ -126,4 +127,5 @@ def _read(answer: Answer) -> LogPage:
     return LogPage(
         entries=[item.attributes.entry() for item in found.data or ()],
         next_token="" if token is None else str(token),
+        at_end=found.meta is not None and found.meta.ephemera_at_end,
     )

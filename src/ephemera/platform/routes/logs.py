@@ -1,6 +1,7 @@
 """`/api/v1/apps/{app}/logs`: the log stream of an app, as Fly's own tools read it.
 
-`wait` is ours: seconds for which the request is held while there is nothing new.
+Two things are ours: `wait`, seconds for which the request is held while there is nothing new, and
+`ephemera_at_end`, which saves the reader of a whole log the request that would find nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from starlette.routing import Route
 
 from ephemera.platform import refusals, requests, views
 from ephemera.platform.logs import Cursor, Wanted
+from ephemera.platform.platform import Platform
 from ephemera.platform.routes.scope import app_of, platform_of
+from ephemera.wire.models import LogEntry
 
 _WAIT_MAX_S = 60
 
@@ -29,9 +32,14 @@ async def read_logs(request: Request) -> Response:
     else:
         lines, begin = platform.logs.tail(app.id, wanted)
         if lines:
-            return JSONResponse(views.log_page(lines, str(begin)))
+            return _page(platform, app.id, lines, begin)
     lines, end = await platform.logs.more(app.id, begin, wanted, timeout=wait)
-    return JSONResponse(views.log_page(lines, str(end)))
+    return _page(platform, app.id, lines, end)
+
+
+def _page(platform: Platform, app_id: str, lines: list[LogEntry], end: Cursor) -> Response:
+    at_end = end == platform.logs.end(app_id)
+    return JSONResponse(views.log_page(lines, str(end), at_end=at_end))
 
 
 def _cursor(token: str) -> Cursor:
