@@ -11,7 +11,7 @@ import contextlib
 import logging
 
 from ephemera.errors import EphemeraError, Stale
-from ephemera.jobs.concluding import conclude
+from ephemera.jobs.concluding import conclude, save_logs
 from ephemera.jobs.context import Context
 from ephemera.jobs.making import make
 from ephemera.jobs.pulling import must_pull, pull_reports
@@ -89,6 +89,8 @@ async def _step(
         return await _watch_to_the_end(context, attempt, job, nudged)
     if attempt.stage is Stage.EXITED:
         return await conclude(context, attempt, job)
+    if attempt.outcome is not None and attempt.outcome.ok:
+        await save_logs(context, attempt)
     settled = await retain(context, attempt)
     if settled.stage is Stage.KEPT:
         settings = context.settings

@@ -1,4 +1,8 @@
-"""The third step of an attempt: its log is saved, its outcome decided and written, once."""
+"""The third step of an attempt: its outcome is decided and written, once, and its log is saved.
+
+A failure is told with the last lines of its log, so that is saved first. Nobody who waits for a
+success waits for its log: that is saved when the machine is dealt with, before it is destroyed.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +20,29 @@ _log = logging.getLogger("ephemera.jobs")
 
 async def conclude(context: Context, attempt: AttemptRecord, job: JobRecord) -> AttemptRecord:
     """Write the outcome of an attempt whose machine has ended, and return the attempt."""
-    await _save_logs(context, attempt)
-    # the last report may have come since the attempt was read; nothing comes after the end
-    heard = context.store.attempt(attempt.id) or attempt
-    outcome = decide(
-        heard.ending or Ending("gone"),
-        heard.report,
-        heard.asked,
-        is_task=job.work.task is not None,
-    )
+    heard, outcome = _decided(context, attempt, job)
+    if not outcome.ok:
+        await save_logs(context, attempt)
+        heard, outcome = _decided(context, attempt, job)
     fresh = context.store.finish(heard, outcome, at=context.clock.now())
     _tell(attempt, outcome)
     context.ended(job.id)
     return fresh
 
 
-async def _save_logs(context: Context, attempt: AttemptRecord) -> None:
+def _decided(
+    context: Context, attempt: AttemptRecord, job: JobRecord
+) -> tuple[AttemptRecord, Outcome]:
+    """Return the outcome, and the attempt that it follows from.
+
+    The last report may have come since that was read; nothing comes after the end.
+    """
+    heard = context.store.attempt(attempt.id) or attempt
+    ending = heard.ending or Ending("gone")
+    return heard, decide(ending, heard.report, heard.asked, is_task=job.work.task is not None)
+
+
+async def save_logs(context: Context, attempt: AttemptRecord) -> None:
     """Keep what the machine printed. Not having it does not hold up the outcome."""
     try:
         lines = await read_log(context, attempt)

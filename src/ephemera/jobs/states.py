@@ -8,8 +8,8 @@ whoever reads the row after a crash knows the one step that is due:
 stage      due next                                 then
 intended   make the machine, or find and adopt it   watched, or ended where it cannot be made
 watched    wait until the machine's program ended   exited
-exited     save logs, decide, write the outcome     ended
-ended      destroy the machine, or keep it          gone, or kept
+exited     decide, write the outcome                ended
+ended      save its log, destroy it, or keep it     gone, or kept
 kept       destroy it when its time is over         gone
 gone       nothing
 ```
