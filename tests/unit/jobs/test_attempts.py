@@ -474,6 +474,15 @@ def test_the_log_is_saved_before_the_machine_goes() -> None:
     assert world.api.calls.index("log") < world.api.calls.index("destroy")
 
 
+@pytest.mark.parametrize(("exit_code", "order"), [(0, ["told", "log"]), (3, ["log", "told"])])
+def test_nobody_waits_for_the_log_of_a_success(exit_code: int, order: list[str]) -> None:
+    world = World()
+    world.api.exit = {"exit_code": exit_code}
+    world.context = replace(world.context, ended=lambda _: world.api.calls.append("told"))
+    world.attend()
+    assert sorted(order, key=world.api.calls.index) == order
+
+
 def test_a_machine_that_cannot_be_destroyed_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -61,7 +61,9 @@ class LogsContract(Contract):
         page = _page(app, instance=machine)
         while page["data"]:
             seen += _messages(page)
+            said_to_be_last = page["meta"].get("ephemera_at_end", False)
             page = _page(app, instance=machine, next_token=page["meta"]["next_token"])
+            assert not (said_to_be_last and page["data"])
         assert seen == lines
 
     def test_one_machine_is_picked_out(self, app: AppUnderTest) -> None:
