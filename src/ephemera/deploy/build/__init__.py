@@ -8,6 +8,7 @@
    │    ├─ layers, document                              archives, the image's config and manifest
    │    └─ sending ─► pushing    what of the image its registry lacks
    ├─ dockerfile   by `buildah` or `docker`
+   │    └─ alongside   Ephemera itself, for a Dockerfile that asks for it
    └─ host         copying: a copy of the source, for machines that are processes of this computer
 ```
 """
