@@ -50,7 +50,7 @@ BENCHMARKS = {
     "guide": Benchmark(guide.start_to_complete, 40, 3),
     "idle": Benchmark(idle.idle, 30, 3),
     "answers": Benchmark(records.answers, 300, 10),
-    "throughput": Benchmark(records.throughput, 8000, 400),
+    "throughput": Benchmark(records.throughput, 8000, 16),
     "waits": Benchmark(records.waits, 100, 5),
     "container_create": Benchmark(containers.create_to_exit, 40, 2),
     "container_launches": Benchmark(containers.launches, 600, 30),
