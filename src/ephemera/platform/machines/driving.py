@@ -37,11 +37,12 @@ class Driving:
         self._driver = around.driver
         self._voice = voice
 
-    async def start(self, record: MachineRecord, wanted: Callable[[], bool]) -> str:
+    async def start(self, record: MachineRecord, wanted: Callable[[], bool], *, asked: bool) -> str:
         """Start the machine's newest boot and return its handle.
 
         Args:
             wanted: Whether it is still to be started; asked before the driver is.
+            asked: Whether the driver may have been asked for this boot before.
 
         Raises:
             StartCancelled: it was not to be started any more.
@@ -49,11 +50,21 @@ class Driving:
         """
 
         async def start() -> str:
-            if not wanted():
-                raise StartCancelled(f"machine {record.id} was told to end before it was started")
-            return await self._driver.start(self._around.boot_spec(record), self._voice.hear)
+            nonlocal asked
+            was_asked, asked = asked, True
+            try:
+                return await self._start(record, wanted)
+            except StartCancelled:
+                if was_asked:  # and may have started it, though nobody heard so
+                    await self._driver.destroy(record.id)
+                raise
 
         return await self._until_known(start)
+
+    async def _start(self, record: MachineRecord, wanted: Callable[[], bool]) -> str:
+        if not wanted():
+            raise StartCancelled(f"machine {record.id} was told to end before it was started")
+        return await self._driver.start(self._around.boot_spec(record), self._voice.hear)
 
     def cancel_start(self) -> None:
         """Have a start end that waits for an image."""

@@ -97,7 +97,7 @@ class Life:
         if record.state is State.CREATED:
             self.begin()
         elif record.state is State.STARTING and not record.handle:
-            self._boot()
+            self._boot(asked=True)
         elif record.state in (*LIVE, State.DESTROYING) and record.handle:
             self.chores.begin(self._watch())
             self._go_on_with_program()
@@ -271,13 +271,13 @@ class Life:
 
     # what takes time
 
-    def _boot(self) -> None:
+    def _boot(self, *, asked: bool = False) -> None:
         self._start_asked_at = self._now()
-        self.chores.begin(self._boot_and_watch())
+        self.chores.begin(self._boot_and_watch(asked=asked))
 
-    async def _boot_and_watch(self) -> None:
+    async def _boot_and_watch(self, *, asked: bool) -> None:
         try:
-            handle = await self._driving.start(self.record, self._is_starting)
+            handle = await self._driving.start(self.record, self._is_starting, asked=asked)
         except REFUSED as caught:
             error = caught
             await self.ledger.note(lambda: self._seen_boot_failed(error))

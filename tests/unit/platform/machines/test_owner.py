@@ -134,6 +134,50 @@ def test_a_machine_that_waits_for_its_image_begins_anew_when_restarted(play: Pla
     play(scene)
 
 
+def _boots_and_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Have the driver start a boot and not say so; return what is set when it has."""
+    start, booted = world.driver.start, asyncio.Event()
+
+    async def start_unheard(spec: BootSpec, say: Say) -> str:
+        await start(spec, say)
+        booted.set()
+        raise DriverError("the answer was lost")
+
+    monkeypatch.setattr(world.driver, "start", start_unheard)
+    return booted
+
+
+def test_a_boot_of_which_the_driver_could_not_tell_is_ended_with_its_machine(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        booted = _boots_and_fails(world, monkeypatch)
+        monkeypatch.setattr(driving, "_RETRY_S", 0.0)
+        owner = world.create("run")
+        await booted.wait()
+        _ask_stop(owner)
+        await reach(owner, State.STOPPED)
+        assert await world.driver.machines() == set()
+
+    play(scene)
+
+
+def test_a_boot_of_which_an_earlier_server_did_not_hear_is_ended_with_its_machine(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        booted = _boots_and_fails(world, monkeypatch)
+        owner = world.create("run")
+        await booted.wait()
+        await world.reopen()
+        owner = world.again(owner)
+        _ask_stop(owner)
+        await reach(owner, State.STOPPED)
+        assert await world.driver.machines() == set()
+
+    play(scene)
+
+
 def test_a_stop_sends_the_signal_and_the_exit_is_a_requested_one(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")
