@@ -206,15 +206,18 @@ def ending_of(machine: Machine) -> Ending | None:
             error=left.error,
         )
     if machine.state == "failed":
-        return _failure(machine)
+        return _failure(machine) or Ending("failed")
     if machine.state == "destroyed":
         return Ending("gone", error="it was destroyed by somebody else")
-    return None
+    return _failure(machine)  # it was stopped before it was started
 
 
-def _failure(machine: Machine) -> Ending:
+def _failure(machine: Machine) -> Ending | None:
+    """Return why the newest boot could not be started; None where no event says so."""
     for event in machine.events or ():
         said = event.request or {}
         if event.status == "failed" and "error" in said:
             return Ending("failed", error=str(said["error"]), code=str(said.get("code", "")))
-    return Ending("failed")
+        if event.type in ("launch", "start"):
+            return None
+    return None

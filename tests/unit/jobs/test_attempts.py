@@ -456,6 +456,29 @@ def test_a_failed_boot_carries_the_platforms_words() -> None:
     assert "command 'x' not found in PATH" in job.outcome.message
 
 
+@pytest.mark.parametrize(
+    ("cancels", "expected"), [(True, Cause.CANCELLED), (False, Cause.BOOT_FAILED)]
+)
+def test_a_machine_that_was_stopped_while_it_waited_for_its_image_says_so(
+    cancels: bool, expected: Cause
+) -> None:
+    world = World()
+    machine = world.machine()
+    begin = world.api.clock.now()
+    why = {"error": "told to end while it waited for its image", "code": "cancelled"}
+    failed = MachineEvent(type="start", status="failed", request=why)
+    machine.state = "stopped"
+    machine.events = [failed, MachineEvent(type="stop"), *(machine.events or ())]
+    world.api.obeys_stop = False  # it has stopped already
+    if cancels:
+        world.store.cancel(world.job.id, at=1.0)
+    job = world.attend(fresh=False)
+    assert cause(job) is expected
+    assert job.outcome is not None
+    assert cancels or why["error"] in job.outcome.message
+    assert world.api.clock.now() == begin  # nobody waits for an exit that cannot come
+
+
 def test_the_report_of_a_task_is_its_outcome() -> None:
     world = World(TASK)
     report = Report("result", value={"a": 1})
