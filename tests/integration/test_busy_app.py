@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx2
 
-from ephemera.cli.demonstration import free_port
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import AppUnderTest, Subject
 from ephemera.testing.serving import Server
 from tests.integration.test_proxy_apps import asked, until, web
+from tests.ports import free_port
 
 #: Its job runs until a file is there. It is told its app, store and port by the environment.
 _SHOP = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from ephemera.testing.clock import PlatformClock
 from ephemera.testing.faults import Faults
 from ephemera.testing.machines_api import MOCK, SHELL, AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
+from tests.ports import free_port
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -96,11 +96,6 @@ def test_a_config_is_the_same_after_the_server_was_killed(
     assert [one["name"] for one in after["checks"]] == ["alive"]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 _SERVES = """
 import http.server, sys
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -114,7 +109,7 @@ http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()
 
 @pytest.mark.parametrize("server", ["process"], indirect=True)
 def test_checks_find_out_about_a_real_program(server: Server, app: AppUnderTest) -> None:
-    port = _free_port()
+    port = free_port()
     check = {"type": "http", "port": port, "interval": "1s", "timeout": "1s"}
     checks = {"up": {**check, "path": "/up"}, "down": {**check, "path": "/down"}}
     program = [sys.executable, "-c", _SERVES, str(port)]

@@ -6,17 +6,17 @@ import ssl
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from ephemera.cli.demonstration import free_port
 from ephemera.client.own.addresses import OwnAddresses
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import AppUnderTest
-from ephemera.testing.serving import Server
+from ephemera.testing.serving import Server, serving
+from tests.ports import free_port, lasting_proxy
 
 _PROGRAM = """
     import http.server, os, sys, urllib.request
@@ -33,6 +33,14 @@ _PROGRAM = """
             self.wfile.write(said)
     http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("platform"), settings=lasting_proxy()) as served:
+        yield served
+
+
 _PORTS = (
     {"port": 80, "handlers": ["http"]},
     {"port": 443, "handlers": ["tls", "http"]},

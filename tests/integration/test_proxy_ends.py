@@ -12,9 +12,9 @@ from pathlib import Path
 import h2.events
 import httpx2
 
-from ephemera.cli.demonstration import free_port
 from ephemera.testing.serving import serving
 from tests.integration.test_proxy_http2 import HEAD, raw
+from tests.ports import free_port
 from tests.proxy_world import World, head_of, proxy, run, until
 
 GET = b"GET / HTTP/1.1\r\nHost: demo.localhost\r\n\r\n"

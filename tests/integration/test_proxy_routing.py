@@ -27,6 +27,7 @@ from ephemera.platform.proxy.seats import Place
 from ephemera.platform.states import State
 from ephemera.testing.authority import Authority
 from ephemera.wire.models import MachineConfig
+from tests.ports import free_port
 from tests.proxying import Play, playing, until
 from tests.unit.platform.world import World, reach
 
@@ -43,12 +44,11 @@ class Program:
     """What listens for all machines of a test."""
 
     def __init__(self) -> None:
-        self.port = 0
+        self.port = free_port()
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, HERE, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         if self._server:

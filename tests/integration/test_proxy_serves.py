@@ -16,6 +16,7 @@ from ephemera.home import read_endpoint
 from ephemera.platform.binding import bind_somewhere
 from ephemera.platform.settings import Settings
 from ephemera.testing.serving import DidNotServe, Server, serving
+from tests.ports import free_port, lasting_proxy
 
 APP = """
 import http.server, sys
@@ -46,8 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def app(server: Server) -> str:
     """Have a machine that serves an app; its name."""
-    with bind_somewhere("127.0.0.1:0") as free:
-        port = free.getsockname()[1]
+    port = free_port()
     ports = [{"port": 80, "handlers": ["http"]}, {"port": 443, "handlers": ["tls", "http"]}]
     config = {
         "image": "host",
@@ -86,8 +86,8 @@ def test_a_name_that_is_no_app_is_said_so(server: Server) -> None:
 
 
 def test_the_proxy_is_where_it_was_asked_to_be_or_the_platform_says_why_not(tmp_path: Path) -> None:
-    with bind_somewhere("127.0.0.1:0") as taken:
-        where = f"127.0.0.1:{taken.getsockname()[1]}"
+    where = f"127.0.0.1:{free_port()}"
+    with bind_somewhere(where):
         settings = Settings(proxy=where)
         said = f"cannot listen on {where}.*--proxy HOST:PORT"
         with (
@@ -100,7 +100,7 @@ def test_the_proxy_is_where_it_was_asked_to_be_or_the_platform_says_why_not(tmp_
 
 
 def test_a_killed_platform_comes_back_with_its_proxy_where_it_was(tmp_path: Path) -> None:
-    with serving(tmp_path, driver="mock") as server:
+    with serving(tmp_path, driver="mock", settings=lasting_proxy()) as server:
         before = server.endpoint
         server.kill()
         server.restart()

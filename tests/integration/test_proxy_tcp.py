@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from ephemera.cli.demonstration import free_port
 from ephemera.platform.edge.addresses import AssignIp
 from ephemera.platform.edge.certificates import UploadCertificate
 from ephemera.platform.logs import Wanted
@@ -20,6 +19,7 @@ from ephemera.platform.machines.owner import Owner
 from ephemera.platform.proxy.ports import ServedPort
 from ephemera.platform.states import State
 from ephemera.testing.authority import Authority
+from tests.ports import free_port
 from tests.proxying import Play, playing, until
 from tests.unit.platform.world import World, reach
 
