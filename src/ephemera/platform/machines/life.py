@@ -273,6 +273,7 @@ class Life:
 
     def _boot(self, *, asked: bool = False) -> None:
         self._start_asked_at = self._now()
+        self._killed_for = ""
         self.chores.begin(self._boot_and_watch(asked=asked))
 
     async def _boot_and_watch(self, *, asked: bool) -> None:

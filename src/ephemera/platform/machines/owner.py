@@ -34,6 +34,8 @@ from ephemera.wire.models import MachineConfig
 
 #: Source: the API's documentation of `suspend`; its guide on long-running tasks says twice that.
 SUSPEND_MEMORY_MB_MAX = 2048
+#: The program runs, though it may have been told to end; a frozen one does nothing.
+_RUNS = frozenset({State.STARTED, State.STOPPING, State.RESTARTING, State.REPLACING})
 
 
 class Owner:
@@ -82,6 +84,11 @@ class Owner:
         if driver is None:
             return ""
         return driver.image_digest(record.id, record.instance_id, record.config["image"])
+
+    @property
+    def has_program(self) -> bool:
+        """Whether its program runs, though it may have been told to end."""
+        return self.record.state in _RUNS and bool(self.record.handle)
 
     # what moves it
 
@@ -159,10 +166,15 @@ class Owner:
         self._life.sleep.freeze()
 
     def ask_restart(self, signum: int, timeout: float) -> None:
-        """End the program and start it again, or start it if it rests."""
+        """End the program and start it again, or start it if it rests.
+
+        Raises:
+            Refusal: it cannot be restarted now, or rests and the disk is nearly full.
+        """
         state = self.record.state
         asked = [happenings.restart_asked(self.record.id, self._now())]
         if state in (State.STOPPED, State.FAILED):
+            self._around.need_room()
             self._life.start(Event.START, asked)
         elif Event.RESTART in MOVES[state]:
             self.ledger.move(Event.RESTART, asked, **self._ending(signum, timeout))
@@ -221,7 +233,7 @@ class Owner:
 
     def kill(self, why: str) -> None:
         """Kill its program if it runs, for a reason that its exit tells."""
-        if self.record.state is State.STARTED:
+        if self.has_program:
             self._life.kill(why)
 
     # what changes it without a move

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ephemera.platform import configs
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.states import State
 
 
 class Owners:
@@ -56,7 +55,7 @@ class Owners:
         return {
             owner.record.id: configs.rootfs_bytes(owner.record.config)
             for owner in self._by_id.values()
-            if owner.record.state is State.STARTED
+            if owner.has_program
         }
 
     def ids(self) -> set[str]:

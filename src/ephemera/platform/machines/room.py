@@ -111,14 +111,14 @@ class Watch:
         self._sizes = sizes
         self._written = written
         self._end = end
-        self._before: Mapping[str, int] = {}
-        #: What was free when machines were last looked at, or more since.
+        #: What they had written when they were last looked at; None where they never were.
+        self._before: Mapping[str, int] | None = None
+        #: What was free then, or more since.
         self._free_bytes = 0
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin."""
-        self._free_bytes = space(self._folder).free_bytes
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
@@ -130,26 +130,30 @@ class Watch:
             self._task = None
 
     async def look(self) -> None:
-        """Look once, and do what is to be done."""
+        """Look once, and do what is to be done.
+
+        The first look ends nobody for what was written before: nobody knows how long ago.
+        """
         now = space(self._folder)
         step = now.kept_bytes // (_CULPRIT_PART if now.is_short else _STEP_PART)
-        if now.free_bytes >= self._free_bytes - step:
+        if self._before is not None and now.free_bytes >= self._free_bytes - step:
             self._free_bytes = max(self._free_bytes, now.free_bytes)
             return
         self._free_bytes = now.free_bytes
         sizes = self._sizes()
         written = await self._written(sizes)
-        for machine, why in judge(now, written, self._before, sizes).items():
+        before = written if self._before is None else self._before
+        for machine, why in judge(now, written, before, sizes).items():
             self._end(machine, why)
         self._before = written
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
+        while True:  # at once: what machines write that are started from now on is all news
             try:
                 await self.look()
             except OSError as error:
                 _log.warning("nobody knows how full the disk is: %s", error)
+            await asyncio.sleep(_LOOK_S)
 
 
 def _gb(count: int) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,18 +75,16 @@ def test_machines_are_looked_at_only_where_less_is_free(
     looks = Looks(tmp_path, monkeypatch)
 
     async def scene() -> None:
-        looks.watch.open()
         await looks.watch.look()
         looks.space = Space(PLENTY.free_bytes - 100 * MB, GB)
         await looks.watch.look()
-        assert looks.asked == 0
+        assert looks.asked == 1
         looks.space = Space(PLENTY.free_bytes - GB, GB)
         looks.written["a"] = 9 * GB
         await looks.watch.look()
         assert looks.ended == ["a"]
         await looks.watch.look()
-        assert looks.asked == 1
-        await looks.watch.close()
+        assert looks.asked == 2
 
     asyncio.run(scene())
 
@@ -96,15 +95,39 @@ def test_one_after_the_other_is_ended_as_long_as_somebody_goes_on_writing(
     looks = Looks(tmp_path, monkeypatch)
 
     async def scene() -> None:
-        looks.watch.open()
+        await looks.watch.look()
         looks.space, looks.written = SHORT, {"a": 3 * GB, "b": GB}
         await looks.watch.look()
         looks.space, looks.written = Space(GB // 3, GB), {"b": 2 * GB}
         await looks.watch.look()
         assert looks.ended == ["a", "b"]
-        await looks.watch.close()
 
     asyncio.run(scene())
+
+
+def test_a_server_that_starts_on_a_full_disk_ends_who_goes_on_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(tmp_path, monkeypatch)
+
+    async def scene() -> None:
+        looks.space, looks.written = SHORT, {"a": 7 * GB, "b": GB}
+        await looks.watch.look()
+        assert looks.ended == []
+        looks.space, looks.written = Space(GB // 3, GB), {"a": 7 * GB, "b": GB + 200 * MB}
+        await looks.watch.look()
+        assert looks.ended == ["b"]
+
+    asyncio.run(scene())
+
+
+def test_a_server_that_starts_ends_who_wrote_too_much_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(tmp_path, monkeypatch)
+    looks.written["a"] = 9 * GB
+    asyncio.run(looks.watch.look())
+    assert looks.ended == ["a"]
 
 
 def test_a_machine_that_fills_the_disk_ends_and_its_event_says_why(play: Play) -> None:
@@ -120,6 +143,23 @@ def test_a_machine_that_fills_the_disk_ends_and_its_event_says_why(play: Play) -
         assert (exit_event["signal"], exit_event["requested_stop"]) == (signal.SIGKILL, False)
         owner.kill("nobody is there")
         assert owner.record.state is State.STOPPED
+
+    play(scene)
+
+
+def test_a_machine_that_was_told_to_stop_may_not_fill_the_disk_meanwhile(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("ignore-term", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 1000)
+        owners = Owners()
+        owners.add(owner)
+        assert [*owners.running()] == [owner.record.id]
+        owner.kill("disk full: it wrote 9.00 GB")
+        await reach(owner, State.STOPPED)
+        request = owner.ledger.events()[0].request
+        assert request is not None
+        assert request["exit_event"]["error"] == "disk full: it wrote 9.00 GB"
 
     play(scene)
 
@@ -158,7 +198,8 @@ def test_where_room_is_short_no_machine_is_created_or_started(
         owner = world.create("exit", restart={"policy": "no"})
         await reach(owner, State.STOPPED)
         monkeypatch.setattr(platform_module, "space", lambda _: SHORT)
-        for act in (owner.ask_start, lambda: world.create("run")):
+        restart = partial(owner.ask_restart, signal.SIGTERM, 5)
+        for act in (owner.ask_start, restart, lambda: world.create("run")):
             with pytest.raises(Refusal, match="insufficient disk available") as refused:
                 act()
             assert refused.value.status == 409
