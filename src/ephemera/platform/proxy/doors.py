@@ -58,22 +58,32 @@ class Doors:
 
     def url(self, app: AppRecord) -> str:
         """Return where an app is found by its machines; empty where it has no address."""
-        there = sys.platform == "linux" and self._plain.hostname == _HOST and not self._private()
-        if not there or left_its_network():
-            return ""
         mine = address(app.id)
         first = next((one for one in self._apps() if address(one.id) == mine), app)
-        return f"http://{mine}:{self._plain.port}" if first.id == app.id else ""
+        is_mine = self._are_there() and first.id == app.id
+        return f"http://{mine}:{self._plain.port}" if is_mine else ""
 
     async def update(self) -> None:
         """Listen for the apps that have machines with services, and for no others."""
         offering = set(self._fleet.apps())
-        wanted = {app.id: app for app in self._apps() if app.id in offering and self.url(app)}
+        wanted = {app.id: app for app in self._holders() if app.id in offering}
         for app_id in self._open.keys() - wanted.keys():
             self._open.pop(app_id).close()
         for app in wanted.values():
             if app.id not in self._open and self.serve:
                 await self._listen(app, self.serve)
+
+    def _are_there(self) -> bool:
+        """Whether apps have such addresses at all."""
+        there = sys.platform == "linux" and self._plain.hostname == _HOST
+        return there and not self._private() and not left_its_network()
+
+    def _holders(self) -> Iterable[AppRecord]:
+        """Return the apps that have an address, found in one go: there may be many."""
+        found: dict[str, AppRecord] = {}
+        for app in self._apps() if self._are_there() else ():
+            found.setdefault(address(app.id), app)
+        return found.values()
 
     def close(self) -> None:
         """Take no clients any more."""
@@ -95,7 +105,7 @@ class Doors:
         )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def address(app_id: str) -> str:
     """Return the address of an app. Very few have the same; of those the oldest app has it."""
     number = int.from_bytes(hashlib.sha256(app_id.encode()).digest()[:8])

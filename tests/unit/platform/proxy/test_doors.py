@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -53,3 +55,25 @@ def test_there_is_none_where_the_system_has_one_such_address_only(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert urls() == ["", ""]
+
+
+def test_only_the_apps_that_offer_something_and_have_an_address_are_listened_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = {"app_old": "127.200.0.1", "app_same": "127.200.0.1", "app_new": "127.200.0.2"}
+    monkeypatch.setattr(doors, "address", at.__getitem__)
+    listened: list[str] = []
+
+    class Noted(Doors):
+        async def _listen(self, app: AppRecord, serve: Any) -> None:
+            listened.append(app.id)
+
+    class Offering(Fleet):
+        def apps(self) -> list[str]:
+            return ["app_old", "app_same"]
+
+    same = replace(OLD, id="app_same")
+    found = Noted(Offering(), lambda: [OLD, same, NEW], PLAIN, lambda: False, lambda *_: None)
+    found.serve = lambda _: asyncio.Protocol
+    asyncio.run(found.update())
+    assert listened == ["app_old"]
