@@ -33,7 +33,7 @@ from ephemera.client.attempt import Pace
 from ephemera.client.limits import EXCEPTIONS, USUAL, action_of
 from ephemera.client.messages import Send
 from ephemera.client.place import Place
-from ephemera.deploy.release import leasing, watching
+from ephemera.deploy.release import leasing, patience, watching
 from ephemera.platform.limits import Buckets, Rate
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.serving import Server
@@ -253,6 +253,7 @@ def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
         hurried = SimpleNamespace(sleep=clock.sleep_async, to_thread=asyncio.to_thread)
         patch.setattr(links, "asyncio", hurried)
         patch.setattr(leasing, "time", leases)
+        patch.setattr(patience, "time", SimpleNamespace(sleep=clock.sleep))
         patch.setattr(watching, "time", SimpleNamespace(sleep=clock.sleep, monotonic=clock.now))
         patch.setenv("FLY_API_TOKEN", server.token)
         yield standin

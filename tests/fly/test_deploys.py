@@ -204,6 +204,15 @@ def test_a_release_command_whose_lines_cannot_be_read_is_run_nevertheless(deploy
     assert any("its lines cannot be shown" in line for line in deployed.said)
 
 
+def test_a_release_command_is_waited_for_though_the_api_cannot_answer(deployed: Shop) -> None:
+    fault, said = Fault(f"GET {ONE}", *INTERNAL, left=2), len(deployed.said)
+    with deployed.fly.failing(fault):
+        deployed.deploy(more='[deploy]\nrelease_command = "print migrated"')
+    assert fault.left == 0
+    assert deployed.said[said:].count("  migrated") == 1
+    assert deployed.serving() == [deployed.version] * 2
+
+
 def test_a_release_command_that_fails_stops_the_release(deployed: Shop) -> None:
     before = deployed.serving()
     with pytest.raises(DeployError, match="exit code 3"):

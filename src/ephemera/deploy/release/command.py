@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from ephemera.client import Client
 from ephemera.deploy.release.interruption import Interrupted, Interruption
 from ephemera.deploy.release.leasing import TTL_S, Leases
-from ephemera.deploy.release.patience import name_is_taken
+from ephemera.deploy.release.patience import name_is_taken, patient
 from ephemera.deploy.release.telling import Tell
 from ephemera.errors import AppBusy, Conflict, DeployError, EphemeraError
 from ephemera.wire.models import ExitEvent, LogEntry, Machine, MachineConfig
@@ -117,7 +117,7 @@ class ReleaseCommand:
         while True:
             with self._interruption.allowed():
                 # The state first: what is printed before the end is shown then.
-                state = self._client.machines.get(self._app, machine.id).state
+                state = self._look(machine).state
                 shown = lines.show(0 if state in _ENDED else _HELD_S)
                 if state in _ENDED and not shown:
                     return
@@ -137,16 +137,20 @@ class ReleaseCommand:
         Raises:
             DeployError: it has not.
         """
-        found = self._client.machines.get(self._app, machine.id)
-        end = found.last_exit()
+        with self._interruption.allowed():
+            end = self._look(machine).last_exit()
         if end is not None and end.exit_code == 0 and end.signal <= 0:
             return
         self._leases.release(machine.id)
         raise DeployError(
-            f"the release command {_how(end)}: the release before it serves on",
+            f"the release command {_how(end)}: no machine was changed",
             hint=f"`ephemera machine inspect {machine.id}` has what is left of it",
             machine_id=machine.id,
         )
+
+    def _look(self, machine: Machine) -> Machine:
+        """Return how a machine is: what runs is not given up for an error that passes."""
+        return patient(lambda: self._client.machines.get(self._app, machine.id))
 
     def _stop(self, machine: Machine) -> None:
         nonce = self._leases.nonce(machine.id)

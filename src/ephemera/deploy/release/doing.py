@@ -8,7 +8,7 @@ from ephemera.client import Client
 from ephemera.deploy.release import labels
 from ephemera.deploy.release.drafting import AT_REST
 from ephemera.deploy.release.leasing import TTL_S, Leases
-from ephemera.deploy.release.patience import PAUSES_S, name_is_taken, passes
+from ephemera.deploy.release.patience import name_is_taken, patient
 from ephemera.deploy.release.steps import (
     Change,
     Cordon,
@@ -71,15 +71,11 @@ class Doing:
             DeployError: a machine did not become well.
             ApiError, NoAnswer: the API said no, or is gone.
         """
-        for pause_s in PAUSES_S:
-            try:
-                return self._do(step)
-            except EphemeraError as error:
-                if not passes(error):
-                    raise
-                self._tell(f"{error.message}: trying again in {pause_s:.0f} s")
-            self._watch.pause(pause_s)
-        return self._do(step)
+        patient(lambda: self._do(step), self._pause)
+
+    def _pause(self, seconds: float, error: EphemeraError) -> None:
+        self._tell(f"{error.message}: trying again in {seconds:.0f} s")
+        self._watch.pause(seconds)
 
     def _do(self, step: Step) -> None:
         if isinstance(step, Create):

@@ -7,6 +7,9 @@ whatever became of the first try.
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from ephemera.errors import (
     Conflict,
@@ -17,6 +20,8 @@ from ephemera.errors import (
     Unreachable,
     WrongState,
 )
+
+T = TypeVar("T")
 
 #: Seconds between two tries. All of it is longer than a lease of ours, which somebody may hold
 #: whose answer was lost.
@@ -43,3 +48,28 @@ def passes(error: EphemeraError) -> bool:
         return bool(_MOVING.search(error.message))
     passing = isinstance(error, (RateLimited, ServerFault, NoAnswer))
     return passing and not isinstance(error, Unreachable)
+
+
+def _sleep(seconds: float, _error: EphemeraError) -> None:
+    time.sleep(seconds)
+
+
+def patient(ask: Callable[[], T], pause: Callable[[float, EphemeraError], None] = _sleep) -> T:
+    """Return what is answered; asked again after errors that pass.
+
+    Args:
+        ask: May be done again, whatever became of it.
+        pause: Waits for so many seconds, after such an error.
+
+    Raises:
+        EphemeraError: what is wrong does not pass, or has not in time.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            return ask()
+        except EphemeraError as error:
+            if not passes(error):
+                raise
+            wrong = error
+        pause(pause_s, wrong)
+    return ask()
