@@ -58,6 +58,10 @@ def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
             "[http_service]\n\nforce_https = true",
             "fly.toml:1: [http_service] internal_port is missing",
         ),
+        (
+            "[http_service]\ninternal_prt = 8080",
+            "fly.toml:1: [http_service] internal_port is missing; there is 'internal_prt'",
+        ),
         ("app = 3", "fly.toml:1: app is 3; a text in quotes is needed"),
         ("\nkill_signal = 'SIGFOO'", "fly.toml:2: kill_signal is 'SIGFOO'; one of 'SIGHUP'"),
         ("kill_timeout = '5 minutes'", "kill_timeout is '5 minutes'; a duration such as '10s'"),

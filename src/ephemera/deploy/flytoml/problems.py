@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def from_error(error: ErrorDetails) -> Problem:
     """Return what pydantic found as a problem."""
     path = error["loc"]
     if error["type"] == "missing":
-        return Problem(path, "is missing")
+        return Problem(path, f"is missing{_instead(path[-1], error['input'])}")
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "value_error":
@@ -57,6 +58,13 @@ def from_error(error: ErrorDetails) -> Problem:
     else:
         wish = _EXPECTED.get(kind, error["msg"].lower())
     return Problem(path, f"is {_shown(error['input'])}; {wish} is needed")
+
+
+def _instead(key: str | int, section: Any) -> str:
+    """Return the key that stands in a section where another one may be meant."""
+    there = [str(one) for one in section] if isinstance(section, dict) else []
+    near = difflib.get_close_matches(str(key), there, n=1)
+    return f"; there is '{near[0]}'" if near else ""
 
 
 def complaint(file: Path, text: str, problems: Sequence[Problem]) -> ConfigError:
