@@ -47,6 +47,7 @@ def test_a_client_for_whom_there_is_no_room_is_hung_up_on_whatever_it_does(
                 reader, _ = await asyncio.open_connection("127.0.0.1", port, ssl=context)
                 assert await asyncio.wait_for(reader.read(), 10)
                 await until(lambda: not world.engine._sent_away)
+            monkeypatch.setattr(http1, "_LINGER_S", 1.0)  # it is to be seen there
             told, _ = await world.connect()
             await until(lambda: len(world.engine._sent_away) == 1)
             hung_up_on, _ = await world.connect()
