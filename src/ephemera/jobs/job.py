@@ -171,7 +171,7 @@ class Job:
     def logs(self) -> Sequence[LogEntry]:
         """Return the log of its newest attempt's machine, oldest line first.
 
-        It is in the store from the end of the machine on, and read from the machine before.
+        It is in the store soon after the end of the machine, and read from the machine before.
 
         Raises:
             EphemeraError: the machine still runs and the API cannot be asked.

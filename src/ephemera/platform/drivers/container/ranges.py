@@ -1,7 +1,7 @@
 """Ranges of users and groups of this computer, one for each machine that lives.
 
 ```
- 0x70000000   0x70010000   0x70020000  ...  0x7ffe0000
+ 0x70000000   0x70010000   0x70020000  ...  0x7ffd0000
   65,536 users of one machine, from its root on
 ```
 
@@ -18,11 +18,11 @@ import os
 
 #: How many users and groups a machine has.
 IDS = 65536
-#: The root of the first. Above all that systemd gives to containers of its own, and below what 32
-#: bits with a sign can hold.
+#: The root of the first, above all that systemd gives to containers of its own; and how many there
+#: are, below the users that it has for the files of others' containers, from 0x7ffe0000 on.
 #: Source: systemd's documentation of user and group ids.
 FIRST = 0x70000000
-COUNT = 4095
+COUNT = 4094
 
 
 def take(lock: str) -> tuple[int, int]:

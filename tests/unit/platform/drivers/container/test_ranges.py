@@ -52,8 +52,10 @@ def test_a_range_is_taken_once_and_given_back_by_whoever_is_killed(tmp_path: Pat
         end(left)
 
 
-def test_all_ranges_are_numbers_with_a_sign() -> None:
-    assert ranges.FIRST + ranges.COUNT * ranges.IDS <= 2**31
+def test_no_range_has_users_that_systemd_has() -> None:
+    containers_max, foreign_min = 0x6FFF0000 + 0xFFFF, 0x7FFE0000
+    assert ranges.FIRST > containers_max
+    assert ranges.FIRST + ranges.COUNT * ranges.IDS <= foreign_min
 
 
 @pytest.mark.parametrize("uid", [0, 7, ranges.IDS - 1])
