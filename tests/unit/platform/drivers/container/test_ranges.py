@@ -53,9 +53,10 @@ def test_a_range_is_taken_once_and_given_back_by_whoever_is_killed(tmp_path: Pat
 
 
 def test_no_range_has_users_that_systemd_has() -> None:
-    containers_max, foreign_min = 0x6FFF0000 + 0xFFFF, 0x7FFE0000
-    assert ranges.FIRST > containers_max
-    assert ranges.FIRST + ranges.COUNT * ranges.IDS <= foreign_min
+    ours = range(ranges.FIRST, ranges.FIRST + ranges.COUNT * ranges.IDS)
+    containers, foreign = range(0x80000, 0x6FFF0000 + 0x10000), range(0x7FFE0000, 0x7FFF0000)
+    assert containers.stop <= ours.start
+    assert ours.stop <= foreign.start
 
 
 @pytest.mark.parametrize("uid", [0, 7, ranges.IDS - 1])
