@@ -58,6 +58,8 @@ def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
             "[http_service]\n\nforce_https = true",
             "fly.toml:1: [http_service] internal_port is missing",
         ),
+        ("[build]\n[a.b]\n[build]", "fly.toml:3:7: cannot declare [build] twice"),
+        ("[a.b]\n[a.b]", "fly.toml:2:5: cannot declare [a.b] twice"),
         (
             "[http_service]\ninternal_prt = 8080",
             "fly.toml:1: [http_service] internal_port is missing; there is 'internal_prt'",

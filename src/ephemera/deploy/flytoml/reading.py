@@ -18,6 +18,8 @@ from ephemera.errors import ConfigError
 _CHARS_MAX = 200_000
 #: How the parser says where it was: `Invalid value (at line 3, column 5)`.
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
+#: How Python shows the name of a section, and each part of it.
+_TABLE, _NAME = re.compile(r"\((?:'[^']+',? ?)+\)"), re.compile(r"'([^']+)'")
 
 Warn = Callable[[str], object]
 
@@ -74,6 +76,7 @@ def _tree(text: str, path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         found = _PLACE.fullmatch(str(error))
         said = found[1] if found else str(error)
+        said = _TABLE.sub(lambda names: f"[{'.'.join(_NAME.findall(names[0]))}]", said)
         line = (found and found[2]) or len(text.splitlines())
         column = f":{found[3]}" if found and found[3] else ""
         message = f"{path}:{line}{column}: {said[:1].lower()}{said[1:]}"
