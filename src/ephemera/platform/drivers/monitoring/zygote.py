@@ -12,7 +12,8 @@ their server, monitors do not. Losing a zygote loses nothing: the server starts 
 
 A monitor whose boot has ended, and that has given up all of it (`renewal`), may be a spare again:
 most of what a fork costs are the pages that it writes to for the first time. It has let go of the
-server's socket while it was a monitor, and gets it from the zygote again.
+server's socket while it was a monitor, and gets it from the zygote again. While many boots come
+and go, more spares wait than are forked ahead; one that has waited in vain asks whether it may.
 
 Standard library only, and nothing may be imported after a fork: the pages that the monitors
 share with the zygote are what makes them small.
@@ -25,6 +26,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -35,16 +37,20 @@ from ephemera.platform.drivers.monitoring.body import Kind
 
 #: What the server waits for before it sends the first link.
 READY = b"r"
-#: What a spare says when it has become a monitor, and when there is no server any more; and what
-#: is said between zygote and monitor when that may be a spare again.
-_TAKEN, _OVER, _BACK = b"t", b"o", b"b"
+#: What a spare says when it has become a monitor, when nobody has asked it for a while, and when
+#: there is no server any more; and what a monitor says that may be a spare again. Of the second and
+#: the last the zygote says the same if that is wanted.
+_TAKEN, _IDLE, _OVER, _BACK = b"t", b"i", b"o", b"b"
 #: How long after the end of a spare that was not taken the next is forked: no faster than a
 #: computer can bear where none of them lives.
 _AGAIN_S = 0.01
 #: Monitors that may come back. Each takes a descriptor, and a fork closes all of them.
 _TAKEN_MAX = 64
-#: So many times as many spares as are forked ahead may wait, when monitors come back.
-_CROWD = 2
+#: So many spares may wait when monitors come back, if no more are forked ahead: about as many as
+#: boots that go on at once, as each that does not wait then is a fork soon.
+_CROWD = 24
+#: How long one waits before it asks whether it is one too many.
+_PATIENCE_S = 10
 
 
 def main(kind: Kind) -> None:
@@ -52,6 +58,8 @@ def main(kind: Kind) -> None:
     kernel.name_process("eph-zygote")
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
+    # of the socket itself, so that it holds for every process that has it
+    control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _PATIENCE_S, 0))
     _prepare()
     control.sendall(READY)
     _leave_standard_error()
@@ -102,13 +110,19 @@ class _Brood:
             self._monitors[fd] = self._spares.pop(fd)
             if len(self._monitors) > _TAKEN_MAX:
                 self._drop(next(iter(self._monitors)))
-        elif said == _BACK and len(self._spares) < _CROWD * self._kind.spares:
+        elif said == _IDLE and len(self._spares) <= self._kind.spares:
+            self._keep(fd)
+        elif said == _BACK and len(self._spares) < max(_CROWD, self._kind.spares):
             self._take_back(fd)
         else:
             self._drop(fd)
         if is_spare and not said:  # it was killed, and so may the next one be
             select.select([], [], [], _AGAIN_S)
         return said != _OVER
+
+    def _keep(self, fd: int) -> None:
+        with suppress(OSError):  # it was killed, which is heard next
+            self._spares[fd].send(_IDLE)
 
     def _take_back(self, fd: int) -> None:
         with suppress(OSError):  # it was killed, which is heard next
@@ -128,17 +142,11 @@ def _be_spare(control: socket.socket, line: socket.socket, kind: Kind) -> NoRetu
     while True:
         kernel.name_process("eph-spare")
         ready = monitor.prepare(kind)
-        data, links, _, _ = socket.recv_fds(control, 1, 1)
-        if not data:
-            with suppress(BrokenPipeError):  # another has said so
-                line.send(_OVER)
+        link = _await_link(control, line)
+        if link is None:
             kind.discard(ready.prepared)
             os._exit(0)
         control.close()
-        with suppress(BrokenPipeError):  # the zygote was killed
-            line.send(_TAKEN)
-        link = socket.socket(fileno=links[0])
-        link.set_inheritable(False)
         kernel.name_process("eph-monitor")
         is_over = monitor.main(link, ready, kind) and kind.renew(ready.prepared)
         del link, ready
@@ -147,6 +155,33 @@ def _be_spare(control: socket.socket, line: socket.socket, kind: Kind) -> NoRetu
             kind.discard(None)
             os._exit(0)
         control = again
+
+
+def _await_link(control: socket.socket, line: socket.socket) -> socket.socket | None:
+    """Return the link of a boot, and tell the zygote; None where there is nothing to wait for."""
+    while True:
+        try:
+            data, links, _, _ = socket.recv_fds(control, 1, 1)
+        except BlockingIOError:  # nobody has asked for a monitor for a while
+            if _is_wanted(line):
+                continue
+            return None
+        with suppress(BrokenPipeError):  # the zygote was killed, or another has said it is over
+            line.send(_TAKEN if data else _OVER)
+        if not data:
+            return None
+        link = socket.socket(fileno=links[0])
+        link.set_inheritable(False)
+        return link
+
+
+def _is_wanted(line: socket.socket) -> bool:
+    """Ask whether to wait on. Not where there is no zygote, so that the server misses it."""
+    try:
+        line.send(_IDLE)
+        return line.recv(1) == _IDLE
+    except OSError:
+        return False
 
 
 def _come_back(line: socket.socket) -> socket.socket | None:
