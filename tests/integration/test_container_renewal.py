@@ -41,6 +41,20 @@ def test_a_monitor_has_one_boot_after_the_other_and_keeps_nothing(world: World) 
     asyncio.run(check())
 
 
+def test_no_machine_sees_what_crun_is_told_in_its_environment(world: World) -> None:
+    async def check() -> None:
+        async with world.driver() as driver:
+            handle = await driver.start(world.spec("sleep", "1000"), quiet)
+            said = await driver.exec(handle, ["cat", "/proc/self/environ"], timeout=20)
+            assert b"PATH=" in said.stdout
+            assert b"LD_LIBRARY_PATH" not in said.stdout
+            main = await driver.exec(handle, ["cat", "/proc/2/environ"], timeout=20)
+            assert b"PATH=" in main.stdout
+            assert b"LD_LIBRARY_PATH" not in main.stdout
+
+    asyncio.run(check())
+
+
 def test_a_monitor_outlives_its_zygote_and_then_ends(world: World) -> None:
     async def check() -> None:
         async with world.driver() as driver:

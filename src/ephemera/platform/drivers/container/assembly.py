@@ -38,6 +38,8 @@ class Code(Protocol):
     machine: int
     #: Puts the result on the stack.
     push: bytes
+    #: A function that does nothing and returns `-ENOSYS`.
+    refuse: bytes
     #: Makes the result less by one.
     decrease: bytes
     #: Has `next_word` begin with what the program was told first, after its own name.
@@ -74,6 +76,7 @@ class Code(Protocol):
 class _X86:
     machine = 62
     push = b"\x50"  # push rax
+    refuse = b"\xb8\xda\xff\xff\xff\xc3"  # mov eax, -38; ret
     decrease = b"\xff\xc8"  # dec eax
     first_word = b"\x48\x8d\x5c\x24\x10"  # lea rbx, [rsp+16]
     next_word = b"\x48\x8b\x33\x48\x83\xc3\x08"  # mov rsi, [rbx]; add rbx, 8
@@ -127,6 +130,7 @@ def _short(block: bytes) -> bytes:
 class _Arm:
     machine = 183
     push = struct.pack("<I", 0xF81F0FE0)  # str x0, [sp, #-16]!
+    refuse = struct.pack("<2I", 0x128004A0, 0xD65F03C0)  # mov w0, #-38; ret
     decrease = struct.pack("<I", 0x51000400)  # sub w0, w0, #1
     first_word = struct.pack("<I", 0x910043F3)  # add x19, sp, #16
     next_word = struct.pack("<I", 0xF8408661)  # ldr x1, [x19], #8

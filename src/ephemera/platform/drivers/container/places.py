@@ -10,6 +10,7 @@
   crun      the program, read-only
   init      what that process is
   enter     what becomes crun, see `programs`
+  lib/      what crun is given in the place of libraries that it has no use for, if anything
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -82,6 +83,11 @@ class Places(NamedTuple):
     def enter(self) -> str:
         """The program that becomes crun in the cgroups of a machine."""
         return f"{self.base}/enter"
+
+    @property
+    def libraries(self) -> str:
+        """Libraries that crun finds before those of this computer; not there where it has none."""
+        return f"{self.base}/lib"
 
     @property
     def stored_layers(self) -> str:

@@ -32,6 +32,8 @@ _TO_DEFAULT = (
 #: For crun: it protects itself from the machine by executing a copy of itself, unless it is told
 #: that it is one, and is on a read-only mount. That takes half of its time, so it is on one.
 _ENVIRONMENT = {"PATH": os.defpath, "_LIBCONTAINER_CLONED_BINARY": "1"}
+#: As seen from where crun is started, since a path may have a colon in it.
+_LIBRARIES = {"LD_LIBRARY_PATH": "../lib"}
 #: Where there is no program of ours for it.
 _SHELL = "/bin/sh"
 _ENTER = 'while [ -n "$1" ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
@@ -127,6 +129,11 @@ def make(cgroup: Cgroup, places: Places, command: Sequence[str], streams: Stream
         raise
 
 
+def environment(places: Places) -> dict[str, str]:
+    """Return what crun is to have as its environment, which machines never see."""
+    return _ENVIRONMENT | _LIBRARIES if os.path.isdir(places.libraries) else _ENVIRONMENT
+
+
 def execute(cgroup: Cgroup, places: Places, command: Sequence[str], streams: Streams) -> int:
     """Execute a command in a cgroup, with these as its standard streams; return its pid.
 
@@ -142,7 +149,7 @@ def execute(cgroup: Cgroup, places: Places, command: Sequence[str], streams: Str
     return os.posix_spawn(
         file,
         words,
-        _ENVIRONMENT,
+        environment(places),
         file_actions=[(os.POSIX_SPAWN_DUP2, one, as_) for as_, one in enumerate(streams)],
         setsid=True,  # what signals its own group must not reach the monitor
         setsigmask=(),
