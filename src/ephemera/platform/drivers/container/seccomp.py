@@ -6,7 +6,8 @@ loads code into the kernel, reads other processes' memory, keeps keys, sets the 
 kernel, or is a door that the kernel's own history says to keep shut (io_uring, userfaultfd, bpf).
 
 A filter is compiled once, with the library that `crun` itself uses, because compiling it takes
-`crun` 3 ms for each machine.
+`crun` 3 ms for each machine. It is a tree: the kernel goes through it once for every system call
+that there is, when a machine takes it on, which takes 0.4 ms where it is a list.
 
 Source: the names are those of Linux's system call tables, see `man 2 syscalls`.
 """
@@ -89,6 +90,7 @@ _WHOLE_FAMILY = 0xFFFFFFFF
 
 #: Of libseccomp: see `seccomp.h`.
 _ALLOW, _ERRNO, _MASKED_EQ = 0x7FFF0000, 0x00050000, 7
+_OPTIMIZE, _AS_TREE = 8, 2
 
 
 def section() -> dict[str, Any]:
@@ -125,6 +127,8 @@ def compiled() -> str:
         for family in _FAMILIES:
             only = _Comparison(0, _MASKED_EQ, _WHOLE_FAMILY, family)
             _allow(library, filter_, "socket", only)
+        # refused by a library before 2.5, which makes a list
+        library.seccomp_attr_set(filter_, _OPTIMIZE, ctypes.c_uint32(_AS_TREE))
         with tempfile.TemporaryFile() as file:
             if library.seccomp_export_bpf(filter_, file.fileno()):
                 return ""
