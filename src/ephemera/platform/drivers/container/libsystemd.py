@@ -36,6 +36,9 @@ _HIDDEN = 0x8000
 _LIBRARY, _PAGE = 3, 0x1000
 _LOAD, _DYNAMIC, _STACK = 1, 2, 0x6474E551
 _READ, _WRITE, _EXECUTE = 4, 2, 1
+#: The loader asks here first for each name of `crun` and of its other libraries, some hundreds, and
+#: is to find an empty heap for most.
+_HEAPS = 509
 
 
 class _Section(NamedTuple):
@@ -125,7 +128,7 @@ def library(code: Code, symbols: Mapping[str, str]) -> bytes:
     count = len(rows)
     parts = [
         (6, b"".join(rows)),
-        (4, struct.pack(f"<{3 + count}I", 1, count, 1 % count, *_chain(count))),
+        (4, _table(["", *symbols])),
         (0x6FFFFFF0, struct.pack(f"<{count}H", *numbers)),
         (0x6FFFFFFC, defined),
         (5, texts.bytes),
@@ -136,10 +139,14 @@ def library(code: Code, symbols: Mapping[str, str]) -> bytes:
     return _file(code, body, dynamic)
 
 
-def _chain(count: int) -> Iterator[int]:
-    """Yield where each symbol is followed by the next: all of them are in one heap."""
-    yield 0
-    yield from ((number + 1) % count for number in range(1, count))
+def _table(names: list[str]) -> bytes:
+    """Return the table by which names are found: where each heap begins, and goes on."""
+    heaps, further = [0] * _HEAPS, [0] * len(names)
+    for number, name in enumerate(names[1:], 1):
+        heap = _hash(name) % _HEAPS
+        further[number], heaps[heap] = heaps[heap], number
+    words = (_HEAPS, len(names), *heaps, *further)
+    return struct.pack(f"<{len(words)}I", *words)
 
 
 def _defined(versions: list[str], library_name: int, texts: _Texts) -> Iterator[bytes]:
