@@ -99,18 +99,18 @@ def ask(sock: socket.socket, *requests: Request) -> None:
     Raises:
         OSError: one was refused; the message says which.
     """
+    last = len(requests) - 1
     sock.send(
         b"".join(
-            _packed(request, request.flags | _ACK, number)
+            # whatever is refused is answered; that all is done, the answer to the last one tells
+            _packed(request, request.flags | (_ACK if number == last else 0), number)
             for number, request in enumerate(requests)
         )
     )
     failed: dict[int, int] = {}
-    answered = 0
-    while answered < len(requests):
+    while last not in failed:
         for kind, number, body in _messages(sock.recv(_ANSWER_BYTES)):
             if kind == _ERROR:
-                answered += 1
                 failed[number] = _code(body)
     for number, code in sorted(failed.items()):
         if code:

@@ -29,14 +29,14 @@ _LOOPBACK = 1
 class Pair(NamedTuple):
     """A cable that is not plugged in."""
 
-    #: The router's end, by its number there.
-    port: int
+    #: The router's end, by its name there.
+    port: str
     #: The machine's end, by its number there.
     eth0: int
 
 
 def make_pair(router: socket.socket, inside: socket.socket, name: str, namespace: int) -> Pair:
-    """Lay a cable from the router to a machine, and set up the machine's `lo`.
+    """Lay a cable from the router to a machine.
 
     Args:
         router, inside: Netlink sockets of the router's namespace and of the machine's.
@@ -48,12 +48,20 @@ def make_pair(router: socket.socket, inside: socket.socket, name: str, namespace
     """
     peer = (netlink.text(netlink.NAME, _INSIDE), netlink.number(netlink.IN_NAMESPACE, namespace))
     netlink.ask(router, netlink.pair(name, peer=peer))
+    return Pair(name, netlink.find(inside, _INSIDE).index)
+
+
+def set_up_alone(inside: socket.socket) -> None:
+    """Have a machine talk to itself, which one in no network can do, too.
+
+    Raises:
+        OSError: it was refused.
+    """
     netlink.ask(inside, netlink.change(_LOOPBACK))
-    return Pair(netlink.find(router, name).index, netlink.find(inside, _INSIDE).index)
 
 
 def plug(router: socket.socket, inside: socket.socket, pair: Pair, message: dict[str, Any]) -> None:
-    """Connect a machine with its network: everything works when this returns.
+    """Connect a machine with its network and with itself: everything works when this returns.
 
     Args:
         message: `router.Plug.to_message()`. Where it has no `ipv6`, the machine has IPv4 only.
@@ -68,7 +76,7 @@ def plug(router: socket.socket, inside: socket.socket, pair: Pair, message: dict
 
 def _setup(eth0: int, message: dict[str, Any]) -> list[netlink.Request]:
     mtu = netlink.number(netlink.MTU, message["mtu"])
-    wanted = [netlink.change(eth0, netlink.mac(message["mac"]), mtu)]
+    wanted = [netlink.change(_LOOPBACK), netlink.change(eth0, netlink.mac(message["mac"]), mtu)]
     if message["ipv6"]:
         wanted.append(netlink.assign(eth0, message["ipv6"]))
         wanted.append(netlink.lead(message["private"], eth0, message["gateway6"]))

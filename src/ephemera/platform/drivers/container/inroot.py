@@ -42,13 +42,14 @@ class Root:
         Raises:
             OSError: something that is no folder is in the way.
         """
+        names = [one for one in path.split("/") if one not in ("", ".")]
+        if ".." in names:
+            raise OSError(errno.EINVAL, f"'{path}' has '..' in it")
+        with suppress(FileNotFoundError):  # most are there
+            return syscalls.open_in_root(self._fd, f"/{path}", os.O_RDONLY | os.O_DIRECTORY)
         done = ""
         folder = syscalls.open_in_root(self._fd, "/", os.O_RDONLY | os.O_DIRECTORY)
-        for name in path.split("/"):
-            if name in ("", "."):
-                continue
-            if name == "..":
-                raise OSError(errno.EINVAL, f"'{path}' has '..' in it")
+        for name in names:
             done += f"/{name}"
             try:
                 inner = syscalls.open_in_root(self._fd, done, os.O_RDONLY | os.O_DIRECTORY)
@@ -79,10 +80,14 @@ class Root:
             fd = os.open(name, flags, 0o600, dir_fd=folder)
         finally:
             os.close(folder)
-        with open(fd, "wb") as file:
+        try:
             os.fchown(fd, *self._owner)
             os.fchmod(fd, mode)
-            file.write(content)
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+        finally:
+            os.close(fd)
 
     def read(self, path: str) -> str:
         """Return the text of a file; nothing where there is none."""
@@ -90,8 +95,10 @@ class Root:
             fd = syscalls.open_in_root(self._fd, path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return ""
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
             os.close(fd)
             return ""
         with open(fd, "rb") as file:
-            return file.read(_LIST_BYTES_MAX).decode(errors="replace")
+            # no more than there is: room for the most that may be would be had and given back
+            return file.read(min(found.st_size, _LIST_BYTES_MAX)).decode(errors="replace")

@@ -46,8 +46,8 @@ class Prepared:
         self._router = router
         self._inside = self._open_inside()
         self._pair: wiring.Pair | None = None
+        self._is_removed = False
         if router is None:
-            netlink.ask(self._inside, netlink.change(1))
             return
         network = os.open(self.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -77,6 +77,8 @@ class Prepared:
         """
         if plug is not None and self._pair is not None and self._router is not None:
             wiring.plug(self._router, self._inside, self._pair, dict(plug))
+        else:
+            wiring.set_up_alone(self._inside)
         self._inside.close()
         if self._router is not None:
             self._router.close()
@@ -106,8 +108,10 @@ class Prepared:
 
     def remove(self) -> bool:
         """Have the cgroup proved to be empty, and gone. Whether it is. Repeating is safe."""
-        self.cgroup.end()
-        return self.cgroup.remove()
+        if not self._is_removed:
+            self.cgroup.end()
+            self._is_removed = self.cgroup.remove()
+        return self._is_removed
 
 
 def cgroup_name(pid: int, start: int) -> str:
