@@ -291,8 +291,7 @@ class Cgroup:
             _write(self._file(controller, file), value)
 
     def _read(self, controller: str, file: str) -> str:
-        with open(self._file(controller, file)) as found:
-            return found.read()
+        return kernel.said(self._file(controller, file)).decode()
 
     def _number(self, file: str, default: int = 0) -> int:
         try:

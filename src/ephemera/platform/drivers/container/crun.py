@@ -20,6 +20,7 @@ from ephemera.platform.drivers.container import starter
 from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.container.starter import Starter
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.program import NotStarted
 
@@ -110,8 +111,7 @@ class Crun:
         if status:
             raise NotStarted(self._why(os.waitstatus_to_exitcode(status), process["args"][0]))
         try:
-            with open(f"{self._run}/pid") as file:
-                return int(file.read())
+            return int(kernel.said(f"{self._run}/pid"))
         except (FileNotFoundError, ValueError) as error:
             raise NotStarted("crun ended well, and did not say what it started") from error
 

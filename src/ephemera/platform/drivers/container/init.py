@@ -63,8 +63,11 @@ def make(ids_from: int | None, places: Places) -> Init:
         os.close(wait)
     if ids_from is not None:
         for kind in ("uid_map", "gid_map"):
-            with open(f"/proc/{pid}/{kind}", "w") as file:
-                file.write(f"0 {ids_from} {IDS}")
+            file = os.open(f"/proc/{pid}/{kind}", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(file, f"0 {ids_from} {IDS}".encode())
+            finally:
+                os.close(file)
     os.write(hold, b"g")
     kinds = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts"}
     return Init(pid, hold, kinds if ids_from is None else {"user": "user", **kinds})

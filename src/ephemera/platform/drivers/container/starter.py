@@ -106,8 +106,13 @@ class Starter:
 def write_config(place: str, config: bytes) -> None:
     """Have the config be a file, whatever was there."""
     written = f"{place}.whole"
-    with open(written, "wb") as file:
-        file.write(config)
+    file = os.open(written, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        rest = memoryview(config)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    finally:
+        os.close(file)
     os.rename(written, place)
 
 

@@ -54,23 +54,28 @@ class Process(NamedTuple):
 #: The states of a thread that has ended, and of one that is stopped.
 _ENDED, _STOPPED = (b"Z", b"X"), (b"T", b"t")
 _PF_EXITING = 0x4
-#: More than fifty numbers and a name have; a read returns all of them.
-_STAT_BYTES = 4096
+_PAGE_BYTES = 4096
+
+
+def said(path: str) -> bytes:
+    """Return what a file of the kernel's says, of which that is less than a page.
+
+    `open` would ask five times more of the kernel, and a launch reads many of them.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, _PAGE_BYTES)
+    finally:
+        os.close(file)
 
 
 def _fields(stat: str) -> list[bytes] | None:
     """Return what a `stat` file says after the name of the process; None where that is gone."""
     try:
-        file = os.open(stat, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
         # the name, in parentheses, may hold anything, also blanks and parentheses
-        return os.read(file, _STAT_BYTES).rpartition(b")")[2].split()
-    except ProcessLookupError:
+        return said(stat).rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return None
-    finally:
-        os.close(file)
 
 
 def _read(pid: int) -> tuple[Process, bytes, int] | None:

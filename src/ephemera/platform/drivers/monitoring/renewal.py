@@ -12,6 +12,8 @@ import signal
 import sys
 from contextlib import suppress
 
+from ephemera.platform.drivers.monitoring import kernel
+
 #: After so many boots it ends in any case: whatever may have been overlooked does not add up.
 _BOOTS_MAX = 100
 #: How much more memory it may have than after its first boot, in pages: a boot may be large.
@@ -50,8 +52,7 @@ class Usual:
         return [one for one in found if one not in self._kept and _is_open(one)]
 
     def _has_grown(self) -> bool:
-        with open("/proc/self/statm", "rb") as file:
-            pages = int(file.read().split()[1])
+        pages = int(kernel.said("/proc/self/statm").split()[1])
         self._pages = self._pages or pages
         return pages > self._pages + _PAGES_MORE_MAX
 
