@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -221,3 +222,29 @@ def test_programs_beside_each_other_share_one_limit_and_end_together(machines: M
     beside = Program(("sh", "-c", f"{_HUNGRY}; exit 3"), {}, "nobody")
     ran = machines.run("sleep", "1000", memory_mb=64, beside=[beside])
     assert (ran.exit.exit_code, ran.exit.oom_killed) == (3, True)
+
+
+def test_what_is_written_to_files_without_names_is_counted_once_and_memory_is_not(
+    machines: Machines,
+) -> None:
+    script = """
+        exec 3>/fill 4>/dev/shm/fill
+        rm /fill /dev/shm/fill
+        head -c 5000000 /dev/zero >&3
+        head -c 9000000 /dev/zero >&4
+        head -c 1000000 /dev/zero >/named
+        echo written
+        exec sleep 10000
+    """
+    for image in (machines.image, "host"):
+        handle = machines.start("sh", "-c", script, image=image)
+        machine_id = handle.partition("/")[0]
+        machines.await_(until(partial(_has_printed, machines, machine_id)))
+        found = machines.await_(machines.driver.written([machine_id, "unknown"]))
+        assert [*found] == [machine_id]
+        assert 6_000_000 <= found[machine_id] < 7_000_000
+        machines.ended_by_kill(handle)
+
+
+def _has_printed(machines: Machines, machine_id: str) -> bool:
+    return bool(machines.world.lines(machine_id))

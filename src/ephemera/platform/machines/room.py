@@ -36,6 +36,9 @@ _CULPRIT_PART = 32
 #: How much less has to be free than at the last time that machines were looked at, as a part of
 #: what is kept.
 _STEP_PART = 4
+#: Where room is short, machines are looked at after so many looks at the disk in any case: room
+#: may have come and gone in between.
+_QUIET_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Watch:
         self._before: Mapping[str, int] | None = None
         #: What was free then, or more since.
         self._free_bytes = 0
+        #: How often the disk was looked at since.
+        self._quiet = 0
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -135,17 +140,24 @@ class Watch:
         The first look ends nobody for what was written before: nobody knows how long ago.
         """
         now = space(self._folder)
-        step = now.kept_bytes // (_CULPRIT_PART if now.is_short else _STEP_PART)
-        if self._before is not None and now.free_bytes >= self._free_bytes - step:
+        if self._before is not None and self._is_quiet(now):
             self._free_bytes = max(self._free_bytes, now.free_bytes)
             return
-        self._free_bytes = now.free_bytes
+        self._free_bytes, self._quiet = now.free_bytes, 0
         sizes = self._sizes()
         written = await self._written(sizes)
         before = written if self._before is None else self._before
         for machine, why in judge(now, written, before, sizes).items():
             self._end(machine, why)
         self._before = written
+
+    def _is_quiet(self, now: Space) -> bool:
+        """Whether nobody can have written much since machines were last looked at."""
+        self._quiet += 1
+        if now.is_short and self._quiet >= _QUIET_MAX:
+            return False
+        step = now.kept_bytes // (_CULPRIT_PART if now.is_short else _STEP_PART)
+        return now.free_bytes >= self._free_bytes - step
 
     async def _run(self) -> None:
         while True:  # at once: what machines write that are started from now on is all news

@@ -105,6 +105,24 @@ def test_one_after_the_other_is_ended_as_long_as_somebody_goes_on_writing(
     asyncio.run(scene())
 
 
+def test_where_room_is_short_it_may_not_come_and_go_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_QUIET_MAX", 3)
+    looks = Looks(tmp_path, monkeypatch)
+
+    async def scene() -> None:
+        looks.space = SHORT
+        await looks.watch.look()
+        looks.written = {"b": 3 * GB}  # as much as another had, which was destroyed
+        for _ in range(3):
+            assert looks.ended == []
+            await looks.watch.look()
+        assert looks.ended == ["b"]
+
+    asyncio.run(scene())
+
+
 def test_a_server_that_starts_on_a_full_disk_ends_who_goes_on_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

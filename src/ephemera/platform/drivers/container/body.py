@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import furnishing, programs, remains, syscalls
+from ephemera.platform.drivers.container import furnishing, programs, remains, syscalls, unnamed
 from ephemera.platform.drivers.container.bundle import process
 from ephemera.platform.drivers.container.cgroups import Limits, Tree
 from ephemera.platform.drivers.container.crun import Crun
@@ -47,7 +47,7 @@ class ContainerKind:
 
     #: What is made ahead takes several times as long as what is left to be done then.
     spares = 4
-    questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal")
+    questions: Sequence[str] = ("memory", "limit", "reclaim", "terminal", "unnamed")
 
     def __init__(self, setup: Setup, tree: Tree) -> None:
         self._setup = setup
@@ -258,8 +258,10 @@ class ContainerBody:
         return [one for one in ours if one != self._prepared.init.pid]
 
     def answer(self, request: Message) -> Message:
-        """Tell of the memory, limit it, or take some of it back."""
+        """Tell of memory, or of files without names; limit the memory, or take some of it back."""
         try:
+            if request["do"] == "unnamed":
+                return {"bytes": unnamed.bytes_of(self._pids())}
             if request["do"] == "limit":
                 self._cgroup.limit_memory(request["limit_mb"], self._swap_mb)
             if request["do"] == "reclaim":
