@@ -227,7 +227,11 @@ def _job(job_id: str) -> Job:
     try:
         return Job.get(job_id)
     except LookupError as error:
-        raise EphemeraError(str(error), hint="`ephemera jobs list` lists them") from None
+        raise EphemeraError(
+            str(error),
+            hint="`ephemera jobs list` lists them; an app in a container keeps its own:"
+            " `ephemera ssh console -C 'ephemera jobs list'`",
+        ) from None
 
 
 def _note_if_unattended() -> None:
