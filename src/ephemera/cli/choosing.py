@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ephemera.errors import ConfigError
+from ephemera.errors import ConfigError, NotFound
 from ephemera.jobs.settings import DEFAULT_APP
 
 _VARIABLES = ("FLY_APP_NAME", "EPHEMERA_APP")
@@ -41,6 +43,23 @@ def usual_app(app: str | None, config: Path | None) -> str:
         ConfigError: the `fly.toml` cannot be read.
     """
     return found_app(app, config) or DEFAULT_APP
+
+
+@contextmanager
+def usual_app_there(app: str | None, config: Path | None) -> Iterator[str]:
+    """Work with `usual_app`; where that is not there, say that nobody has named it.
+
+    Raises:
+        ConfigError: the `fly.toml` cannot be read.
+        NotFound: out of the block, with a hint.
+    """
+    named = found_app(app, config)
+    try:
+        yield named or DEFAULT_APP
+    except NotFound as error:
+        if named is None:
+            error.hint = f"no app is named, so it is that of the jobs; {_BOTH_WAYS}"
+        raise
 
 
 def found_app(app: str | None, config: Path | None) -> str | None:

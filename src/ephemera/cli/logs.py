@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ephemera.cli import completing
-from ephemera.cli.choosing import usual_app
+from ephemera.cli.choosing import usual_app_there
 from ephemera.cli.options import App, ConfigFile, Json, NoTail
 from ephemera.cli.screen import colours, say
 
@@ -36,7 +36,7 @@ def logs(
     from ephemera.cli import loglines
     from ephemera.client import Client
 
-    named, coloured = usual_app(app, config), colours(sys.stdout)
-    with Client() as client:
+    coloured = colours(sys.stdout)
+    with usual_app_there(app, config) as named, Client() as client:
         for entry in client.logs.follow(named, machine=machine, region=region, tail=not no_tail):
             say(loglines.as_json(entry) if as_json else loglines.plain(entry, coloured=coloured))

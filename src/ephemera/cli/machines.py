@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ephemera.cli import consoles, inspecting, runs
-from ephemera.cli.choosing import usual_app
+from ephemera.cli.choosing import usual_app_there
 from ephemera.cli.locating import app_of
 from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
 from ephemera.cli.screen import duration, say, say_json, say_record, say_table
@@ -40,8 +40,8 @@ def list_(
     """List the machines of an app."""
     from ephemera.client import Client
 
-    with Client() as client:
-        machines = client.machines.list(usual_app(app, config), include_deleted=everything)
+    with usual_app_there(app, config) as named, Client() as client:
+        machines = client.machines.list(named, include_deleted=everything)
     if as_json:
         say_json([machine.model_dump(mode="json", exclude_none=True) for machine in machines])
     else:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.cli.choosing import found_app, needed_app, usual_app
-from ephemera.errors import ConfigError
+from ephemera.cli.choosing import found_app, needed_app, usual_app, usual_app_there
+from ephemera.errors import ConfigError, NotFound
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +51,21 @@ def test_where_nothing_names_an_app_it_is_that_of_the_jobs_or_an_error_that_says
         needed_app(None, None)
     assert "-a APP" in wrong.value.hint
     assert "fly.toml" in wrong.value.hint
+
+
+def test_where_the_app_of_the_jobs_is_not_there_it_is_said_that_none_was_named(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFound) as wrong, usual_app_there(None, None) as named:
+        raise NotFound(f"{named} is not there", status=404, hint="look at the spelling")
+    assert wrong.value.hint == "look at the spelling"
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+    with (
+        pytest.raises(NotFound, match="jobs is not there") as unnamed,
+        usual_app_there(None, None) as app,
+    ):
+        raise NotFound(f"{app} is not there", status=404, hint="look at the spelling")
+    assert "no app is named" in unnamed.value.hint
 
 
 def test_a_file_that_is_named_must_name_an_app(folder: Path) -> None:
