@@ -74,6 +74,12 @@ TABLE: tuple[Row, ...] = (
         *(409, 412, 422),
         texts=("insufficient resources .* existing volume",),
     ),
+    _row(
+        NoCapacity,
+        "make room on its disk: destroy machines, or prune images",
+        409,
+        texts=("insufficient disk .* kept so",),  # as the embedded platform says it
+    ),
     _row(NoCapacity, _ELSEWHERE, code="insufficient_capacity"),
     _row(
         Invalid,

@@ -127,7 +127,7 @@ def no_room(why: str) -> Refusal:
     return Refusal(
         409,
         "aborted: could not reserve resource for machine: insufficient disk available to fulfill "
-        f"request on the current host: {why}; destroy machines, or prune images",
+        f"request on the current host: {why}",
         code="insufficient_capacity",
     )
 

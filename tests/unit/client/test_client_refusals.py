@@ -22,6 +22,8 @@ from ephemera.errors import (
     WaitTimeout,
     WrongState,
 )
+from ephemera.platform.machines.room import GB, Space
+from ephemera.platform.refusals import no_room
 from tests.unit.client.scripted_api import answer
 
 #: status, what the body says, the error it is, a part of the hint.
@@ -209,6 +211,12 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
     ),
     (422, {"error": "Validation failed: Name has already been taken"}, Conflict, "another name"),
     (422, {"error": "uniqueness constraint violated"}, Conflict, "another name"),
+    (
+        409,
+        no_room(str(Space(free_bytes=0, kept_bytes=GB))).body(),
+        NoCapacity,
+        "prune images",
+    ),
     (
         422,
         {"error": "could not find a candidate host", "status": "insufficient_capacity"},
