@@ -147,9 +147,17 @@ class World:
         return not any(seat.held for seat in self.router.seats)
 
 
+PLAIN = Listener(80, False, 4281)
+
+
 @asynccontextmanager
 async def proxy(
-    app: App | None = None, router: FakeRouter | None = None, *, tls: bool = False, limit: int = 100
+    app: App | None = None,
+    router: FakeRouter | None = None,
+    *,
+    plain: Listener = PLAIN,
+    tls: bool = False,
+    limit: int = 100,
 ) -> AsyncIterator[World]:
     """Have a proxy before an app."""
     router = router or FakeRouter()
@@ -157,8 +165,7 @@ async def proxy(
     async with listening(app or hello) as port:
         router.port = router.port or port
         engine = Engine(router, region="local", tls_port=4443, connections_max=limit)
-        plain = await loop.create_server(engine.protocol(Listener(80, False, 4281)), "127.0.0.1", 0)
-        servers = [plain]
+        servers = [await loop.create_server(engine.protocol(plain), "127.0.0.1", 0)]
         if tls:
             listener = Listener(443, True, 4443)
             servers.append(

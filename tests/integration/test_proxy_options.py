@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
 
 from ephemera.platform.proxy.routing import Asked
 from ephemera.wire.services import HttpOptions, HttpResponseOptions
 from tests.proxy_world import (
+    PLAIN,
     FakeRouter,
     FakeSeat,
     answering,
@@ -119,6 +121,15 @@ def test_plain_requests_are_sent_to_the_tls_port_where_the_app_wants_that() -> N
             assert answer.startswith(b"HTTP/1.1 301 ")
             assert b"location: https://demo.localhost:4443/a?b=c\r\n" in answer
             assert not world.router.asked
+
+    run(check())
+
+
+def test_machines_are_sent_to_no_tls_port_for_they_have_none() -> None:
+    async def check() -> None:
+        inside = replace(PLAIN, is_inside=True)
+        async with proxy(router=FakeRouter(force_https=True), plain=inside) as world:
+            assert (await world.get()).startswith(b"HTTP/1.1 200 ")
 
     run(check())
 

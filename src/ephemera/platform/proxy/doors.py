@@ -99,7 +99,8 @@ class Doors:
             why = f"machines do not find the app at EPHEMERA_APP_URL: {why_not(host, port, error)}"
             self._say(app.id, "", "", "error", why)
             return
-        make = serve(Listener(HTTP_PORT, False, port, f"{app.name}.localhost:{port}"))
+        authority = f"{app.name}.localhost:{port}"
+        make = serve(Listener(HTTP_PORT, False, port, authority, is_inside=True))
         self._open[app.id] = await asyncio.get_running_loop().create_server(
             make, sock=sock, backlog=_BACKLOG
         )

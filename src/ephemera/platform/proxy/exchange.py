@@ -120,7 +120,7 @@ class Exchange:
         entrance = self._around.router.entrance(head.host, port, tls=tls, client=client.address)
         client.headers_read_s = entrance.http_options.headers_read_timeout or HEADERS_READ_S
         client.keep_alive_s = entrance.http_options.idle_timeout or KEEP_ALIVE_S
-        if entrance.force_https and not tls:
+        if entrance.force_https and not (tls or client.listener.is_inside):
             self._redirect(head, entrance)
             return
         wishes = headers.wishes(head.headers)

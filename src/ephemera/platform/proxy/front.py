@@ -56,7 +56,7 @@ class Front:
         self._await_first(self._plain, Listener(HTTP_PORT, False, port))
         self._await_first(self._tls, Listener(HTTPS_PORT, True, self._tls_port))
         for one in private:
-            self._await_first(one, Listener(HTTP_PORT, False, HTTP_PORT))
+            self._await_first(one, Listener(HTTP_PORT, False, HTTP_PORT, is_inside=True))
 
     def protocol(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
         """Return what makes the protocol of each connection that another listener takes."""

@@ -41,12 +41,14 @@ class Listener:
         public_port: The port that clients really connect to.
         authority: What all requests are for that come in here, in the place of what they say;
             empty where they are asked.
+        is_inside: Whether machines come in here. They have no TLS port, and are sent to none.
     """
 
     port: int
     tls: bool
     public_port: int
     authority: str = ""
+    is_inside: bool = False
 
 
 @dataclass(slots=True)
