@@ -103,7 +103,7 @@ def deploy(
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Build an app, and have its machines run it: `ephemera deploy`.
+    """Build an app, and have its machines run it.
 
     Makes the app and its files where there is no fly.toml. Builds an image, runs the release
     command on a machine of its own, and replaces the machines of each process group. They serve
