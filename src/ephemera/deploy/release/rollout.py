@@ -74,5 +74,5 @@ class Rollout:
 
 def _why_back(error: BaseException) -> str:
     if isinstance(error, EphemeraError):
-        return f"{error.message}: going back to the release before"
-    return "interrupted: going back to the release before; once more leaves everything as it is"
+        return f"{error.message}: going back to how it was"
+    return "interrupted: going back to how it was; once more leaves everything as it is"
