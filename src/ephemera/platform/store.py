@@ -8,7 +8,7 @@ See docs/decisions/0004-store-calls-on-the-loop.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    Update,
     bindparam,
     create_engine,
     delete,
@@ -36,6 +35,7 @@ from ephemera.platform import schema
 from ephemera.platform.machines import versions
 from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
 from ephemera.platform.states import State
+from ephemera.platform.transactions import Statement, Transaction, Transactions
 from ephemera.platform.volumes import attachments
 
 
@@ -58,6 +58,7 @@ class Store:
         )
         event.listen(self._engine, "connect", _prepare_sqlite)
         event.listen(self._engine, "begin", _begin)
+        self._transactions = Transactions(self._engine)
 
     @property
     def engine(self) -> Engine:
@@ -73,16 +74,11 @@ class Store:
         if flushed:
             yield
             return
-        self._set_synchronous("NORMAL")
+        self._transactions.set_synchronous("NORMAL")
         try:
             yield
         finally:
-            self._set_synchronous("FULL")
-
-    def _set_synchronous(self, how: str) -> None:
-        # not through the engine, which would begin a transaction, in which it cannot be set
-        with closing(self._engine.raw_connection()) as connection:
-            connection.cursor().execute(f"PRAGMA synchronous={how}")
+            self._transactions.set_synchronous("FULL")
 
     def close(self) -> None:
         """Close the file. The store cannot be used afterwards."""
@@ -184,13 +180,13 @@ class Store:
             NameTaken: a live machine of the app has this name.
         """
         try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(schema.machines), _row(machine))
-                versions.add(connection, machine)
-                attachments.attach(connection, machine)
-                _add_events(connection, happened)
+            with self._transactions.begin() as transaction:
+                transaction.run(_ADD_MACHINE, _row(machine))
+                versions.add(transaction, machine)
+                attachments.attach(transaction, machine)
+                _add_events(transaction, happened)
                 if lease:
-                    connection.execute(insert(schema.leases), _row(lease))
+                    transaction.run(_ADD_LEASE, _row(lease))
         except IntegrityError as error:
             raise NameTaken(machine.name) from error
 
@@ -206,16 +202,16 @@ class Store:
         columns = (*_MOVING, "config") if "config" in changes else _MOVING
         values = {name: getattr(fresh, name) for name in columns}
         guard = {"old_id": old.id, "old_state": old.state, "old_generation": old.generation}
-        with self._engine.begin() as connection:
-            if connection.execute(_UPDATES[columns], values | guard).rowcount != 1:
+        with self._transactions.begin() as transaction:
+            if transaction.run(_UPDATES[columns], values | guard) != 1:
                 raise Stale(f"machine {old.id} is not any more at generation {old.generation}")
-            _add_events(connection, happened)
+            _add_events(transaction, happened)
             if fresh.instance_id != old.instance_id:
-                versions.add(connection, fresh)
-                versions.forget_oldest(connection, fresh)
+                versions.add(transaction, fresh)
+                versions.forget_oldest(transaction, fresh)
             elif fresh.state is State.DESTROYED:
-                versions.keep_last(connection, fresh)
-                attachments.detach(connection, fresh)
+                versions.keep_last(transaction, fresh)
+                attachments.detach(transaction, fresh)
         return fresh
 
     def forget_machines(self, before: float) -> None:
@@ -268,8 +264,8 @@ class Store:
             connection.execute(_lease_of(machine_id))
 
 
-#: What a move may change. Made once: building a statement costs more than running it. The config
-#: has a statement of its own, because it may be a megabyte of files.
+#: What a move may change. The config has a statement of its own, because it may be a megabyte of
+#: files.
 _MOVING = (
     "state",
     "generation",
@@ -287,9 +283,9 @@ _MOVING = (
 )
 
 
-def _update(columns: Sequence[str]) -> Update:
+def _update(columns: Sequence[str]) -> Statement:
     machine = schema.machines.c
-    return (
+    return Statement(
         update(schema.machines)
         .where(machine.id == bindparam("old_id"))
         .where(machine.state == bindparam("old_state"))
@@ -299,6 +295,9 @@ def _update(columns: Sequence[str]) -> Update:
 
 
 _UPDATES = {columns: _update(columns) for columns in (_MOVING, (*_MOVING, "config"))}
+_ADD_MACHINE = Statement(insert(schema.machines), MachineRecord.__dataclass_fields__)
+_ADD_EVENT = Statement(insert(schema.events), EventRecord.__dataclass_fields__)
+_ADD_LEASE = Statement(insert(schema.leases), LeaseRecord.__dataclass_fields__)
 
 
 def _lease_of(machine_id: str) -> Any:
@@ -314,10 +313,9 @@ def _row(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
-def _add_events(connection: Connection, happened: Iterable[EventRecord]) -> None:
-    rows = [_row(one) for one in happened]
-    if rows:
-        connection.execute(insert(schema.events), rows)
+def _add_events(transaction: Transaction, happened: Iterable[EventRecord]) -> None:
+    for one in happened:
+        transaction.run(_ADD_EVENT, _row(one))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -5,10 +5,11 @@ What a version was made of stays as it was: metadata that is written later is no
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
+from sqlalchemy import Engine, bindparam, delete, insert, select
 
 from ephemera.platform import schema
 from ephemera.platform.records import MachineRecord, VersionRecord
+from ephemera.platform.transactions import Statement, Transaction
 
 #: Of each machine. A config may be a megabyte of files, and a machine that is deployed to every
 #: day would otherwise grow without end.
@@ -40,34 +41,40 @@ class Versions:
             return connection.execute(select(_version.version).where(this)).first() is not None
 
 
-def add(connection: Connection, machine: MachineRecord) -> None:
-    """Write down the version that a machine has from now on."""
-    row = {
-        "machine_id": machine.id,
-        "version": machine.instance_id,
-        "config": machine.config,
-        "created_at": machine.updated_at,
-    }
-    connection.execute(insert(schema.machine_versions), row)
+def add(transaction: Transaction, machine: MachineRecord) -> None:
+    """Write down the version that a machine has from now on, as its row says it already."""
+    transaction.run(_ADD, {"machine": machine.id})
 
 
-def forget_oldest(connection: Connection, machine: MachineRecord) -> None:
+def forget_oldest(transaction: Transaction, machine: MachineRecord) -> None:
     """Forget the versions of a machine that are too many."""
-    connection.execute(_FORGET_OLDEST, {"machine": machine.id})
+    transaction.run(_FORGET_OLDEST, {"machine": machine.id})
 
 
-def keep_last(connection: Connection, machine: MachineRecord) -> None:
-    """Keep of a destroyed machine's versions the last one, as the machine's record has it."""
-    connection.execute(_FORGET_ALL, {"machine": machine.id})
-    add(connection, machine)
+def keep_last(transaction: Transaction, machine: MachineRecord) -> None:
+    """Keep of a destroyed machine's versions the last one, as the machine's row has it."""
+    transaction.run(_FORGET_ALL, {"machine": machine.id})
+    add(transaction, machine)
 
 
-_FORGET_ALL = delete(schema.machine_versions).where(_version.machine_id == bindparam("machine"))
-_FORGET_OLDEST = _FORGET_ALL.where(
-    _version.version.not_in(
-        select(_version.version)
-        .where(_version.machine_id == bindparam("machine"))
-        .order_by(_version.version.desc())
-        .limit(VERSIONS_MAX)
+_machine = schema.machines.c
+_ADD = Statement(
+    insert(schema.machine_versions).from_select(
+        ["machine_id", "version", "config", "created_at"],
+        select(_machine.id, _machine.instance_id, _machine.config, _machine.updated_at).where(
+            _machine.id == bindparam("machine")
+        ),
+    )
+)
+_of_machine = delete(schema.machine_versions).where(_version.machine_id == bindparam("machine"))
+_FORGET_ALL = Statement(_of_machine)
+_FORGET_OLDEST = Statement(
+    _of_machine.where(
+        _version.version.not_in(
+            select(_version.version)
+            .where(_version.machine_id == bindparam("machine"))
+            .order_by(_version.version.desc())
+            .limit(VERSIONS_MAX)
+        )
     )
 )

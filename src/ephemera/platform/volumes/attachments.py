@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import bindparam, update
 
 from ephemera.errors import Stale
 from ephemera.platform import schema
 from ephemera.platform.records import MachineRecord
+from ephemera.platform.transactions import Statement, Transaction
 
 _volume = schema.volumes.c
 
@@ -23,7 +24,7 @@ def mounted(config: Mapping[str, Any]) -> str | None:
     return mounts[0]["volume"] if mounts else None
 
 
-def attach(connection: Connection, machine: MachineRecord) -> None:
+def attach(transaction: Transaction, machine: MachineRecord) -> None:
     """Give a new machine its volume.
 
     Raises:
@@ -33,23 +34,23 @@ def attach(connection: Connection, machine: MachineRecord) -> None:
     if volume_id is None:
         return
     said = {"volume": volume_id, "machine": machine.id, "now": machine.created_at}
-    if connection.execute(_ATTACH, said).rowcount != 1:
+    if transaction.run(_ATTACH, said) != 1:
         raise Stale(f"volume {volume_id} is not free any more")
 
 
-def detach(connection: Connection, machine: MachineRecord) -> None:
+def detach(transaction: Transaction, machine: MachineRecord) -> None:
     """Take its volume from a machine that is destroyed. Repeating is safe."""
     if mounted(machine.config) is not None:
         said = {"machine": machine.id, "now": machine.updated_at}
-        connection.execute(_DETACH, said)
+        transaction.run(_DETACH, said)
 
 
-_ATTACH = (
+_ATTACH = Statement(
     update(schema.volumes)
     .where(_volume.id == bindparam("volume"), _volume.attached_machine_id.is_(None))
     .values(attached_machine_id=bindparam("machine"), updated_at=bindparam("now"))
 )
-_DETACH = (
+_DETACH = Statement(
     update(schema.volumes)
     .where(_volume.attached_machine_id == bindparam("machine"))
     .values(attached_machine_id=None, updated_at=bindparam("now"))
