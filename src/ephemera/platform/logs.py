@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import shutil
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,21 +75,27 @@ def timestamp(seconds: float) -> str:
     """Return RFC 3339 in UTC with microseconds."""
     whole = int(seconds)
     micros = min(int((seconds - whole) * 1e6), 999_999)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{micros:06d}Z"
+    return f"{_second(whole)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """Return RFC 3339 without what follows the seconds. Many things happen in the same one."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class Logs:
     """Writes the platform's own lines and reads everybody's."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._folder = folder
+        self._folder = str(folder)
         self._clock = clock
         self._closed = False
         self._readers: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
 
     def folder(self, app_id: str) -> str:
         """Return where the lines of an app are; monitors append there by themselves."""
-        return str(self._folder / app_id)
+        return f"{self._folder}/{app_id}"
 
     def say(
         self,
@@ -137,8 +145,10 @@ class Logs:
         """Return the place after the last line."""
         folder = self.folder(app_id)
         newest = (logfile.segments(folder) or [1])[-1]
-        path = Path(logfile.segment_path(folder, newest))
-        return Cursor(newest, path.stat().st_size if path.exists() else 0)
+        try:
+            return Cursor(newest, os.path.getsize(logfile.segment_path(folder, newest)))
+        except FileNotFoundError:
+            return Cursor(newest, 0)
 
     def tail(self, app_id: str, wanted: Wanted) -> tuple[list[LogEntry], Cursor]:
         """Return the last lines, at most `TAIL_LINES`, and the place after them."""

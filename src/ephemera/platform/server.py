@@ -222,6 +222,7 @@ class _Server(uvicorn.Server):
             ws_per_message_deflate=False,  # what a terminal shows is short, or in a hurry
             ws_ping_timeout=_SILENCE_MAX_S,
             access_log=False,
+            proxy_headers=False,  # nobody asks where a request says that it comes from
             log_config=None,
             timeout_graceful_shutdown=_GRACE_S,
         )

@@ -41,7 +41,8 @@ class UlidFactory:
     def __call__(self) -> str:
         """Return a new 26-character ULID. Safe to call from any thread."""
         with self._lock:
-            fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            chance = int.from_bytes(os.urandom(_RANDOM_BITS // 8))
+            fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | chance
             same_or_earlier_ms = fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS
             self._last = self._last + 1 if same_or_earlier_ms else fresh
             number = self._last

@@ -23,4 +23,4 @@ def shown_tokens(authorization: str) -> list[str]:
             break
         rest = after.strip()
     tokens = [token.strip() for token in rest.split(",", TOKENS_MAX)[:TOKENS_MAX]]
-    return [token for token in tokens if token and not any(char.isspace() for char in token)]
+    return [token for token in tokens if len(token.split()) == 1]  # no space, and something

@@ -19,6 +19,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,14 @@ class Sockets:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = str(folder)
         self._serve: Serve | None = None
         self._open: dict[str, _Socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def path(self, machine_id: str) -> str:
         """Return where a machine's socket is; empty where no program could connect to it."""
-        path = str(self._folder / machine_id / _NAME)
+        path = f"{self._folder}/{machine_id}/{_NAME}"
         return path if len(os.fsencode(path)) <= _PATH_BYTES_MAX else ""
 
     def open(self, records: Iterable[MachineRecord]) -> None:
@@ -88,10 +89,11 @@ class Sockets:
         up = {record.id: record for record in records if record.state in LIVE}
         if not self.path("f" * 14):
             _log.warning("machines have no API socket: the path %s is too long", self._folder)
-        if self._folder.exists():
-            for left in self._folder.iterdir():
-                if left.name not in up or not left.is_dir():
-                    _remove(left)
+        if os.path.exists(self._folder):
+            for left in os.listdir(self._folder):
+                path = f"{self._folder}/{left}"
+                if left not in up or not os.path.isdir(path):
+                    _remove(path)
         for record in up.values():
             self.moved(record)
 
@@ -118,8 +120,7 @@ class Sockets:
 
     def _listen(self, record: MachineRecord, path: str) -> None:
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            listener = _bound(Path(path))
+            listener = self._bound(path)
         except OSError as error:  # the machine can do without it
             _log.error("machine %s has no API socket: %s", record.id, error)
             return
@@ -131,7 +132,14 @@ class Sockets:
         one = self._open.pop(machine_id, None)
         if one:
             one.close()
-            _remove(self._folder / machine_id)
+            _remove(f"{self._folder}/{machine_id}")
+
+    def _bound(self, path: str) -> socket.socket:
+        try:
+            return _bound(path)
+        except FileNotFoundError:  # the first of all
+            os.mkdir(self._folder, 0o700)
+            return _bound(path)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -139,28 +147,37 @@ class Sockets:
         task.add_done_callback(self._tasks.discard)
 
 
-def _bound(path: Path) -> socket.socket:
+def _bound(path: str) -> socket.socket:
     """Return a listening socket at a path, in the place of any that was there."""
-    path.parent.mkdir(exist_ok=True)
-    path.parent.chmod(0o755)
-    fresh = path.with_name("new")
-    fresh.unlink(missing_ok=True)
+    folder = os.path.dirname(path)
+    with suppress(FileExistsError):
+        os.mkdir(folder)
+    os.chmod(folder, 0o755)  # noqa: S103 - who gets there may enter it
+    fresh = f"{folder}/new"
+    with suppress(FileNotFoundError):
+        os.unlink(fresh)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
-        listener.bind(str(fresh))
-        fresh.chmod(0o666)
+        listener.bind(fresh)
+        os.chmod(fresh, 0o666)  # noqa: S103 - and ask
         listener.listen(_BACKLOG)
-        fresh.rename(path)
+        os.rename(fresh, path)
     except OSError:
         listener.close()
         raise
     return listener
 
 
-def _remove(left: Path) -> None:
+def _remove(left: str) -> None:
     """Remove the folder of a machine, or what else is in its place."""
-    if left.is_dir():
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{left}/{_NAME}")
+        os.rmdir(left)  # most often nothing else is in it
+    except NotADirectoryError:
+        os.unlink(left)
+    except FileNotFoundError:
+        pass
+    except OSError:
         shutil.rmtree(left)
-    else:
-        left.unlink(missing_ok=True)

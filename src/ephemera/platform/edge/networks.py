@@ -65,9 +65,10 @@ def prefix(app: AppRecord) -> str:
     return str(of_app(app))
 
 
-def machine_address(app: AppRecord, machine_id: str) -> IPv6Address:
+@lru_cache(maxsize=4096)
+def machine_address(app: AppRecord, machine_id: str) -> str:
     """Return the address of a machine in the private network of its app."""
-    return _within(of_app(app), _MACHINES | _number(machine_id, _MACHINE_BITS))
+    return str(_within(of_app(app), _MACHINES | _number(machine_id, _MACHINE_BITS)))
 
 
 def private_address(app: AppRecord, network: IPv6Network) -> IPv6Address:

@@ -45,7 +45,7 @@ class Reach:
 
     def address(self, app: AppRecord, machine_id: str) -> str:
         """Return where the programs of a machine listen, as seen from the platform."""
-        return str(networks.machine_address(app, machine_id)) if self.private() else LOOPBACK
+        return networks.machine_address(app, machine_id) if self.private() else LOOPBACK
 
     def app_url(self, app: AppRecord) -> str:
         """Return where a program in a machine reaches an app through the proxy, and wakes it."""
@@ -176,7 +176,7 @@ def spec(
         tty=bool(config.init and config.init.tty),
         swap_mb=(config.init and config.init.swap_size_mb) or 0,
         version=machine.instance_id,
-        network=str(networks.of_app(app)) if private else "",
+        network=networks.prefix(app) if private else "",
         address=reach.address(app, machine.id) if private else "",
         outside=app.outside,
         api_socket=reach.socket(machine.id),

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.network import netlink, numbers, rules
@@ -32,8 +31,7 @@ _NEIGHBOURS = 16384
 _SOCKETS_AHEAD = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Plug:
+class Plug(NamedTuple):
     """The place of a machine in its network: what its monitor needs to connect it."""
 
     #: The number of its bridge in the router's network namespace.
@@ -54,7 +52,7 @@ class Plug:
 
     def to_message(self) -> dict[str, Any]:
         """Return it as what JSON can hold, for `wiring.plug`."""
-        return asdict(self)
+        return self._asdict()
 
 
 class Network:

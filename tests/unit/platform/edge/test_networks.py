@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from ipaddress import IPv6Address
 
 from ephemera.platform.edge import networks
 from ephemera.platform.records import AppRecord
@@ -52,10 +53,10 @@ def test_an_app_that_names_no_network_has_its_own() -> None:
 
 
 def test_a_machine_has_an_address_of_its_own_that_never_changes() -> None:
-    address = networks.machine_address(APP, "4d89069b74e768")
+    address = IPv6Address(networks.machine_address(APP, "4d89069b74e768"))
     assert address in networks.of_app(APP)
     assert str(address) == "fdaa:af4b:8ea5:a7b:f9b:1285:ca20:d412"
-    many = {networks.machine_address(APP, f"{number:014x}") for number in range(1000)}
+    many = {IPv6Address(networks.machine_address(APP, f"{one:014x}")) for one in range(1000)}
     assert len(many) == 1000
     gateway, proxy = networks.of_app(APP)[1], networks.private_address(APP, networks.of_app(APP))
     assert not {gateway, proxy} & many

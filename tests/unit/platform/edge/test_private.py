@@ -174,7 +174,7 @@ def test_a_machine_reaches_the_apps_of_its_network_and_if_that_is_open_of_its_or
         one, two = (platform.create_app(name, "personal", "back") for name in ("one", "two"))
         near = platform.create_app("near", "personal", "")
         strange = platform.create_app("strange", "others", "")
-        client = str(networks.machine_address(one, "m"))
+        client = networks.machine_address(one, "m")
 
         def reached() -> list[str]:
             found = [app.name for app in (one, two, near, strange)]

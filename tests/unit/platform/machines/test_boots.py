@@ -54,7 +54,7 @@ def test_a_program_without_a_private_network_finds_the_api_by_its_environment() 
 
 def test_a_program_with_a_private_network_finds_everything_as_on_fly() -> None:
     spec = _spec(private=True)
-    address = str(networks.machine_address(APP, "m0"))
+    address = networks.machine_address(APP, "m0")
     assert spec.env["FLY_PRIVATE_IP"] == spec.env["FLY_PUBLIC_IP"] == spec.address == address
     assert spec.env["FLY_FLAPS_BASE_URL"] == "http://_api.internal:4280"
     assert spec.env["EPHEMERA_API_SOCKET"] == "/.fly/api"

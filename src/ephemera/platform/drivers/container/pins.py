@@ -7,8 +7,11 @@ the machine's folder, beside what its boots leave, and read again when a server 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
+
+from ephemera.platform.drivers.monitoring.folder import make_folder
 
 _FILE = "image.json"
 
@@ -40,11 +43,11 @@ class Pins:
     def write(self, machine_id: str, version: str, reference: str, digest: str) -> None:
         """Write down what the image of a version is, in the place of that of an earlier one."""
         pin = self._known[machine_id] = _Pin(version, reference, digest)
-        folder = self._machines / machine_id
-        folder.mkdir(mode=0o700, exist_ok=True)
-        fresh = folder / f"{_FILE}.new"
-        fresh.write_text(json.dumps(pin._asdict()))
-        fresh.replace(folder / _FILE)
+        path = f"{self._machines}/{machine_id}/{_FILE}"
+        make_folder(os.path.dirname(path))
+        with open(f"{path}.new", "wb", buffering=0) as file:
+            file.write(json.dumps(pin._asdict()).encode())
+        os.rename(f"{path}.new", path)
 
     def forget(self, machine_id: str) -> None:
         """Forget a machine that is gone."""
@@ -57,12 +60,13 @@ class Pins:
 
     def _pin(self, machine_id: str) -> _Pin | None:
         if machine_id not in self._known:
-            self._known[machine_id] = _read(self._machines / machine_id / _FILE)
+            self._known[machine_id] = _read(f"{self._machines}/{machine_id}/{_FILE}")
         return self._known[machine_id]
 
 
-def _read(path: Path) -> _Pin | None:
+def _read(path: str) -> _Pin | None:
     try:
-        return _Pin(**json.loads(path.read_text()))
+        with open(path, "rb") as file:
+            return _Pin(**json.load(file))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None

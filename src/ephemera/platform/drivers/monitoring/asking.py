@@ -20,7 +20,7 @@ _KEPT = frozenset(
 
 def kept(server: Mapping[str, str]) -> dict[str, str]:
     """Return what a program of this computer finds of the server's environment."""
-    return {name: value for name, value in server.items() if name in _KEPT or name[:3] == "LC_"}
+    return {name: server[name] for name in server if name in _KEPT or name[:3] == "LC_"}
 
 
 def files(given: Sequence[GuestFile]) -> list[dict[str, Any]]:
