@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import resource
@@ -56,6 +57,9 @@ _socket_log.setLevel(logging.WARNING)
 # Said of every refusal, which is an answer and completes the handshake.
 _socket_log.addFilter(lambda record: "without completing handshake" not in str(record.msg))
 
+#: How many objects there may be more of before Python looks for cycles among them: those of some
+#: launches. With 700, its own default, it looks at what launches under way still need.
+_OBJECTS_MORE = 5_000
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
 #: Of one message of a WebSocket: what somebody pastes into a terminal.
@@ -173,6 +177,7 @@ async def _serve(
         front.open(platform.networks.proxy_listeners())
         platform.traffic.serve_http(front.protocol)
         server = _Server(platform, front, ensure_token(home), stage)
+        _settle()
         endpoint = Endpoint(
             url,
             os.getpid(),
@@ -191,6 +196,13 @@ async def _serve(
             await platform.close()
         store.close()
         remove_endpoint(home)
+
+
+def _settle() -> None:
+    """Have what is there from now on left alone by Python's search for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_MORE)
 
 
 def _announce(home: Path, endpoint: Endpoint, ready: Callable[[str], None]) -> None:
