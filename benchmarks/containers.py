@@ -20,6 +20,7 @@ from benchmarks import launching
 from benchmarks.competitors import Competitor, Crun, Docker, Podman, lacking
 from benchmarks.measuring import Result, Stopwatch, interleaved
 from ephemera import Client
+from ephemera.platform.settings import Settings
 from ephemera.testing.serving import Server, serving
 
 _APP = "bench"
@@ -115,7 +116,7 @@ def alive(folder: Path, rounds: int) -> list[Result]:
 def _world(folder: Path) -> Iterator[World]:
     with (
         running_registry(folder / "registry") as registry,
-        serving(folder / "home", driver=_DRIVER) as server,
+        serving(folder / "home", driver=_DRIVER, settings=Settings()) as server,
         Client(server.endpoint.url, server.token) as client,
     ):
         world = World(server, client, registry.push("busybox", images.busybox()))

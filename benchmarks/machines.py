@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Result, Stopwatch, interleaved, spawn
 from ephemera import AsyncClient, Client
+from ephemera.platform.settings import Settings
 from ephemera.testing.serving import serving
 
 _APP = "bench"
@@ -18,7 +19,10 @@ _CONFIG = {"image": "host", "init": {"exec": [_TRUE]}, "restart": {"policy": "no
 
 def create_to_exit(folder: Path, rounds: int) -> list[Result]:
     """Create a machine, let it run `true`, and see its exit as a client that waits for it."""
-    with serving(folder) as server, Client(server.endpoint.url, server.token) as client:
+    with (
+        serving(folder, settings=Settings()) as server,
+        Client(server.endpoint.url, server.token) as client,
+    ):
         client.apps.create(_APP)
 
         def whole(watch: Stopwatch) -> None:
@@ -47,7 +51,7 @@ def create_to_exit(folder: Path, rounds: int) -> list[Result]:
 
 def launches(folder: Path, rounds: int) -> list[Result]:
     """Create machines as fast as one client may, and count those that have ended, per second."""
-    with serving(folder) as server:
+    with serving(folder, settings=Settings()) as server:
         seconds = asyncio.run(_launch(server.endpoint.url, server.token, rounds))
         begun = time.perf_counter()
         for _ in range(rounds):

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
@@ -58,7 +59,7 @@ def mac(text: str) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
-@dataclass(slots=True)
+@dataclass
 class Network:
     """What is known of a private network."""
 
@@ -73,17 +74,17 @@ class Network:
     #: Where the search for a free place goes on, so that none is given again soon.
     ahead: int = _FIRST
 
-    @property
+    @cached_property
     def subnet(self) -> IPv4Network:
         """Return its IPv4 addresses."""
         return IPv4Network((int(self.address(0)), _SUBNET_BITS))
 
-    @property
+    @cached_property
     def gateway4(self) -> IPv4Address:
         """Return the IPv4 address of its bridge."""
         return self.address(1)
 
-    @property
+    @cached_property
     def gateway6(self) -> IPv6Address:
         """Return the IPv6 address of its bridge."""
         return self.prefix[1]
