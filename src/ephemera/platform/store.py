@@ -7,8 +7,7 @@ See docs/decisions/0004-store-calls-on-the-loop.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,21 +67,6 @@ class Store:
     def engine(self) -> Engine:
         """The engine, for migrations."""
         return self._engine
-
-    @contextmanager
-    def flushing(self, *, flushed: bool) -> Iterator[None]:
-        """Have what is written in the block outlive the computer, or processes alone.
-
-        What is not flushed is so with the next write that is.
-        """
-        if flushed:
-            yield
-            return
-        self._transactions.set_synchronous("NORMAL")
-        try:
-            yield
-        finally:
-            self._transactions.set_synchronous("FULL")
 
     def close(self) -> None:
         """Close the file. The store cannot be used afterwards."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Delete, Engine, Insert, Update, event
@@ -103,14 +103,10 @@ class Transactions:
                 dialect.do_rollback(cast("Any", connection))
                 raise
 
-    def set_synchronous(self, how: str) -> None:
-        """Say how what is written from now on is flushed, see SQLite; in no transaction."""
-        self._open().execute(f"PRAGMA synchronous={how}")
-
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._engine.connect().close()
-        assert self._connection is not None
+            with closing(self._engine.raw_connection()) as found:
+                self._connection = cast("sqlite3.Connection", found.driver_connection)
         return self._connection
 
     def _connected(self, connection: sqlite3.Connection, _record: Any) -> None:

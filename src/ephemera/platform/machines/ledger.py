@@ -1,7 +1,8 @@
 """What is written down of one machine, and who waits for it to change.
 
-The record in memory is always what the store has: it is replaced when a commit is done, never
-before. Whoever waits for it to be in some way looks at each write.
+The record in memory is what the store has: it is replaced when a commit is done, never before.
+Only a move that nobody relies on may be ahead of the store, until the next one takes it there.
+Whoever waits for the machine to be in some way looks at each of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError
@@ -63,6 +64,10 @@ class Ledger:
         hold: Hold | None = None,
     ) -> None:
         self.record = record
+        #: As the store has it.
+        self._stored = record
+        #: What is different in the record.
+        self._ahead: dict[str, Any] = {}
         self._store = store
         self._clock = clock
         self._moved = moved
@@ -115,34 +120,38 @@ class Ledger:
         self,
         event: Event,
         happened: Sequence[EventRecord] = (),
-        *,
-        flushed: bool = True,
         **changes: Any,
     ) -> None:
         """Make a move of the state table, with what happened and what else changes.
 
-        Args:
-            flushed: Whether it is to outlive the computer, and not processes alone.
-
         Raises:
             IllegalMove: the table has no such move; nothing was written.
         """
-        self.write(happened, flushed=flushed, state=after(self.record.state, event), **changes)
+        self.write(happened, state=after(self.record.state, event), **changes)
 
-    def write(
-        self, happened: Sequence[EventRecord] = (), *, flushed: bool = True, **changes: Any
-    ) -> None:
+    def move_ahead(self, event: Event, **changes: Any) -> None:
+        """Make a move that is written down with the next one.
+
+        Whoever reads the store before that must come to the same move by itself.
+
+        Raises:
+            IllegalMove: the table has no such move.
+        """
+        changes |= {"state": after(self.record.state, event), "updated_at": self._clock()}
+        self._ahead |= changes
+        self.record = replace(self.record, **changes)
+        self._tell(())
+
+    def write(self, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
         """Write down what happened and what changes, in one transaction."""
         known = self.events() if happened else []
         changes["updated_at"] = self._clock()
-        with self._store.flushing(flushed=flushed):
-            self.record = self._store.move_machine(self.record, happened, **changes)
+        whole = self._ahead | changes
+        self.record = self._stored = self._store.move_machine(self._stored, happened, **whole)
+        self._ahead = {}
         if happened:
             self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
-        for waiter in self._waiters:
-            if not waiter.seen.done() and (found := waiter.look(self.record)):
-                waiter.seen.set_result(found)
-        self._moved(self.record, happened)
+        self._tell(happened)
 
     async def note(self, seen: Callable[[], None]) -> None:
         """Have `seen` write down what was seen, if need be when the disk has room again."""
@@ -154,3 +163,9 @@ class Ledger:
             except OperationalError:
                 _log.exception("machine %s: the store cannot be written", self.record.id)
                 await asyncio.sleep(_STORE_RETRY_S)
+
+    def _tell(self, happened: Sequence[EventRecord]) -> None:
+        for waiter in self._waiters:
+            if not waiter.seen.done() and (found := waiter.look(self.record)):
+                waiter.seen.set_result(found)
+        self._moved(self.record, happened)

@@ -81,13 +81,18 @@ class Life:
 
     # the beginning, and the beginning again
 
-    def begin(self) -> None:
-        """Go on from `created`: start it, or let it rest where it is not to be launched."""
+    def begin(self, *, asked: bool = False) -> None:
+        """Go on from `created`: start it, or let it rest where it is not to be launched.
+
+        Args:
+            asked: Whether a server that is gone may have begun it already.
+        """
         if self.record.state is not State.CREATED:
             return
         if self.record.launch:
-            # the computer's end is that of the program, too: read as `created`, it is begun again
-            self.start(Event.START, [], flushed=False)
+            # not written by itself: read as `created`, it is begun again, which is the same boot
+            self.ledger.move_ahead(Event.START, **self._fresh_boot())
+            self._boot(asked=asked)
         else:
             self.ledger.move(Event.REST)
 
@@ -95,7 +100,7 @@ class Life:
         """Go on with what a server that is gone had under way."""
         record = self.record
         if record.state is State.CREATED:
-            self.begin()
+            self.begin(asked=True)
         elif record.state is State.STARTING and not record.handle:
             self._boot(asked=True)
         elif record.state in (*LIVE, State.DESTROYING) and record.handle:
@@ -129,19 +134,15 @@ class Life:
         happened: Sequence[EventRecord],
         *,
         pause: float = 0.0,
-        flushed: bool = True,
         **changes: Any,
     ) -> None:
         """Begin another boot, by a move that leads to `starting`.
 
         Args:
             pause: Seconds before the driver is asked.
-            flushed: Whether the move is to outlive the computer.
             changes: What else of the record changes with it.
         """
-        fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
-        fresh |= {"stop_signal": None, "stop_by": None}
-        self.ledger.move(event, happened, flushed=flushed, **fresh, **changes)
+        self.ledger.move(event, happened, **self._fresh_boot(), **changes)
         if pause:
             self._alarms.pause(pause, self._boot)
         else:
@@ -270,6 +271,11 @@ class Life:
         self._around.forget(self.record)
 
     # what takes time
+
+    def _fresh_boot(self) -> dict[str, Any]:
+        """Return what the record says of a boot that is to come."""
+        fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
+        return fresh | {"stop_signal": None, "stop_by": None}
 
     def _boot(self, *, asked: bool = False) -> None:
         self._start_asked_at = self._now()

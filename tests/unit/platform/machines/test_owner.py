@@ -12,6 +12,7 @@ from ephemera.platform.drivers.base import BootSpec, Say
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines import driving
 from ephemera.platform.machines.owner import Owner
+from ephemera.platform.records import MachineRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
@@ -31,6 +32,25 @@ def test_a_machine_runs_its_program_and_rests(play: Play) -> None:
         assert request is not None
         assert request["exit_event"]["exit_code"] == 0
         assert request["exit_event"]["requested_stop"] is False
+
+    play(scene)
+
+
+def test_the_first_move_of_a_machine_is_written_down_with_its_second(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        seen: list[tuple[str, str]] = []
+
+        def look(record: MachineRecord, _happened: object) -> None:
+            stored = world.store.machine(record.app_id, record.id)
+            assert stored is not None
+            seen.append((record.state, stored.state))
+            if record.state is State.STARTED:
+                assert stored == record
+
+        world.platform.observers.append(look)
+        await reach(owner, State.STARTED)
+        assert seen == [(State.STARTING, State.CREATED), (State.STARTED, State.STARTED)]
 
     play(scene)
 

@@ -67,6 +67,19 @@ def test_a_boot_that_was_asked_for_and_never_made_is_made(play: Play) -> None:
     play(scene)
 
 
+def test_the_first_boot_is_found_by_a_server_that_reads_nothing_of_it(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        _rewrite(world, owner.record.id, state=State.CREATED, boot=0, handle="", launch=True)
+        await world.reopen()
+        owner = world.again(owner)
+        await reach(owner, State.STARTED)
+        assert list(world.driver.specs) == [f"{owner.record.id}/1"]
+
+    play(scene)
+
+
 def test_a_boot_that_was_made_and_never_written_down_is_found(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")
