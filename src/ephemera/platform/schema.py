@@ -1,4 +1,4 @@
-"""The platform's tables. Every state a caller has been told is in here first."""
+"""The platform's tables. Every state that a caller can wait for is in here first."""
 
 from __future__ import annotations
 
