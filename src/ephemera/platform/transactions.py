@@ -3,7 +3,7 @@
 SQLAlchemy says what the statements are, once. To run them through its engine costs several times
 what SQLite takes for it, and a launch makes four transactions. What is asked seldom goes through
 the engine all the same; both are the same connection, on one thread, so they never mix.
-See docs/decisions/0041-a-launch-writes-without-the-engine.md.
+See docs/decisions/0043-a-launch-writes-without-the-engine.md.
 """
 
 from __future__ import annotations

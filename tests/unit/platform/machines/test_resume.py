@@ -80,6 +80,24 @@ def test_the_first_boot_is_found_by_a_server_that_reads_nothing_of_it(play: Play
     play(scene)
 
 
+def test_a_first_boot_that_nobody_wants_any_more_is_ended_though_nothing_is_read_of_it(
+    play: Play,
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run")
+        await reach(owner, State.STARTED)
+        handle = owner.record.handle
+        _rewrite(world, owner.record.id, state=State.CREATED, boot=0, handle="", launch=True)
+        await world.reopen()
+        owner = world.again(owner)
+        owner.ask_destroy(force=True)
+        await reach(owner, State.DESTROYED)
+        assert await world.driver.machines() == set()
+        assert (await world.driver.wait(handle)).exit_code != 0
+
+    play(scene)
+
+
 def test_a_boot_that_was_made_and_never_written_down_is_found(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("run")
