@@ -19,9 +19,9 @@ _DAY_S = 24 * 3600.0
 _FILES = 800
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path / "home", driver="mock") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("home"), driver="mock") as server:
         yield server
 
 
