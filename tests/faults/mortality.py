@@ -74,23 +74,25 @@ def dying_at(number: int, when: str, server: Server) -> Iterator[subprocess.Pope
     """
     mortal = start_mortal(server, number, when)
     try:
-        _until_it_serves(server, mortal)
+        until_it_serves(server, mortal)
         yield mortal
     finally:
         mortal.kill()
         mortal.wait()
 
 
-def _until_it_serves(server: Server, mortal: subprocess.Popen[bytes]) -> None:
+def until_it_serves(server: Server, mortal: subprocess.Popen[bytes]) -> None:
+    """Return when the platform in the place of `server` answers, or is dead."""
     deadline = time.monotonic() + _SERVES_WAIT_S
-    while mortal.poll() is None:
-        assert time.monotonic() < deadline, "it neither serves nor dies"
-        try:
-            httpx2.get(server.endpoint.url)
-        except httpx2.TransportError:
-            time.sleep(0.02)  # nobody tells when a port begins to answer
-        else:
-            return
+    with httpx2.Client(base_url=server.endpoint.url, verify=False) as http:
+        while mortal.poll() is None:
+            assert time.monotonic() < deadline, "it neither serves nor dies"
+            try:
+                http.get("/")
+            except httpx2.TransportError:
+                time.sleep(0.02)  # nobody tells when a port begins to answer
+            else:
+                return
 
 
 def start_mortal(server: Server, number: int, when: str) -> subprocess.Popen[bytes]:

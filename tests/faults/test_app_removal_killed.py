@@ -19,7 +19,7 @@ import pytest
 
 from ephemera.testing.machines_api import AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
-from tests.faults.mortality import writes_to_die_at
+from tests.faults.mortality import until_it_serves, writes_to_die_at
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -71,17 +71,6 @@ def delete_while_it_dies(server: Server, app: str, number: int, when: str) -> bo
         mortal.kill()
         mortal.wait()
     return died
-
-
-def until_it_serves(server: Server, mortal: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while mortal.poll() is None and time.monotonic() < deadline:
-        try:
-            httpx2.get(server.endpoint.url)
-        except httpx2.TransportError:
-            time.sleep(0.02)  # nobody tells when a port begins to answer
-        else:
-            return
 
 
 def check(server: Server, app: str) -> None:

@@ -48,7 +48,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def _connected(server: Server) -> httpx2.Client:
     url = server.endpoint.url
-    return httpx2.Client(base_url=url, headers=server.headers, timeout=_TIMEOUT_S)
+    return httpx2.Client(base_url=url, headers=server.headers, timeout=_TIMEOUT_S, verify=False)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,10 @@ class Server:
     def clear(self) -> None:
         """Destroy every machine, running or not. Returns once nothing of them is left."""
         with httpx2.Client(
-            base_url=self.endpoint.url, headers=self.headers, timeout=_REQUEST_WAIT_S
+            base_url=self.endpoint.url,
+            headers=self.headers,
+            timeout=_REQUEST_WAIT_S,
+            verify=self.endpoint.url.startswith("https:"),  # no authority need be read for HTTP
         ) as http:
             for app in http.get("/v1/apps?org_slug=personal").raise_for_status().json()["apps"]:
                 _clear_app(http, f"/v1/apps/{app['name']}/machines")
