@@ -27,7 +27,8 @@ from ephemera.platform.drivers.monitoring.body import Streams
 
 #: What Python or the monitor ignores, a program would ignore too: executing keeps that.
 _TO_DEFAULT = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD,
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ,
+    signal.SIGCHLD,
 )  # fmt: skip
 #: For crun: it protects itself from the machine by executing a copy of itself, unless it is told
 #: that it is one, and is on a read-only mount. That takes half of its time, so it is on one.

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 #: What Python or the monitor ignores, the program would ignore too: executing keeps that.
 _TO_DEFAULT = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD,
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ,
+    signal.SIGCHLD,
 )  # fmt: skip
 
 _WHY_NOT_EXECUTED = {

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from ephemera.platform.drivers.monitoring import program
 from ephemera.platform.drivers.monitoring.program import NotStarted
+from tests import needs
 
 
 def _make(path: Path, mode: int = 0o755, text: str = "#!/bin/sh\n") -> Path:
@@ -61,3 +64,20 @@ def test_a_missing_working_folder_is_named() -> None:
 def test_what_is_no_command_is_refused(command: list[str]) -> None:
     with pytest.raises(NotStarted):
         program.start(command, {}, "/", (0, 1, 2))
+
+
+@needs.proc
+def test_a_program_does_not_ignore_what_its_monitor_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the program is started from where it is to be
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    try:
+        with (tmp_path / "out").open("w") as out:
+            command = ["grep", "SigIgn", "/proc/self/status"]
+            pid = program.start(command, {}, str(tmp_path), (0, out.fileno(), 2))
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        signal.signal(signal.SIGQUIT, before)
+    ignored = int((tmp_path / "out").read_text().split()[1], 16)
+    assert not ignored & 1 << signal.SIGQUIT - 1
