@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -198,12 +199,11 @@ def forked_by(zygote: int) -> set[int]:
 
 
 def kill(*pids: int) -> None:
-    """Kill processes at once, those that are dead already too."""
-    for pid in pids:
-        try:
-            os.kill(pid, 9)
-        except ProcessLookupError:
-            continue
+    """Kill processes, those that are dead already too, and none so early that another sees it."""
+    for signal_number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
 
 
 @contextmanager
