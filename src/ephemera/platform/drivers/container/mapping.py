@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ephemera.platform.drivers.container import syscalls
@@ -44,13 +44,26 @@ def show_moved(folder: str, place: str, before: int, after: int) -> None:
     Raises:
         OSError: its file system cannot be shown so.
     """
-    with _moving(before, after) as pid:
+
+    def map_users(pid: int) -> None:
+        for kind in ("uid_map", "gid_map"):
+            with open(f"/proc/{pid}/{kind}", "w") as file:
+                file.write(f"{before} {after} {IDS}")
+
+    with user_namespace(map_users) as pid:
         show(folder, place, pid)
 
 
 @contextmanager
-def _moving(before: int, after: int) -> Iterator[int]:
-    """Have a process whose user namespace maps one range to another."""
+def user_namespace(map_users: Callable[[int], None]) -> Iterator[int]:
+    """Have a process in a user namespace of its own, for as long as the context is open.
+
+    Args:
+        map_users: Says who its users are, given the process.
+
+    Raises:
+        OSError: no such namespace can be made.
+    """
     made, done = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -66,9 +79,7 @@ def _moving(before: int, after: int) -> Iterator[int]:
     try:
         if not os.read(made[0], 1):
             raise OSError(0, "no user namespace can be made")
-        for kind in ("uid_map", "gid_map"):
-            with open(f"/proc/{pid}/{kind}", "w") as file:
-                file.write(f"{before} {after} {IDS}")
+        map_users(pid)
         yield pid
     finally:
         os.close(made[0])

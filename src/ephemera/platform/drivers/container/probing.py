@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ephemera.platform.drivers.container import syscalls
+from ephemera.platform.drivers.container.mapping import user_namespace
 from ephemera.platform.network import netlink
 
 _ALL_BUT_USERS = (
@@ -76,37 +75,12 @@ def _attempt(probe: Callable[[], None]) -> str:
 
 
 def _user_namespace() -> None:
-    with _other_user_namespace() as pid:
+    with user_namespace(_map_users) as pid:
         os.readlink(f"/proc/{pid}/ns/user")
 
 
-@contextmanager
-def _other_user_namespace() -> Iterator[int]:
-    """Have a process in a user namespace of its own, with 65,536 users where we are root."""
-    ready, done = os.pipe(), os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            syscalls.unshare(syscalls.CLONE_NEWUSER)
-            os.write(ready[1], b".")
-            os.close(done[1])
-            os.read(done[0], 1)
-        finally:
-            os._exit(0)
-    os.close(ready[1])
-    os.close(done[0])
-    try:
-        if not os.read(ready[0], 1):
-            raise OSError(0, "no user namespace can be made")
-        _map_users(pid)
-        yield pid
-    finally:
-        os.close(done[1])
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
 def _map_users(pid: int) -> None:
+    """Give it 65,536 users where we are root, and else one."""
     mine = (os.geteuid(), os.getegid())
     if mine[0] != 0:
         _write(f"/proc/{pid}/setgroups", "deny")
@@ -138,7 +112,7 @@ def _idmapped_overlay(folder: str) -> None:
     lower, shown = _made(folder, "files"), _made(folder, "shown")
     with open(f"{lower}/file", "w") as file:
         owner = os.fstat(file.fileno()).st_uid
-    with _other_user_namespace() as pid:
+    with user_namespace(_map_users) as pid:
         users = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
         syscalls.idmapped(lower, users, shown)
         # the computer's own files, which machines with image `host` have
