@@ -21,6 +21,7 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import LinkLost
 from ephemera.platform.drivers.monitoring.monitors import Boot, Monitors
 from ephemera.platform.drivers.monitoring.nursery import Nursery
+from ephemera.platform.spreading import spread
 from ephemera.platform.tools import remove_now
 
 
@@ -42,6 +43,7 @@ class MonitoredDriver:
     def _make_folder(self) -> None:
         try:
             self._machines.mkdir(parents=True, exist_ok=True, mode=0o700)
+            spread(self._machines)
         except OSError as error:
             raise DriverError(f"{self._machines} cannot be made: {error.strerror}") from error
 
