@@ -112,7 +112,7 @@ class World:
 
     @property
     def releases(self) -> list[Release]:
-        return history.read(labels.managed(self.client.machines.list(self.app)))
+        return history.read(self.client.machines.list(self.app))
 
     def serving(self) -> list[tuple[str, Sequence[str]]]:
         """Return the group and the command of each machine that requests go to."""

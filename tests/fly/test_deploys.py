@@ -225,5 +225,7 @@ def test_ten_machines_are_deployed_within_the_limits(deployed: Shop) -> None:
     scale_count(deployed.client, deployed.app, {"web": 10}, deployed.manner)
     deployed.deploy()
     assert deployed.serving() == [deployed.version] * 10
+    scale_count(deployed.client, deployed.app, {"web": 0}, deployed.manner)
+    assert deployed.serving() == []
     assert deployed.fly.limited == limited
     assert deployed.leases() == 0

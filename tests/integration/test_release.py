@@ -410,6 +410,29 @@ def test_machines_are_as_many_as_are_wanted(web: World) -> None:
     assert [group for group, _ in web.serving()].count("web") == 1
 
 
+def test_an_app_without_machines_knows_its_releases(web: World) -> None:
+    scale_count(web.client, web.app, {"web": 0, "work": 0}, web.manner)
+    assert web.serving() == []
+    assert [(one.name, one.state) for one in web.machines] == [("releases", "stopped")]
+    with pytest.raises(DeployError):
+        web.deploy(playing("exit", "1"))
+    assert [(one.version, one.status) for one in web.releases] == [(2, "failed"), (1, "succeeded")]
+    assert earlier(web.client, web.app, 1).image_of() == OLD
+    web.deploy(NEW)
+    assert web.serving() == NEW_SERVES
+    assert len(web.machines) == 2
+    assert [one.version for one in web.releases] == [3, 2, 1]
+
+
+def test_an_app_whose_history_cannot_be_kept_is_scaled_to_nothing(web: World) -> None:
+    other = web.client.machines.create(
+        web.app, config={"image": "host", "init": {"exec": ["run"]}}, name="releases"
+    )
+    scale_count(web.client, web.app, {"web": 0, "work": 0}, web.manner)
+    assert [one.id for one in web.machines] == [other.id]
+    assert any("history of releases will be lost" in line for line in web.said)
+
+
 def test_machines_are_as_large_as_is_wanted_also_after_a_deploy(web: World) -> None:
     scale_memory(web.client, web.app, 512, "web", web.manner)
     scale_vm(web.client, web.app, "shared-cpu-2x", "work", web.manner)

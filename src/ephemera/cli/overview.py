@@ -31,7 +31,7 @@ class Overview:
 
     def release(self) -> Release | None:
         """Return the newest release; None before the first."""
-        return next(iter(history.read(labels.managed(self.machines))), None)
+        return next(iter(history.read(self.machines)), None)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs to read."""
@@ -133,4 +133,6 @@ def _role(machine: Machine) -> str:
         return "job"
     if machine.config and machine.config.standbys:
         return "standby"
+    if labels.group(machine) == labels.ARCHIVE_GROUP:
+        return "history"
     return "command" if labels.group(machine).startswith(_OF_ONE_COMMAND) else ""

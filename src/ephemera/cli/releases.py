@@ -12,11 +12,11 @@ from ephemera.cli.screen import say_json, say_table
 def releases(app: App = None, config: ConfigFile = None, as_json: Json = False) -> None:
     """List the last releases of an app, the newest first. `rollback VERSION` goes back to one."""
     from ephemera.client import Client
-    from ephemera.deploy.release import history, labels
+    from ephemera.deploy.release import history
 
     with Client() as client:
         machines = client.machines.list(needed_app(app, config))
-    found = history.read(labels.managed(machines))
+    found = history.read(machines)
     if as_json:
         fields = ("version", "status", "image", "created_at", "description", "id")
         said = [asdict(one) for one in found]

@@ -69,7 +69,7 @@ def count(
     """Have as many machines: `scale count 3`, or `scale count web=2 worker=1`.
 
     New ones are like those that are there, with volumes of their own. With 0 the app is gone but
-    for its name, secrets and volumes.
+    for its name, secrets and volumes, and the history of its releases: `rollback` brings one back.
     """
     from ephemera.client import Client
     from ephemera.deploy.release.scaling import scale_count

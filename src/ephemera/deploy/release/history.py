@@ -1,7 +1,7 @@
 """The last releases of an app, written on each of its machines.
 
-The Machines API has no place for them, and an app without machines has none that matters. They
-are read from all machines, since one that was away while a release was written knows less.
+The Machines API has no other place for them: see `archive` for an app without machines. They are
+read from all machines, since one that was away while a release was written knows less.
 """
 
 from __future__ import annotations
@@ -51,9 +51,13 @@ _RELEASES = TypeAdapter(list[Release])
 
 
 def read(machines: Sequence[Machine]) -> list[Release]:
-    """Return the releases that machines know of, newest first."""
+    """Return the releases that an app's machines know of, newest first.
+
+    Args:
+        machines: All of the app. Those that are gone are not asked: they know what was undone.
+    """
     found: dict[int, Release] = {}
-    for machine in machines:
+    for machine in labels.there(machines):
         for one in _written_on(machine):
             known = found.get(one.version)
             if known is None or known.status == "running":

@@ -18,6 +18,8 @@ RELEASE_ID = "fly_release_id"
 RELEASE_VERSION = "fly_release_version"
 #: The last releases, see `history`.
 RELEASES = "ephemera_releases"
+#: The group of the machine that has them where the app has no other, see `archive`.
+ARCHIVE_GROUP = "fly_app_releases"
 #: The port of this computer that the machine alone listens on, see `ports`.
 PORT = "ephemera_port"
 #: What is under way with a machine while a release is made; nothing is, where it is not there.
@@ -47,6 +49,11 @@ def group(machine: Machine) -> str:
     return of(machine).get(GROUP, "")
 
 
+def there(machines: Sequence[Machine]) -> list[Machine]:
+    """Return the machines that are not gone or going."""
+    return [machine for machine in machines if machine.state not in _GONE]
+
+
 def managed(machines: Sequence[Machine]) -> list[Machine]:
     """Return the machines that releases are made of, without those that are gone or going.
 
@@ -54,10 +61,8 @@ def managed(machines: Sequence[Machine]) -> list[Machine]:
     """
     return [
         machine
-        for machine in machines
-        if group(machine)
-        and not group(machine).startswith(_RESERVED)
-        and machine.state not in _GONE
+        for machine in there(machines)
+        if group(machine) and not group(machine).startswith(_RESERVED)
     ]
 
 

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from ephemera.client import Client
-from ephemera.deploy.release import history, labels, mending, ports
+from ephemera.deploy.release import archive, history, labels, mending, ports
 from ephemera.deploy.release.claims import Claims
 from ephemera.deploy.release.doing import Doing
 from ephemera.deploy.release.history import Release, Status
@@ -105,7 +105,7 @@ class Making:
         self._claims = claims
         self._all = client.machines.list(app)
         #: Read before anything is put right: what is destroyed then knows the most.
-        self._history = history.read(self.present)
+        self._history = history.read(self._all)
 
     @property
     def present(self) -> list[Machine]:
@@ -165,6 +165,21 @@ class Making:
         """
         self._rollout(release_id).run(plan)
 
+    def remember(self, release: Release) -> None:
+        """Have the releases known when no machine of one is left.
+
+        Args:
+            release: The last one. Where it cannot be had, that is said: it is no reason to keep
+                machines that nobody wants.
+        """
+        said = {**release.stamp(), labels.RELEASES: history.written(self._history)}
+        try:
+            archive.keep(self._client, self._app, self._all, release.image, said)
+        except EphemeraError as error:
+            self._manner.tell(f"the history of releases will be lost: {error.message}")
+        else:
+            self._manner.tell(f"machine {archive.NAME}, which does not run, keeps the history")
+
     def mend(self) -> None:
         """Put right what a release left half done whose process was killed."""
         halves = mending.half_done(self.present)
@@ -204,7 +219,11 @@ class Making:
         """Write down on every machine what became of a release. It is so, written or not."""
         said = {labels.RELEASES: self._written(release, status)}
         try:
-            for machine in labels.managed(self._client.machines.list(self._app)):
+            found = self._client.machines.list(self._app)
+            machines = labels.managed(found)
+            for machine in (*machines, *archive.among(found)):
                 self._client.machines.update_metadata(self._app, machine.id, said)
+            if machines:
+                archive.discard(self._client, self._app, found)
         except EphemeraError as error:
             self._manner.tell(f"that release v{release.version} {status} is not written: {error}")

@@ -81,7 +81,8 @@ def count_again(made: Making, counts: Mapping[str, int]) -> None:
     if missing:
         raise ConfigError(
             f"there is no machine of group '{missing[0]}' that another could be like",
-            hint="`ephemera deploy` makes the first one",
+            hint="`ephemera deploy` makes the first one, `ephemera rollback VERSION` "
+            "one of an earlier release",
         )
     found = plan(
         present,
@@ -98,6 +99,8 @@ def count_again(made: Making, counts: Mapping[str, int]) -> None:
         names_taken=made.names,
         only_count=True,
     )
+    if all(counts.get(labels.group(one)) == 0 for one in present):
+        made.remember(release)
     made.carry_out(release.id, found)
 
 

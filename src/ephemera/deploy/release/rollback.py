@@ -17,7 +17,7 @@ def earlier(client: Client, app: str, version: int | None) -> Release:
         ConfigError: there is no such release.
         NotFound: there is no such app.
     """
-    machines = labels.managed(client.machines.list(app))
+    machines = labels.there(client.machines.list(app))
     known = history.read(machines)
     found = chosen(app, known, restarting.current(machines).version, version)
     if found.place and client.local and not found.place.is_there:

@@ -32,6 +32,12 @@ def test_machines_that_know_less_do_not_hide_what_others_know() -> None:
         assert history.read(present) == [release(2), release(1)]
 
 
+def test_what_is_gone_is_not_asked() -> None:
+    written = history.written([release(3)])
+    gone = machine("app-1", state="destroyed", said={labels.RELEASES: written})
+    assert history.read([gone]) == []
+
+
 @pytest.mark.parametrize("written", ["", "nonsense", "{}", '[{"version": "x"}]'])
 def test_what_cannot_be_read_is_nothing(written: str) -> None:
     assert history.read([machine("app-1", said={labels.RELEASES: written})]) == []
