@@ -139,7 +139,7 @@ TABLE: tuple[Row, ...] = (
         " app says the app's secret FLY_API_TOKEN",
         403,
     ),
-    _row(NotFound, "create the app first, or look at the spelling", 404, texts=(r"\bapp\b",)),
+    _row(NotFound, "`ephemera apps list` names the apps that there are", 404, texts=(r"\bapp\b",)),
     _row(NotFound, "", 404),
     _row(WaitTimeout, "waiting again is safe", 408, texts=("failed to reach desired state",)),
     _row(WaitTimeout, "", 408),

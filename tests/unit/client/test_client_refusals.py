@@ -68,8 +68,8 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
         NoCapacity,
         "another region",
     ),
-    (404, {"error": "app not found"}, NotFound, "create the app"),
-    (404, {"error": "Could not find App"}, NotFound, "create the app"),
+    (404, {"error": "app not found"}, NotFound, "apps list"),
+    (404, {"error": "Could not find App"}, NotFound, "apps list"),
     (404, {"error": "machine not found"}, NotFound, ""),
     (404, {"error": "volume not found"}, NotFound, ""),
     (
