@@ -23,6 +23,7 @@ from ephemera.errors import (
     ConfigError,
     DeployError,
     EphemeraError,
+    Invalid,
     NotFound,
 )
 from ephemera.testing.clock import PlatformClock
@@ -442,8 +443,11 @@ def test_machines_are_as_large_as_is_wanted_also_after_a_deploy(web: World) -> N
 
 
 def test_a_size_that_is_refused_changes_nothing(web: World) -> None:
-    with pytest.raises(EphemeraError):
+    with pytest.raises(ConfigError, match="100 MB") as odd:
         scale_memory(web.client, web.app, 100, None, web.manner)
+    with pytest.raises(Invalid, match="4096") as large:
+        scale_memory(web.client, web.app, 4096, None, web.manner)
+    assert "multiple of 256 MB" in odd.value.hint == large.value.hint
     with pytest.raises(ConfigError, match="no size"):
         scale_vm(web.client, web.app, "huge", None, web.manner)
     with pytest.raises(ConfigError, match="no machine"):

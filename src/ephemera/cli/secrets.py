@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,8 @@ from ephemera.errors import AppBusy, ConfigError
 
 if TYPE_CHECKING:
     from ephemera.client import Client
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -58,7 +61,9 @@ def set_(
     A value on a command line is seen by others on the computer, and kept by the shell: `NAME=-`
     reads one from stdin, without the line break at its end, and `import` several.
     """
-    _change(needed_app(app, config), _given(settings), stage=stage, as_json=as_json)
+    values = _given(settings)
+    _check_names(values)
+    _change(needed_app(app, config), values, stage=stage, as_json=as_json)
 
 
 @group.command("import")
@@ -77,6 +82,7 @@ def import_(
         raise ConfigError(
             "the standard input has no NAME=VALUE in it", hint="ephemera secrets import < .env"
         )
+    _check_names(values)
     _change(needed_app(app, config), values, stage=stage, as_json=as_json)
 
 
@@ -104,6 +110,23 @@ def deploy(app: App = None, config: ConfigFile = None, as_json: Json = False) ->
         restarted = _restarted(client, needed_app(app, config), "secrets deployed")
     if as_json:
         say_json({"restarted": restarted})
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Let names pass that variables can have. Others are refused here, where it is said why.
+
+    Raises:
+        ConfigError: with the first one that is none.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name):
+            fixed = re.sub(r"\W", "_", name, flags=re.ASCII)
+            proposal = f", such as {fixed}" if _NAME.fullmatch(fixed) else ""
+            raise ConfigError(
+                f"{name[:80]!r} is no name of a secret, and nothing was set",
+                hint="secrets are variables: letters, digits and _, and no digit in front"
+                + proposal,
+            )
 
 
 def _given(settings: Sequence[str]) -> dict[str, str | None]:

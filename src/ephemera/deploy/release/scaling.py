@@ -15,8 +15,16 @@ from ephemera.deploy.flytoml.sections import Vm
 from ephemera.deploy.release import labels, restarting
 from ephemera.deploy.release.making import Making, Manner, making
 from ephemera.deploy.release.wanted import config_of
-from ephemera.errors import ConfigError
+from ephemera.errors import ConfigError, Invalid
 from ephemera.wire.models import Guest, Machine, MachineConfig
+
+
+#: In steps of which a machine has memory, on the platform and on Fly.io.
+_MEMORY_STEP_MB = 256
+_MEMORY_HINT = (
+    "memory is a multiple of 256 MB: up to 2048 for each shared cpu, 2048 to 8192 for each"
+    " performance cpu; `ephemera scale vm` gives machines other cpus"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,12 @@ def scale_memory(
     """Have machines with so much memory: each is started again with it, rolling.
 
     Raises:
-        ConfigError: there is no machine yet, or no such group.
-        DeployError: one did not become well, or the API does not have this size: all are as before.
+        ConfigError: no machine has so much, there is none yet, or no such group.
+        Invalid: the API does not have this size: all are as before.
+        DeployError: one did not become well: all are as before.
     """
+    if memory_mb % _MEMORY_STEP_MB:
+        raise ConfigError(f"a machine cannot have {memory_mb} MB of memory", hint=_MEMORY_HINT)
     with making(client, app, "scaling", manner) as made:
 
         def edit(config: MachineConfig) -> MachineConfig:
@@ -74,7 +85,11 @@ def scale_memory(
                 update={"guest": had.model_copy(update={"memory_mb": memory_mb})}
             )
 
-        restarting.roll_again(made, _chosen(made, group), edit, f"memory {memory_mb} MB")
+        try:
+            restarting.roll_again(made, _chosen(made, group), edit, f"memory {memory_mb} MB")
+        except Invalid as error:
+            error.hint = error.hint or _MEMORY_HINT
+            raise
 
 
 def scale_vm(client: Client, app: str, size: str, group: str | None, manner: Manner) -> None:
