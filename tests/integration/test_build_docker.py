@@ -138,10 +138,15 @@ def test_ephemera_is_an_image_of_its_own_for_a_dockerfile_that_asks_for_it(
     (project / "Dockerfile").write_text("FROM scratch\nCOPY --from=ephemera / /opt/ephemera/\n")
     log = docker(project, monkeypatch)
     built(project, registry.address, fresh=True)
-    made, build_, *_ = [json.loads(line)["arguments"] for line in log.read_text().splitlines()]
-    assert made[:-1] == ["build", "--quiet", "--tag", "ephemera"]
+    said = [json.loads(line)["arguments"] for line in log.read_text().splitlines()]
+    made, build_, gone, *_ = said
+    image = made[-2]
+    assert image.startswith("localhost/ephemera-wheel:")  # nobody's but this build's
+    assert made[:-2] == ["build", "--quiet", "--tag"]
+    assert gone == ["image", "rm", image]
     assert "--no-cache" in build_
     assert "--pull" not in build_  # it is nowhere to be pulled from
+    assert not Path(build_[build_.index("--file") + 1]).exists()
 
 
 def test_an_ignore_file_of_another_name_is_refused(

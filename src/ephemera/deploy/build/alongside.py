@@ -13,6 +13,7 @@ a `Dockerfile` fails, rather than taking that one.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from ephemera.deploy.build.request import Tell
 NAME = "ephemera"
 #: Where a `Dockerfile` has to copy it to: its constraints name the wheel by this path.
 PLACE = Path("/opt/ephemera")
-_ASKS = re.compile(rf"^\s*COPY\s+(?:--\S+\s+)*--from={NAME}\s", re.IGNORECASE | re.MULTILINE)
+_ASKS = re.compile(rf"^(\s*COPY\s+(?:--\S+\s+)*--from=){NAME}(?=\s)", re.IGNORECASE | re.MULTILINE)
 _HAS_ITS_OWN = re.compile(rf"^\s*FROM\s.*\sAS\s+{NAME}\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -44,6 +45,26 @@ def given(dockerfile: Path, tell: Tell) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="ephemera-wheel-") as made:
         found.constrain(Path(made), seen_as=PLACE)
         yield Path(made)
+
+
+def renamed(dockerfile: Path, image: str, folder: Path) -> Path:
+    """Write a `Dockerfile` once more, in which Ephemera is copied from an image of another name.
+
+    Its lines keep their numbers. What it has builds ignore goes with it: that is looked for beside
+    it.
+
+    Args:
+        folder: Where it is written; it is made.
+    """
+    folder.mkdir()
+    text = dockerfile.read_bytes().decode(errors="surrogateescape")
+    copy = folder / dockerfile.name
+    asks = _ASKS.sub(lambda found: found[1] + image, text)
+    copy.write_bytes(asks.encode(errors="surrogateescape"))
+    ignored = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    if ignored.is_file():
+        shutil.copyfile(ignored, folder / ignored.name)
+    return copy
 
 
 def _asks(dockerfile: Path) -> bool:

@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 from ephemera.deploy.build import alongside
 from ephemera.deploy.build.dockersteps import where_it_failed
@@ -74,18 +76,16 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
             hint=f"name it {file.path.name}.dockerignore, beside {file.path.name}",
         )
     options = ["--platform", f"linux/{request.architecture}"]
-    with alongside.given(file.path, tell) as ours:
-        if ours:
-            _as_image(ours, request, tell)
-    if request.fresh:
-        # All would be pulled, and ours is nowhere to be pulled from.
-        options += ["--no-cache"] if ours else ["--no-cache", "--pull"]
     name, plain = request.pushed_as, {"BUILDKIT_PROGRESS": "plain"}
     # Without a name of its own the image would go with the one that it is pushed by, and what the
     # next build could use of it too.
     tags = ["--tag", name, "--tag", f"localhost/{request.app}:latest"]
-    command = ["docker", "build", *options, *_options(file), *tags]
-    _build(command, request, file, tell, plain)
+    with _asking_for_ours(file, request, tell) as asking:
+        if request.fresh:
+            # All would be pulled, and ours is nowhere to be pulled from.
+            options += ["--no-cache", "--pull"] if asking is file else ["--no-cache"]
+        command = ["docker", "build", *options, *_options(asking), *tags]
+        _build(command, request, file, tell, plain)
     # The folder of the login takes the place of the one that says which daemon is meant.
     daemon = os.environ.get("DOCKER_HOST") or _answer(
         ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
@@ -99,14 +99,33 @@ def by_docker(request: BuildRequest, tell: Tell) -> Built:
     return _built("docker", request)
 
 
-def _as_image(folder: Path, request: BuildRequest, tell: Tell) -> None:
+@contextmanager
+def _asking_for_ours(file: Dockerfile, request: BuildRequest, tell: Tell) -> Iterator[Dockerfile]:
+    """Have the `Dockerfile` that copies Ephemera from an image, which is there meanwhile.
+
+    It is the same one where it does not ask for Ephemera. The image has a name that no other build
+    and no user has: docker has all images of this computer in one place.
+    """
+    with alongside.given(file.path, tell) as ours:
+        if ours is None:
+            yield file
+            return
+        image = f"localhost/ephemera-wheel:{uuid4().hex}"
+        _as_image(ours, image, request, tell)
+        try:
+            yield replace(file, path=alongside.renamed(file.path, image, ours / "asking"))
+        finally:
+            _answer(["docker", "image", "rm", image])
+
+
+def _as_image(folder: Path, image: str, request: BuildRequest, tell: Tell) -> None:
     """Make an image of a folder, which a `Dockerfile` may copy from under its name.
 
     Each `docker` can do that; only some take a second folder for a build.
     """
     file = folder / "Dockerfile"
     file.write_text("FROM scratch\nCOPY *.whl constraints.txt /\n")
-    command = ["docker", "build", "--quiet", "--tag", alongside.NAME, str(folder)]
+    command = ["docker", "build", "--quiet", "--tag", image, str(folder)]
     code, _ = run(command, tell, cwd=request.folder)
     if code != 0:
         raise BuildError(

@@ -18,7 +18,6 @@ from ephemera.deploy.release.wanted import config_of
 from ephemera.errors import ConfigError, Invalid
 from ephemera.wire.models import Guest, Machine, MachineConfig
 
-
 #: In steps of which a machine has memory, on the platform and on Fly.io.
 _MEMORY_STEP_MB = 256
 _MEMORY_HINT = (

@@ -46,6 +46,17 @@ def test_any_other_gets_nothing(tmp_path: Path, text: str) -> None:
     assert given(tmp_path, text) is None
 
 
+def test_it_may_be_an_image_of_another_name(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_bytes(f"FROM python\n# \xe9\nRUN echo {COPY}{COPY}".encode("latin-1"))
+    (tmp_path / "Dockerfile.dockerignore").write_text("*.env\n")
+    copy = alongside.renamed(file, "localhost/x:1", tmp_path / "asking")
+    assert copy.name == file.name
+    other = COPY.replace("ephemera", "localhost/x:1", 1)
+    assert copy.read_bytes() == f"FROM python\n# \xe9\nRUN echo {COPY}{other}".encode("latin-1")
+    assert (copy.parent / "Dockerfile.dockerignore").read_text() == "*.env\n"
+
+
 def test_the_wheel_is_named_by_its_place_in_the_image(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(COPY)
     with alongside.given(tmp_path / "Dockerfile", print) as found:
