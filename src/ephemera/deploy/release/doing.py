@@ -22,7 +22,7 @@ from ephemera.deploy.release.steps import (
     Uncordon,
     Verify,
 )
-from ephemera.deploy.release.telling import Tell
+from ephemera.deploy.release.telling import Tell, line
 from ephemera.deploy.release.volumes import mounted
 from ephemera.deploy.release.watching import Watch
 from ephemera.errors import AppBusy, Conflict, EphemeraError
@@ -65,12 +65,19 @@ class Doing:
         self._changed_ms: dict[str, int] = {}
 
     def do(self, step: Step) -> None:
-        """Do a step; again where the API could not answer just then.
+        """Do a step, and say so; again where the API could not answer just then.
+
+        Nothing is done, or said, of a machine that was never made or is gone.
 
         Raises:
             DeployError: a machine did not become well.
             ApiError, NoAnswer: the API said no, or is gone.
         """
+        made = isinstance(step, Create) or patient(lambda: self._find(step.machine), self._pause)
+        if not made:
+            return
+        if said := line(step):
+            self._tell(said)
         patient(lambda: self._do(step), self._pause)
 
     def _pause(self, seconds: float, error: EphemeraError) -> None:
@@ -83,7 +90,7 @@ class Doing:
             return
         machine = self._find(step.machine)
         if machine is None:
-            return  # it was never made, or is gone: there is nothing to do or undo
+            return  # gone by a try whose answer was lost
         match step:
             case Change():
                 self._change(machine, step)

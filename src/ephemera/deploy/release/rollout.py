@@ -37,7 +37,7 @@ class Rollout:
         try:
             for step in plan.steps:
                 done.append(step)  # before it is done: nobody knows how far one came that failed
-                self._do(step)
+                self._doing.do(step)
         except (EphemeraError, Interrupted) as error:
             if isinstance(error, DeployError) and error.machine_id:
                 self._doing.show_log(error.machine_id)
@@ -51,7 +51,7 @@ class Rollout:
         left = [back for step in reversed(done) for back in undo(step)]
         for step in left:
             try:
-                self._do(step)
+                self._doing.do(step)
             except Interrupted:
                 self._tell("left half done: the next deploy puts it right")
                 return
@@ -62,14 +62,9 @@ class Rollout:
         """Do steps that stand for themselves. What fails is said, and tried by the next release."""
         for step in steps:
             try:
-                self._do(step)
+                self._doing.do(step)
             except EphemeraError as error:
                 self._tell(f"{line(step)} failed, and is done by the next deploy: {error.message}")
-
-    def _do(self, step: Step) -> None:
-        if said := line(step):
-            self._tell(said)
-        self._doing.do(step)
 
 
 def _why_back(error: BaseException) -> str:

@@ -11,6 +11,8 @@ import pytest
 
 from ephemera.deploy.release.command import ReleaseCommand
 from ephemera.deploy.release.doing import Doing
+from ephemera.deploy.release.plan import Plan
+from ephemera.deploy.release.rollout import Rollout
 from ephemera.deploy.release.steps import Create
 from ephemera.errors import AppBusy, Conflict
 from tests.unit.deploy.release.machines import config
@@ -46,6 +48,16 @@ def a_release_command(client: Any) -> None:
 def test_a_name_that_is_taken_is_another_deploy(make: Making) -> None:
     with pytest.raises(AppBusy):
         make(refusing(TAKEN))
+
+
+def test_nothing_is_said_to_be_undone_that_was_never_done() -> None:
+    said: list[str] = []
+    nobody: Any = SimpleNamespace(nonce=lambda _: None)
+    doing = Doing(refusing(OTHER), "shop", "1", [], nobody, nobody, said.append)
+    create = Create("w", config())
+    with pytest.raises(Conflict):
+        Rollout(doing, said.append).run(Plan((create,), ()))
+    assert said == ["creating machine w", f"{OTHER}: going back to how it was"]
 
 
 @pytest.mark.parametrize("make", [a_machine, a_release_command])
