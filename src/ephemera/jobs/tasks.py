@@ -6,6 +6,7 @@ the store and the supervisor come with the first `enqueue()`, and `typing` only 
 
 from __future__ import annotations
 
+from ephemera.errors import ConfigError
 from ephemera.jobs.options import Options, check_options, reference
 
 TYPE_CHECKING = False
@@ -28,10 +29,15 @@ class Task(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[P, R], options: Options) -> None:
+        if isinstance(function, Task):
+            raise ConfigError(
+                f"{function!r} is a task already: it cannot have the options of two",
+                hint="give all options to one @task(...)",
+            )
+        _wrap(self, function)  # at first: a decorator between two tasks brings the inner one's
         self._function = function
         self._options = check_options(options)
         self._reference = reference(function)
-        _wrap(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now."""
@@ -58,8 +64,8 @@ class Task(Generic[P, R]):
 def _wrap(task: Task[P, R], function: Callable[P, R]) -> None:
     """Do what `functools.update_wrapper` does: importing that takes as long as all of this."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        setattr(task, name, getattr(function, name))
-    task.__dict__.update(function.__dict__, __wrapped__=function)
+        setattr(task, name, getattr(function, name, None))
+    task.__dict__.update(getattr(function, "__dict__", {}), __wrapped__=function)
 
 
 class Command:
@@ -99,7 +105,8 @@ def task(
         options: The fields of `ephemera.jobs.options.Options`.
 
     Raises:
-        ConfigError: the function could not be imported by a machine, or an option is wrong.
+        ConfigError: the function is a task already, or could not be imported by a machine, or an
+            option is wrong.
     """
     if function is not None:
         return Task(function, options)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import subprocess
 import sys
 import typing
@@ -142,6 +143,20 @@ def test_a_tuple_is_fine_and_travels_as_a_list(store: MemoryStore) -> None:
 def test_a_lambda_cannot_be_a_task() -> None:
     with pytest.raises(ConfigError, match="lambda"):
         task(lambda: None)
+
+
+def test_a_task_cannot_be_declared_once_more() -> None:
+    with pytest.raises(ConfigError, match=r"<Task .*:sized> is a task already") as twice:
+        task(timeout=9)(sized)
+    assert "one @task" in twice.value.hint
+
+
+def test_a_decorator_of_a_task_brings_nothing_of_it_along(store: MemoryStore) -> None:
+    @functools.wraps(sized)
+    def logged() -> None: ...
+
+    task(timeout=9)(logged).enqueue()
+    assert [job.work.timeout_s for job in store.jobs()] == [9.0]
 
 
 def test_a_nested_function_cannot_be_a_task() -> None:
