@@ -46,6 +46,8 @@ def instructions(text: str) -> list[tuple[str, str]]:
         ({"pyproject__toml": PYPROJECT}, "tomllib"),
         ({"pyproject__toml": PYPROJECT, "uv__lock": LOCK}, "uv sync --frozen --no-dev"),
         ({"pyproject__toml": PYPROJECT, "poetry__lock": LOCK}, "poetry install"),
+        ({"pyproject__toml": "[tool.poetry.dependencies]\ngunicorn = '*'\n"}, "poetry lock"),
+        ({"pyproject__toml": "[tool.ruff]\n"}, "get('project', {})"),
         (
             {
                 "Pipfile": "[packages]\ngunicorn = '*'\n",

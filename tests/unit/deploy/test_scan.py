@@ -205,8 +205,10 @@ REQUIRED = "[project]\nname='x'\ndependencies=['gunicorn>=2']\n"
         ("pip", {"requirements.txt": REQUIREMENTS, "more.txt": "gunicorn; python_version > '3'"}),
         ("uv", {"pyproject.toml": "[project]\nname='x'\n", "uv.lock": LOCK}),
         ("poetry", {"pyproject.toml": "[tool.poetry]\n", "poetry.lock": LOCK}),
+        ("poetry", {"pyproject.toml": "[tool.poetry.dependencies]\ngunicorn = '*'\n"}),
         ("pipenv", {"Pipfile": "[packages]\nflask = '*'\n", "Pipfile.lock": PIPFILE_LOCK}),
         ("pyproject", {"pyproject.toml": REQUIRED}),
+        ("pyproject", {"pyproject.toml": f"{REQUIRED}[tool.poetry.dependencies]\nx = '*'\n"}),
     ],
 )
 def test_package_managers(tmp_path: Path, manager: str, files: dict[str, str]) -> None:

@@ -48,8 +48,9 @@ def find(folder: Path) -> Packages | None:
     if (folder / REQUIREMENTS).is_file():
         return _of_pip(folder, is_package)
     if project:
+        manager: Manager = "poetry" if _only_poetry_reads(project) else "pyproject"
         names = frozenset(_names(_required(project)))
-        return Packages("pyproject", ("pyproject.toml",), names, is_package)
+        return Packages(manager, ("pyproject.toml",), names, is_package)
     return None
 
 
@@ -118,6 +119,12 @@ def _required(project: dict[str, Any]) -> list[str]:
     standard = project.get("project", {}).get("dependencies", [])
     poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {})
     return [text for text in [*standard, *poetry] if isinstance(text, str)]
+
+
+def _only_poetry_reads(project: dict[str, Any]) -> bool:
+    """Return whether what a project requires is written in the form of Poetry alone."""
+    poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {})
+    return not project.get("project", {}).get("dependencies") and bool(set(poetry) - {"python"})
 
 
 def _of_lock(manager: Manager, lock: Path, is_package: bool) -> Packages:
