@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ephemera.errors import ConfigError
+from ephemera.home import home
 
 IGNOREFILE = ".dockerignore"
 
@@ -101,7 +102,13 @@ def never_sent(path: Path) -> bool:
         or name.endswith(".pyc")
         or _ENVIRONMENT.fullmatch(name) is not None
         or (path / _VIRTUAL_ENVIRONMENT).exists()
+        or _is_home(path)
     )
+
+
+def _is_home(path: Path) -> bool:
+    """Return whether it is the state folder, with its keys, and with this very image."""
+    return path.name == home().name and path.absolute() == home()
 
 
 def _rule(line: str) -> tuple[bool, re.Pattern[str]] | None:

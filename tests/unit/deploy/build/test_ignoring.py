@@ -56,6 +56,14 @@ def test_history_secrets_and_virtual_environments_go_into_no_image(tmp_path: Pat
     assert sent(tmp_path) == [".dockerignore", ".env.example", "app.py", "shop", "shop/views.py"]
 
 
+def test_the_state_folder_goes_into_no_image_of_a_project_that_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "app.py", "state/platform.db", "shop/state/a.py")
+    monkeypatch.setenv("EPHEMERA_HOME", str(tmp_path / "state"))
+    assert sent(tmp_path) == ["app.py", "shop", "shop/state", "shop/state/a.py"]
+
+
 def test_what_is_taken_back_is_found_in_a_folder_that_is_left_out(tmp_path: Path) -> None:
     put(tmp_path, "data/a", "data/keep/b")
     (tmp_path / ".dockerignore").write_text("data\n.dockerignore\n!data/keep\n")
