@@ -9,9 +9,9 @@ module with an underscore, the module that is documented is the same one with mo
 started ──► heartbeat ... ──► result | error | exit
 ```
 
-Every report but the heartbeat is written to the `reports` folder beside the payload and then
-sent to the report URL. The last one is sent until it is accepted, refused for good, or fetched
-from outside with `python runner.py --pull payload.json`; then the program ends.
+Every report but the heartbeat is written to the `reports` folder beside the payload, if the disk
+has room, and then sent to the report URL. The last one is sent until it is accepted, refused for
+good, or fetched from outside with `python runner.py --pull payload.json`; then the program ends.
 """
 
 from __future__ import annotations
@@ -137,15 +137,17 @@ class Spool:
     def __init__(self, payload_path: str) -> None:
         self._folder = os.path.join(os.path.dirname(os.path.abspath(payload_path)), "reports")
 
-    def put(self, name: str, report: dict[str, object]) -> bytes:
-        """Write a report down, all at once, and return it as JSON."""
-        body = write_json(report).encode()
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+    def put(self, name: str, body: bytes) -> str:
+        """Write a report down, all at once; return why that cannot be, empty where it is there."""
         unfinished = os.path.join(self._folder, f".{name}")
-        with open(unfinished, "wb") as file:
-            file.write(body)
-        os.replace(unfinished, os.path.join(self._folder, name))
-        return body
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            with open(unfinished, "wb") as file:
+                file.write(body)
+            os.replace(unfinished, os.path.join(self._folder, name))
+        except OSError as error:  # the task may have filled the disk
+            return str(error)
+        return ""
 
     def names(self) -> list[str]:
         """Return the names of the reports that are there, oldest first."""
@@ -303,12 +305,18 @@ class Reporter:
             self._listener.post(write_json(report).encode())
 
     def keep(self, name: str, report: dict[str, object]) -> None:
-        """Write a report down for whoever fetches it."""
-        self._spool.put(name, report)
+        """Write a report down for whoever fetches it. One that cannot be does not matter."""
+        self._spool.put(name, write_json(report).encode())
 
     def deliver(self, name: str, report: dict[str, object], *, patience_s: float) -> bool:
-        """Return whether the report is safe outside; try for `patience_s` seconds."""
-        body = self._spool.put(name, report)
+        """Return whether the report is safe outside; try for `patience_s` seconds.
+
+        Where it cannot be written down it is sent all the same, and written as soon as it can be.
+        """
+        body = write_json(report).encode()
+        unwritten = self._spool.put(name, body)
+        if unwritten:
+            print(f"ephemera: the report cannot be written down: {unwritten}", file=sys.stderr)
         end = time.monotonic() + patience_s
         for pause in _pauses():
             status = self._listener.post(body) if self._listener else 0
@@ -319,8 +327,12 @@ class Reporter:
                 print(f"ephemera: the report was refused ({status})", file=sys.stderr)
                 return False
             until = min(end, time.monotonic() + pause)
-            if _wait(lambda: name not in self._spool.names(), until):
-                return True
+            if not unwritten:
+                if _wait(lambda: name not in self._spool.names(), until):
+                    return True
+            else:
+                time.sleep(max(0.0, until - time.monotonic()))
+                unwritten = self._spool.put(name, body)
             if time.monotonic() >= end:
                 break
         print("ephemera: nobody took the report", file=sys.stderr)

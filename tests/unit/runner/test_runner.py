@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -91,6 +92,13 @@ def modules():
 def has_the_main_thread():
     import threading
     return threading.current_thread() is threading.main_thread()
+
+def fills_the_disk():
+    import resource
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))  # no file may have a byte more
+    print("ready", flush=True)
+    return 3
 
 def paths():
     return [sys.path[0], os.getcwd(), "runner" in sys.modules]
@@ -397,6 +405,25 @@ def test_a_fetched_report_ends_the_program(lonely: Machine) -> None:
     lonely.pull("2-last", wait=0)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
+
+
+def test_a_report_that_the_disk_has_no_room_for_is_sent_all_the_same(
+    machine: Machine, listener: Listener
+) -> None:
+    listener.statuses = [503]
+    ran = machine.run("fills_the_disk")
+    assert ran.returncode == 0
+    assert listener.last["value"] == 3
+    assert "the report cannot be written down: " in ran.stderr
+
+
+def test_a_report_is_written_down_as_soon_as_there_is_room(lonely: Machine) -> None:
+    process = lonely.start("fills_the_disk")
+    most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+    assert lonely.pull()["2-last"]["value"] == 3
+    lonely.pull("2-last", wait=0)
+    assert process.wait(timeout=20) == 0
 
 
 def test_fetching_cannot_remove_what_is_not_a_report(lonely: Machine) -> None:
