@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import socket
+import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -412,6 +413,65 @@ def test_what_the_kernel_refuses_is_said(play: Callable[[Act], None]) -> None:
         scene.network._numbers.networks[ONE].taken.update(range(5000))
         with pytest.raises(BootFailed, match="is full"):
             await scene.network.plug(ONE, "fdaa:1:2:a7b::2", "id2", outside=True)
+
+    play(act)
+
+
+_LISTENER_REPORT, _ROUTER_SOLICITATION, _NEIGHBOUR_SOLICITATION = 143, 133, 135
+_ECHO_REQUEST = 128
+
+
+def _to_all(sender: Machine, kind: int, source: str) -> bytes:
+    """Return a frame of ICMPv6 that a machine sends to all of its network."""
+    addresses = (socket.inet_pton(socket.AF_INET6, one) for one in (source, "ff02::1"))
+    message = bytes([kind, *bytes(23)])
+    head = struct.pack("!IHBB", 6 << 28, len(message), socket.IPPROTO_ICMPV6, 255)
+    macs = bytes.fromhex("333300000001" + sender.plug.mac.replace(":", ""))
+    return b"".join([macs, b"\x86\xdd", head, *addresses, message])
+
+
+def _frames_of(machine: Machine) -> socket.socket:
+    """Return a socket for the IPv6 frames of a machine's cable."""
+    ipv6 = 0x86DD
+    sock = namespaces.inside(
+        machine.namespace, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    )
+    sock.bind(("eth0", ipv6))
+    sock.settimeout(10)
+    return sock
+
+
+def test_what_a_machine_says_to_all_when_it_comes_up_reaches_no_other(
+    play: Callable[[Act], None],
+) -> None:
+    async def act(scene: Scene) -> None:
+        one, two = await scene.machine(), await scene.machine()
+        with _frames_of(one) as heard, _frames_of(two) as said:
+            said.send(_to_all(two, _LISTENER_REPORT, two.ipv6))
+            said.send(_to_all(two, _ROUTER_SOLICITATION, two.ipv6))
+            said.send(_to_all(two, _NEIGHBOUR_SOLICITATION, "::"))
+            said.send(_to_all(two, _ECHO_REQUEST, two.ipv6))
+            while (frame := heard.recv(2000))[6:12] != _to_all(two, 0, "::")[6:12]:
+                continue
+        assert frame[54] == _ECHO_REQUEST, "only what comes after those is heard"
+        assert scene.network.problems() == []
+
+    play(act)
+
+
+def test_a_kernel_that_has_no_rules_for_bridges_has_machines_as_well(
+    play: Callable[[Act], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.network.close()
+        with monkeypatch.context() as patched:
+            patched.setattr("ephemera.platform.network.rules._BRIDGES", "table bridge? {}")
+            await scene.network.open([])
+        [problem] = scene.network.problems()
+        assert problem.startswith("hundreds of machines of one network take longer to start: nft")
+        one, two = await scene.machine(), await scene.machine()
+        two.serve(two.ipv6, 80)
+        assert one.ask(two.ipv6, 80) == one.ipv6
 
     play(act)
 

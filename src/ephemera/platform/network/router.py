@@ -72,7 +72,7 @@ class Network:
         self._bridges: dict[str, int] = {}
         #: The bridges that the rules let nothing out of.
         self._closed: set[str] = set()
-        self._crowded = ""
+        self._crowded = self._loud = ""
         #: In the router, for connections to come: going there takes a thread.
         self._sockets: list[socket.socket] = []
         self._changing = asyncio.Lock()
@@ -113,7 +113,7 @@ class Network:
         missing = (
             [] if self._switchboard.ipv6 else ["this kernel has no IPv6: machines have IPv4 only"]
         )
-        others = [one for one in (self._crowded, self._forwarding.problem) if one]
+        others = [one for one in (self._crowded, self._loud, self._forwarding.problem) if one]
         return missing + self._uplink.problems + others
 
     @property
@@ -244,7 +244,7 @@ class Network:
         self._uplink.open(router.namespace, router.sock, ipv6=router.ipv6)
         self._closed = {numbers.bridge_name(one.prefix) for one in networks if not one.outside}
         text = rules.of_router(self._closed, self._uplink.host)
-        router.within(lambda: rules.apply(text))
+        self._loud = router.within(lambda: rules.apply_quietly(text))
         for network in self._bridges:
             self._uplink.lead(network)
         self._forwarding.again()
