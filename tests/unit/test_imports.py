@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "platform.logfile",
         "platform.images",
         "platform.network",
+        "platform.spreading",
         "platform.tools",
     },
     "platform.images": {"oci", "platform.tools"},
@@ -47,9 +48,11 @@ MAY_IMPORT = {
         "platform.images",
         "platform.logfile",
         "platform.network",
+        "platform.spreading",
         "platform.tools",
     },
     "platform.logfile": set(),
+    "platform.spreading": set(),
     "platform.tools": set(),
     "demos": {"jobs"},
     "testing": {"wire", "client", "jobs", "platform", "platform.drivers", "platform.logfile"},
@@ -150,6 +153,11 @@ def test_imports_never_go_in_a_circle() -> None:
 def test_what_everybody_imports_stays_light(statement: str) -> None:
     heavy = {"alembic", "httpx2", "pydantic", "rich", "sqlalchemy", "starlette", "uvicorn"}
     assert not heavy & loaded_by(statement)
+
+
+def test_a_platform_is_taken_down_without_loading_one() -> None:
+    heavy = {"alembic", "httpx2", "pydantic", "sqlalchemy", "starlette", "uvicorn"}
+    assert not heavy & loaded_by("import ephemera.cli.takedown")
 
 
 def test_web_sockets_are_for_those_who_open_terminals() -> None:

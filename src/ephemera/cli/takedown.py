@@ -18,19 +18,19 @@ import select
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+from typing import TYPE_CHECKING
 
 from ephemera.cli.running import Running, find_running
 from ephemera.cli.screen import counted
-from ephemera.client import AsyncClient, ensure_platform
 from ephemera.errors import ConfigError, NotFound, WrongState
 from ephemera.home import read_endpoint, read_token, remove_endpoint
-from ephemera.platform import migrate
-from ephemera.platform.server import FolderInUse, locked
-from ephemera.platform.states import LIVE
-from ephemera.platform.store import Store
+from ephemera.platform.living import LiveMachine, living
+from ephemera.platform.locking import FolderInUse, locked
+
+if TYPE_CHECKING:
+    from ephemera.client import AsyncClient
 
 #: The longest grace a machine's config can ask for is 300 s; then the platform kills it.
 _STOP_MAX_S = 330.0
@@ -40,15 +40,6 @@ _PROCESS_END_MAX_S = 2.0
 _POLL_S = 0.02
 #: How often machines that came up while others were being stopped are stopped in turn.
 _ROUNDS_MAX = 10
-
-
-@dataclass(frozen=True, slots=True)
-class LiveMachine:
-    """A machine that may have a live program."""
-
-    #: Empty where its app is being deleted: the server destroys it without being told.
-    app: str
-    id: str
 
 
 def take_down(
@@ -77,10 +68,9 @@ def take_down(
         if keep_machines or not live_at_rest(folder):
             return False
         running = _serve_briefly(folder)
-    if not keep_machines:
+    if not keep_machines and living(folder):
         stopped = asyncio.run(_stop_machines(folder, running, grace))
-        if stopped:
-            tell(f"stopped {counted(stopped, 'machine')}")
+        tell(f"stopped {counted(stopped, 'machine')}")
     _end_server(folder, running, tell)
     tell(f"the platform at {running.endpoint.url} is down")
     if not keep_machines and live_at_rest(folder):
@@ -98,12 +88,7 @@ def live_at_rest(folder: Path) -> list[LiveMachine]:
     if not (folder / "platform.db").exists():
         return []
     with locked(folder):
-        store = Store(folder / "platform.db")
-        try:
-            migrate.upgrade(store.engine)
-            return _live(store)
-        finally:
-            store.close()
+        return living(folder)
 
 
 def _check_no_silent_server(folder: Path) -> None:
@@ -116,16 +101,9 @@ def _check_no_silent_server(folder: Path) -> None:
         )
 
 
-def _live(store: Store) -> list[LiveMachine]:
-    apps = {app.id: app.name for app in store.apps()}
-    return [
-        LiveMachine(apps.get(machine.app_id, ""), machine.id)
-        for machine in store.live_machines()
-        if machine.state in LIVE
-    ]
-
-
 def _serve_briefly(folder: Path) -> Running:
+    from ephemera.client.local import ensure_platform
+
     endpoint = ensure_platform(folder, listen="127.0.0.1:0")
     running = find_running(folder)
     if running is None:
@@ -138,33 +116,31 @@ def _serve_briefly(folder: Path) -> Running:
 
 async def _stop_machines(folder: Path, running: Running, grace: float | None) -> int:
     """Stop all machines, also those that come up meanwhile; return how many there were."""
+    from ephemera.client import AsyncClient
+
     stopped: set[str] = set()
-    store = Store(folder / "platform.db")
-    try:
-        async with AsyncClient(running.endpoint.url, read_token(folder)) as client:
-            for _ in range(_ROUNDS_MAX):
-                living = _live(store)
-                if not living:
-                    return len(stopped)
-                await asyncio.gather(
-                    *(
-                        _stop(client, machine, grace) if machine.app else _gone(store, machine)
-                        for machine in living
-                    )
+    async with AsyncClient(running.endpoint.url, read_token(folder)) as client:
+        for _ in range(_ROUNDS_MAX):
+            found = living(folder)
+            if not found:
+                return len(stopped)
+            await asyncio.gather(
+                *(
+                    _stop(client, machine, grace) if machine.app else _gone(folder, machine)
+                    for machine in found
                 )
-                stopped |= {machine.id for machine in living}
-    finally:
-        store.close()
+            )
+            stopped |= {machine.id for machine in found}
     raise ConfigError(
         f"machines keep coming up on {running.endpoint.url}",
         hint="stop what makes or starts them, then try again",
     )
 
 
-async def _gone(store: Store, machine: LiveMachine) -> None:
+async def _gone(folder: Path, machine: LiveMachine) -> None:
     """Return when the program of a machine whose app is being deleted has ended."""
     deadline = time.monotonic() + _STOP_MAX_S
-    while machine in _live(store) and time.monotonic() < deadline:  # noqa: ASYNC110 - of another process
+    while machine in living(folder) and time.monotonic() < deadline:  # noqa: ASYNC110 - of another process
         # The API knows the app no more, so nobody but the store tells.
         await asyncio.sleep(_POLL_S)
 

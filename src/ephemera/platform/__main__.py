@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ephemera.errors import EphemeraError
 from ephemera.home import DEFAULT_LISTEN, default_driver, home, idle_timeout
-from ephemera.platform.server import FolderInUse, serve
+from ephemera.platform.locking import FolderInUse
+from ephemera.platform.server import serve
 from ephemera.platform.settings import DEFAULT_REGION, Settings
 
 

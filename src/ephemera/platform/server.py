@@ -12,7 +12,6 @@ Machines are not touched by any of this: they live on when the server stops, how
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -46,6 +45,7 @@ from ephemera.platform.binding import Listeners, base_url, listening
 from ephemera.platform.drivers import entered, open_driver
 from ephemera.platform.faults.over_http import SeverableProtocol
 from ephemera.platform.faults.stage import Stage
+from ephemera.platform.locking import locked
 from ephemera.platform.platform import Platform
 from ephemera.platform.proxy.front import Front
 from ephemera.platform.settings import Settings
@@ -67,33 +67,6 @@ _MESSAGE_BYTES_MAX = 1024 * 1024
 #: How long the client of a WebSocket may leave a ping unanswered. It does so while its user holds
 #: up the output with Ctrl-S, and for ever when its computer is gone.
 _SILENCE_MAX_S = 600.0
-
-
-class FolderInUse(ConfigError):
-    """Another server runs on this state folder."""
-
-
-@contextmanager
-def locked(home: Path) -> Iterator[None]:
-    """Hold the state folder for as long as the block runs, or until the process dies.
-
-    Raises:
-        FolderInUse: another server holds it.
-    """
-    lock = os.open(home / "platform.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            other = read_endpoint(home)
-            where = f" at {other.url} (process {other.pid})" if other else ""
-            raise FolderInUse(
-                f"a platform already runs on {home}{where}",
-                hint="`ephemera down` stops it; EPHEMERA_HOME names another folder",
-            ) from None
-        yield
-    finally:
-        os.close(lock)
 
 
 def serve(
