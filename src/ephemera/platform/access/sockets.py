@@ -26,6 +26,7 @@ from typing import Any
 
 from ephemera.platform.access.principal import Principal, of_machine
 from ephemera.platform.records import EventRecord, MachineRecord
+from ephemera.platform.spreading import spread
 from ephemera.platform.states import LIVE
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Sockets:
         if not self.path("f" * 14):
             _log.warning("machines have no API socket: the path %s is too long", self._folder)
         if os.path.exists(self._folder):
+            spread(Path(self._folder))
             for left in os.listdir(self._folder):
                 path = f"{self._folder}/{left}"
                 if left not in up or not os.path.isdir(path):
@@ -139,6 +141,7 @@ class Sockets:
             return _bound(path)
         except FileNotFoundError:  # the first of all
             os.mkdir(self._folder, 0o700)
+            spread(Path(self._folder))
             return _bound(path)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -21,7 +21,7 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import LinkLost
 from ephemera.platform.drivers.monitoring.monitors import Boot, Monitors
 from ephemera.platform.drivers.monitoring.nursery import Nursery
-from ephemera.platform.drivers.monitoring.spreading import spread
+from ephemera.platform.spreading import spread
 from ephemera.platform.tools import remove_now
 
 

@@ -19,7 +19,7 @@ _TOP_OF_HIERARCHIES = 0x00020000
 def spread(folder: Path) -> None:
     """Have what is made in a folder from now on lie apart on the disk. Repeating is safe.
 
-    The attribute `T` of ext4, see `man 1 chattr`. Without it all machines are in the same few
+    The attribute `T` of ext4, see `man 1 chattr`. Without it all of them are in the same few
     groups of inodes, and a new file has to be found a place among those that were deleted a moment
     ago: without a journal, which keeps such places free for minutes, that took a fifth of all the
     processor time of a launch. Other file systems know no such attribute and do not need it.

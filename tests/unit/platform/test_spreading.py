@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.monitoring.spreading import spread
+from ephemera.platform.spreading import spread
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the attribute is one of Linux")
