@@ -28,6 +28,8 @@ _REFUSED = re.compile(r"refused|Connect call failed|connection attempts failed|E
 #: Checks that Fly.io adds by itself for clients that are older than some of its features.
 _NOT_OURS = "bg_deployments_compat"
 _OUTPUT_CHARS = 300
+_IS_HTML = re.compile(r"<(?:!doctype|html)\b", re.IGNORECASE)
+_NO_WORDS = re.compile(r"<style\b[^<]*</style>|<script\b[^<]*</script>|<[^>]*>", re.IGNORECASE)
 
 
 class Health(Enum):
@@ -163,5 +165,7 @@ def _hint(failing: Sequence[CheckStatus]) -> str:
 
 
 def _shown(output: str) -> str:
-    text = " ".join(output.split()) or "nothing"
+    """Return what a check says in one line; of a page in HTML its words."""
+    words = _NO_WORDS.sub(" ", output) if _IS_HTML.search(output) else output
+    text = " ".join(words.split()) or "nothing"
     return text if len(text) <= _OUTPUT_CHARS else text[:_OUTPUT_CHARS] + "..."

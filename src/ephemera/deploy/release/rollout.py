@@ -68,6 +68,9 @@ class Rollout:
 
 
 def _why_back(error: BaseException) -> str:
+    if isinstance(error, DeployError):
+        # What its checks say may be a page; it is shown once, where this ends.
+        return f"{error.message.partition(': ')[0]}: going back to how it was"
     if isinstance(error, EphemeraError):
         return f"{error.message}: going back to how it was"
     return "interrupted: going back to how it was; once more leaves everything as it is"

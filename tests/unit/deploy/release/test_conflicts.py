@@ -13,8 +13,8 @@ from ephemera.deploy.release.command import ReleaseCommand
 from ephemera.deploy.release.doing import Doing
 from ephemera.deploy.release.plan import Plan
 from ephemera.deploy.release.rollout import Rollout
-from ephemera.deploy.release.steps import Create
-from ephemera.errors import AppBusy, Conflict
+from ephemera.deploy.release.steps import Create, Verify
+from ephemera.errors import AppBusy, Conflict, DeployError
 from tests.unit.deploy.release.machines import config
 
 TAKEN = 'already_exists: unique machine name violation, machine ID 1 already exists with name "w"'
@@ -58,6 +58,18 @@ def test_nothing_is_said_to_be_undone_that_was_never_done() -> None:
     with pytest.raises(Conflict):
         Rollout(doing, said.append).run(Plan((create,), ()))
     assert said == ["creating machine w", f"{OTHER}: going back to how it was"]
+
+
+def test_what_a_check_says_is_shown_once_at_the_end() -> None:
+    said: list[str] = []
+
+    def do(_: object) -> NoReturn:
+        raise DeployError("machine w does not pass its checks: 'up' says: a page", machine_id="")
+
+    doing: Any = SimpleNamespace(do=do)
+    with pytest.raises(DeployError, match="a page"):
+        Rollout(doing, said.append).run(Plan((Verify("w"),), ()))
+    assert said == ["machine w does not pass its checks: going back to how it was"]
 
 
 @pytest.mark.parametrize("make", [a_machine, a_release_command])

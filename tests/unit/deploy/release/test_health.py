@@ -96,6 +96,15 @@ def test_a_port_nobody_listens_on_is_named(output: str) -> None:
     assert "0.0.0.0" in found.hint
 
 
+def test_of_a_page_only_the_words_are_said() -> None:
+    page = "<!DOCTYPE html><style>b {}</style><h1>Bad\n<b class=x>gateway</b></h1>"
+    check = CheckStatus(name="up", status="critical", output=f"502 Bad Gateway {page}")
+    found = judge(seen(checks=[check]), "")
+    assert found.why == "does not pass its checks: 'up' says: 502 Bad Gateway Bad gateway"
+    text = CheckStatus(name="up", status="critical", output="a <b> c")
+    assert judge(seen(checks=[text]), "").why.endswith("says: a <b> c")
+
+
 def test_a_check_that_does_not_pass_is_named_with_what_it_says() -> None:
     check = CheckStatus(name="up", status="critical", output="500 Internal Server Error\nsorry")
     found = judge(seen(checks=[check, CheckStatus(name="other", status="passing")]), "")
