@@ -59,6 +59,12 @@ def start_failed(machine_id: str, now: float, error: DriverError) -> EventRecord
     return _event(machine_id, now, "start", "failed", "flyd", said)
 
 
+def put_off(machine_id: str, now: float, why: str) -> EventRecord:
+    """A start that nobody asked for has to wait; the request says why, as for one that failed."""
+    said = {"error": why, "code": "insufficient_capacity"}
+    return _event(machine_id, now, "put_off", "waiting", "flyd", said)
+
+
 def stop_asked(machine_id: str, now: float) -> EventRecord:
     """Somebody asked for a stop."""
     return _event(machine_id, now, "stop", "stopping", "user", {"reason": ""})
@@ -143,6 +149,11 @@ def is_of(event: EventRecord, states: Collection[str]) -> bool:
     """
     said = (event.request or {}).get("exit_event") or {}
     return event.status in states and not said.get("restarting")
+
+
+def is_put_off(newest_first: Sequence[EventRecord]) -> bool:
+    """Whether the last thing that happened is that a start has to wait."""
+    return bool(newest_first) and newest_first[0].type == "put_off"
 
 
 def has_ended(newest_first: Sequence[EventRecord]) -> bool:

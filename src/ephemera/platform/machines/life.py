@@ -30,6 +30,8 @@ from ephemera.platform.machines.alarms import Alarms
 from ephemera.platform.machines.chores import Chores
 from ephemera.platform.machines.driving import REFUSED, Driving
 from ephemera.platform.machines.ledger import Ledger
+from ephemera.platform.machines.putting_off import AGAIN_S, PuttingOff
+from ephemera.platform.machines.removal import Removal
 from ephemera.platform.machines.sleep import Sleep
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.voice import Voice
@@ -64,6 +66,8 @@ class Life:
         self.sleep = Sleep(
             self.ledger, self._driving, self.chores, self.voice, around.clock, self._stop_instead
         )
+        self.removal = Removal(self.ledger, self._driving, self.chores, around)
+        self.putting_off = PuttingOff(self.ledger, self.voice, around)
         self._start_asked_at = around.clock()
         self._alarms = Alarms(around.clock)
         #: Why the program that runs was killed by the platform; empty where it was not.
@@ -109,7 +113,7 @@ class Life:
         elif record.state in (*LIVE, State.DESTROYING):
             self.chores.begin(self._end_unknown_boot())
         elif happenings.ends_with_an_end(self.ledger.events()):
-            self._destroy_if_wanted()
+            self.removal.begin_if_wanted()
 
     def _go_on_with_program(self) -> None:
         state = self.record.state
@@ -139,12 +143,12 @@ class Life:
         """Begin another boot, by a move that leads to `starting`.
 
         Args:
-            pause: Seconds before the driver is asked.
+            pause: Seconds before the driver is asked, and more as long as the disk is nearly full.
             changes: What else of the record changes with it.
         """
         self.ledger.move(event, happened, **self._fresh_boot(), **changes)
         if pause:
-            self._alarms.pause(pause, self._boot)
+            self._alarms.pause(pause, self._boot_with_room)
         else:
             self._boot()
 
@@ -168,16 +172,12 @@ class Life:
         self.voice.say(f"Machine killed: {why}", level="error")
         self._send(SIGKILL, everyone=True)
 
-    def end_it(self) -> None:
-        """Have nothing left of a machine that is `destroying` and has no program."""
-        self.chores.begin(self._destroy())
-
     def ended(self, happened: Sequence[EventRecord] = ()) -> None:
         """Go on after the end of a program that somebody wanted to end, or of none."""
         state = self.record.state
         if state is State.STOPPING or state in ASLEEP:
             self.ledger.move(Event.EXITED, happened)
-            self._destroy_if_wanted()
+            self.removal.begin_if_wanted()
         elif state is State.RESTARTING:
             again = happenings.restarting(self.record.id, self._now())
             self.start(Event.EXITED, [*happened, again])
@@ -187,7 +187,7 @@ class Life:
             self.ledger.move(Event.REST, happened)
         elif state is State.DESTROYING:
             self.ledger.write(happened, handle="")
-            self.end_it()
+            self.removal.begin()
 
     def _stop_instead(self, error: DriverError) -> None:
         """Have a machine stopped that was to be suspended and cannot be."""
@@ -217,7 +217,7 @@ class Life:
         failed = happenings.start_failed(self.record.id, self._now(), error)
         if self.record.state is State.STARTING:
             self.ledger.move(Event.BOOT_FAILED, [failed])
-            self._destroy_if_wanted()
+            self.removal.begin_if_wanted()
         else:
             self.ended([failed])
         self.voice.boot_failed(error)
@@ -254,21 +254,17 @@ class Life:
         happened = [self._exit_event(end, requested=False, again=decision.again)]
         if decision.again:
             happened.append(happenings.restarting(self.record.id, now))
-            restarts = [*before, now]
-            self.start(Event.EXITED_AGAIN, happened, pause=decision.pause, restarts=restarts)
+            restarts, pause = [*before, now], decision.pause
+            if why := self.putting_off.reason():
+                happened += self.putting_off.told(why)
+                pause = max(pause, AGAIN_S)
+            self.start(Event.EXITED_AGAIN, happened, pause=pause, restarts=restarts)
         else:
             self.ledger.move(Event.EXITED, happened)
-            self._destroy_if_wanted()
+            self.removal.begin_if_wanted()
         self.voice.exited(end, again=decision.again)
         if decision.exhausted:
             self.voice.exhausted(len(before))
-
-    def _seen_gone(self) -> None:
-        # Its files, which may be a megabyte, are of no use to anybody any more.
-        config = {name: value for name, value in self.record.config.items() if name != "files"}
-        gone = [happenings.destroyed(self.record.id, self._now())]
-        self.ledger.move(Event.GONE, gone, config=config)
-        self._around.forget(self.record)
 
     # what takes time
 
@@ -281,6 +277,13 @@ class Life:
         self._start_asked_at = self._now()
         self._killed_for = ""
         self.chores.begin(self._boot_and_watch(asked=asked))
+
+    def _boot_with_room(self) -> None:
+        if why := self.putting_off.reason():
+            self.chores.begin(self.ledger.note(lambda: self.putting_off.note(why)))
+            self._alarms.pause(AGAIN_S, self._boot_with_room)
+        else:
+            self._boot()
 
     async def _boot_and_watch(self, *, asked: bool) -> None:
         try:
@@ -306,20 +309,6 @@ class Life:
         open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
         happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
         await self.ledger.note(lambda: self.ended(happened))
-
-    async def _destroy(self) -> None:
-        await self._driving.destroy()
-        await self.ledger.note(self._seen_gone)
-
-    def _destroy_if_wanted(self) -> None:
-        if self.record.config.get("auto_destroy"):
-            self.chores.begin(self.ledger.note(self._destroy_by_itself))
-
-    def _destroy_by_itself(self) -> None:
-        if self.record.state in (State.STOPPED, State.FAILED):  # nobody has started it since
-            asked = happenings.destroy_asked(self.record.id, self._now(), "flyd")
-            self.ledger.move(Event.DESTROY, [asked], handle="", **self.ending(SIGKILL, 0.0))
-            self.end_it()
 
     def _overdue(self) -> None:
         self._send(SIGKILL, everyone=True)

@@ -27,6 +27,7 @@ from ephemera.platform.machines.life import Life
 from ephemera.platform.machines.remains import Remains
 from ephemera.platform.machines.schedules import next_run
 from ephemera.platform.machines.surroundings import Surroundings
+from ephemera.platform.machines.unasked_starts import UnaskedStarts
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.states import ASLEEP, BUSY, LIVE, MOVES, Event, State
 from ephemera.wire.ids import new_ulid
@@ -59,6 +60,8 @@ class Owner:
         self.inside = Inside(around.driver, self.ledger)
         #: What its program left when it ended.
         self.remains = Remains(around.driver, self.ledger, around.boot_spec)
+        #: What starts it without anybody asking.
+        self.unasked_starts = UnaskedStarts(self.ledger, self._life, around)
 
     # what is known
 
@@ -112,23 +115,6 @@ class Owner:
             raise refusals.cannot_start(previous)
         self._life.voice.say("Starting machine")
         return previous
-
-    def run_by_itself(self, **changes: Any) -> None:
-        """Start it if it rests, without anybody asking: its schedule, or its standing by, says so.
-
-        Args:
-            changes: What of the record is written with that, or else by itself.
-        """
-        if self.record.state in (State.STOPPED, State.FAILED):
-            asked = happenings.start_asked(self.record.id, self._now(), "flyd")
-            self._life.start(Event.START, [asked], **changes)
-            self._life.voice.say("Starting machine")
-        elif changes:
-            self.ledger.write(**changes)
-
-    def run_by_itself_soon(self, **changes: Any) -> None:
-        """Do that as soon as it can be written down."""
-        self._life.chores.begin(self.ledger.note(lambda: self.run_by_itself(**changes)))
 
     def ask_stop(self, signum: int, timeout: float) -> None:
         """Have the program told to end, and killed `timeout` seconds later if it did not.
@@ -229,7 +215,7 @@ class Owner:
         if state in LIVE:
             self._life.end_program()
         else:
-            self._life.end_it()
+            self._life.removal.begin()
 
     def kill(self, why: str) -> None:
         """Kill its program if it runs, for a reason that its exit tells."""
@@ -262,6 +248,7 @@ class Owner:
 
     async def close(self) -> None:
         """Stop looking after it, without touching it; another server goes on from the store."""
+        self.unasked_starts.cancel()
         await self._life.close()
 
     # the rest

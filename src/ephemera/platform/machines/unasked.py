@@ -59,12 +59,12 @@ class Unasked:
         if owner:
             record = owner.record
             again = next_run(record.config.get("schedule"), record.created_at, self._clock())
-            owner.run_by_itself_soon(run_at=again)
+            owner.unasked_starts.soon(run_at=again)
 
     def _start(self, machine_id: str) -> None:
         owner = self._owner(machine_id)
         if owner:
-            owner.run_by_itself_soon()
+            owner.unasked_starts.soon()
 
     def _events(self, machine_id: str) -> Iterable[EventRecord]:
         owner = self._owner(machine_id)

@@ -10,12 +10,13 @@ import pytest
 
 from ephemera.platform import platform as platform_module
 from ephemera.platform.machines import room
+from ephemera.platform.machines.owner import Owner
 from ephemera.platform.machines.owners import Owners
 from ephemera.platform.machines.room import GB, Space, Watch, judge
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
-from ..world import World, reach
+from ..world import World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -223,5 +224,106 @@ def test_where_room_is_short_no_machine_is_created_or_started(
             assert refused.value.status == 409
         owner.ask_destroy(force=False)
         await reach(owner, State.DESTROYED)
+
+    play(scene)
+
+
+class Disk:
+    """The disk of a platform, as full as a test says. What is put off is tried again soon."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.space = PLENTY
+        monkeypatch.setattr(platform_module, "space", lambda _: self.space)
+        for module in ("life", "unasked_starts"):
+            monkeypatch.setattr(f"ephemera.platform.machines.{module}.AGAIN_S", 0.001)
+
+
+async def put_off(owner: Owner) -> None:
+    """Return when a start of a machine has been put off."""
+
+    def look(_: object) -> bool | None:
+        return happened(owner)[-1] == "put_off/waiting" or None
+
+    assert await owner.ledger.until(look, 10)
+
+
+def test_a_restart_policy_waits_for_room(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "always"})
+        await reach(owner, State.STARTED)
+        disk.space = SHORT
+        owner.kill("disk full")
+        await put_off(owner)
+        request = owner.ledger.events()[0].request
+        assert request
+        assert "insufficient disk available" in request["error"]
+        for _ in range(3):  # tries again, and says nothing of that
+            await asyncio.sleep(0.002)
+        assert (owner.record.state, owner.record.boot) == (State.STARTING, 2)
+        assert happened(owner)[-3:] == ["exit/stopped", "restart/starting", "put_off/waiting"]
+        disk.space = PLENTY
+        await reach(owner, State.STARTED)
+
+    play(scene)
+
+
+def test_a_machine_that_waits_for_room_can_be_stopped(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "always"})
+        await reach(owner, State.STARTED)
+        disk.space = SHORT
+        owner.kill("disk full")
+        await put_off(owner)
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+        disk.space = PLENTY
+        owner.ask_start()
+        await reach(owner, State.STARTED)
+        owner.ask_stop(signal.SIGTERM, 5)
+        await reach(owner, State.STOPPED)
+
+    play(scene)
+
+
+def test_a_run_that_is_due_waits_for_room(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+
+    async def scene(world: World) -> None:
+        owner = world.create("run", skip_launch=True, schedule="hourly")
+        await reach(owner, State.STOPPED)
+        due = owner.record.run_at
+        disk.space = SHORT
+        owner.unasked_starts.soon(run_at=world.now + 7000)
+        await put_off(owner)
+        assert (owner.record.state, owner.record.run_at) == (State.STOPPED, due)
+        disk.space = PLENTY
+        await reach(owner, State.STARTED)
+        assert owner.record.run_at == world.now + 7000
+
+    play(scene)
+
+
+def test_a_run_that_waits_for_room_is_over_when_somebody_else_starts_it(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+
+    async def scene(world: World) -> None:
+        owner = world.create("exit", skip_launch=True, schedule="hourly")
+        await reach(owner, State.STOPPED)
+        disk.space = SHORT
+        owner.unasked_starts.soon(run_at=world.now + 7000)
+        await put_off(owner)
+        disk.space = PLENTY
+        owner.ask_start()
+        assert await owner.ledger.until(lambda one: one.run_at == world.now + 7000 or None, 10)
+        await reach(owner, State.STOPPED)
+        assert owner.record.boot == 1
 
     play(scene)
