@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from ephemera.platform.drivers.container import programs, syscalls
+from ephemera.platform.drivers.container import programs, ranges, syscalls
 from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.container.ranges import IDS
 
@@ -68,6 +68,7 @@ def make(ids_from: int | None, places: Places) -> Init:
                 os.write(file, f"0 {ids_from} {IDS}".encode())
             finally:
                 os.close(file)
+        ranges.note(places.ranges, ids_from, pid)
     os.write(hold, b"g")
     kinds = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts"}
     return Init(pid, hold, kinds if ids_from is None else {"user": "user", **kinds})

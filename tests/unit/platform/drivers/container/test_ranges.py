@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +53,41 @@ def test_a_range_is_taken_once_and_given_back_by_whoever_is_killed(tmp_path: Pat
     assert third == first
     for left in (other, surplus, again):
         end(left)
+
+
+#: Takes a range, and has a process of its own be the first one of a machine.
+_MACHINE = """
+import subprocess, sys
+from ephemera.platform.drivers.container import ranges
+ranges.COUNT = 2
+root, _ = ranges.take(sys.argv[1])
+first = subprocess.Popen(["sleep", "1000"], stdout=subprocess.DEVNULL)
+ranges.note(sys.argv[1], root, first.pid)
+print(root, first.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_range_of_a_machine_that_outlives_its_monitor_is_taken(tmp_path: Path) -> None:
+    lock = tmp_path / "users"
+    command = [sys.executable, "-c", _MACHINE, str(lock)]
+    monitor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert monitor.stdout
+    lived_in, pid = map(int, monitor.stdout.readline().split())
+    first = os.pidfd_open(pid)
+    end(monitor)
+    (one, free), (other, said) = holder(lock, 2), holder(lock, 2)
+    end(one)
+    end(other)
+    assert int(free) != lived_in
+    assert "all 2 ranges of users are taken" in said
+    signal.pidfd_send_signal(first, signal.SIGKILL)
+    select.select([first], [], [])
+    os.close(first)
+    (one, _), (other, said) = holder(lock, 2), holder(lock, 2)
+    assert said.isdigit()
+    end(one)
+    end(other)
 
 
 def test_no_range_has_users_that_systemd_has() -> None:
