@@ -459,6 +459,15 @@ def test_what_a_machine_says_to_all_when_it_comes_up_reaches_no_other(
     play(act)
 
 
+def test_the_router_has_no_route_for_each_machine(play: Callable[[Act], None]) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.machine()
+        routes = json.loads(scene.router().run("ip", "-6", "-j", "route", "show", "table", "all"))
+        assert {one["dev"] for one in routes} == {"lo", "uplink", "n00010002"}
+
+    play(act)
+
+
 def test_a_kernel_that_has_no_rules_for_bridges_has_machines_as_well(
     play: Callable[[Act], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

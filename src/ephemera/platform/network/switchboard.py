@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from ephemera.platform.network import namespaces, netlink, numbers
-from ephemera.platform.network.uplink import LINK_LOCAL
+from ephemera.platform.network.uplink import LINK_LOCAL, speak_ipv6
 
 #: Where machines find the resolver and the API: first as on Fly.io, then where there is no IPv6.
 SERVICE6, SERVICE4 = "fdaa::3", "100.64.0.3"
 _SYSCTL = Path("/proc/sys/net")
 #: What the router is told: pass packets on, ask nobody whether an address is free, make no
-#: addresses by itself, and leave what stays within a bridge alone.
+#: addresses by itself, and leave what stays within a bridge alone. Of its links only those that
+#: are told so speak IPv6: what cables are plugged in with need not, and each would have a route.
 _SETTINGS = {
     "ipv4/ip_forward": "1",
     "ipv4/conf/all/send_redirects": "0",
     "ipv6/conf/all/forwarding": "1",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/addr_gen_mode": "1",
+    "ipv6/conf/default/disable_ipv6": "1",
     "bridge/bridge-nf-call-iptables": "0",
     "bridge/bridge-nf-call-ip6tables": "0",
     "bridge/bridge-nf-call-arptables": "0",
@@ -123,6 +125,7 @@ class Switchboard:
         index = netlink.find(self.sock, name).index
         addresses = [f"{network.gateway4}/{network.subnet.prefixlen}"]
         if self.ipv6:
+            self.within(lambda: speak_ipv6(name))
             addresses += [f"{network.gateway6}/{network.prefix.prefixlen}", LINK_LOCAL]
         assigned = (netlink.assign(index, address) for address in addresses)
         netlink.ask(self.sock, netlink.change(index), *assigned)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
-from ephemera.platform.network import netlink, rules
+from ephemera.platform.network import namespaces, netlink, rules
 from ephemera.platform.network.netlink import Answer
 
 #: Where the two addresses of the cable are looked for, in this order: a /30 that the host has no
@@ -68,7 +68,10 @@ class Uplink:
         if not self._laid(router):
             self._lay(namespace)
         self._index = netlink.find(self._host, self.name).index
-        self._set_up(router, netlink.find(router, rules.UPLINK).index, ipv6=ipv6)
+        uplink = netlink.find(router, rules.UPLINK).index
+        self._set_up(router, uplink)
+        if ipv6:
+            self._set_up_ipv6(namespace, router, uplink)
         self.mtu = _mtu_outside(self._host)
         self._led = _led(self._host)
 
@@ -141,7 +144,7 @@ class Uplink:
         )
         netlink.ask(self._host, netlink.pair(self.name, peer=peer))
 
-    def _set_up(self, router: socket.socket, uplink: int, *, ipv6: bool) -> None:
+    def _set_up(self, router: socket.socket, uplink: int) -> None:
         assert self._host
         self.host6 = self.router6 = None
         netlink.ask(
@@ -155,14 +158,13 @@ class Uplink:
             netlink.assign(self._index, f"{self.host4}/{_LINK_BITS}"),
         )
         netlink.ask(router, netlink.lead("0.0.0.0/0", uplink, str(self.host4)))
-        if ipv6:
-            self._set_up_ipv6(router, uplink)
 
-    def _set_up_ipv6(self, router: socket.socket, uplink: int) -> None:
+    def _set_up_ipv6(self, namespace: int, router: socket.socket, uplink: int) -> None:
         assert self._host
         base = _PREFIX | self._home << 40
         host, gateway = IPv6Address(base + 1), IPv6Address(base + 2)
         try:
+            namespaces.inside(namespace, lambda: speak_ipv6(rules.UPLINK))
             for address in (f"{gateway}/120", LINK_LOCAL):
                 netlink.ask(router, netlink.assign(uplink, address))
             netlink.ask(self._host, netlink.assign(self._index, f"{host}/120"))
@@ -170,6 +172,15 @@ class Uplink:
             self.problems.append(f"this computer cannot reach machines by IPv6: {error}")
         else:
             self.host6, self.router6 = host, gateway
+
+
+def speak_ipv6(link: str) -> None:
+    """Have a link in the network namespace of this thread speak IPv6. Repeating is safe.
+
+    Raises:
+        OSError: there is no such link, or this kernel has no IPv6.
+    """
+    (_SYSCTL / f"ipv6/conf/{link}/disable_ipv6").write_text("0")
 
 
 def _addresses(sock: socket.socket, family: int) -> Iterator[Answer]:
