@@ -19,8 +19,16 @@ from ephemera.deploy.release.making import Manner
 from ephemera.testing.serving import Server
 from ephemera.wire.models import Machine
 
-#: A machine that offers a service: what is played listens nowhere, so nothing is checked.
-OFFERS = {"protocol": "udp", "internal_port": 5000, "ports": [{"port": 5000}]}
+#: What is played listens nowhere, so a service that it offers is one that nobody can look at. Its
+#: releases are what those of a web app are, but for its checks.
+WEB_OFFERS = """\
+[[services]]
+protocol = "udp"
+internal_port = 5000
+processes = ["web"]
+[[services.ports]]
+port = 5000
+"""
 
 #: A process that was killed says nothing any more, whatever it was doing.
 Fault = type[BaseException]

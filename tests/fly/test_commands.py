@@ -23,6 +23,7 @@ from ephemera.testing.serving import Server
 from tests.fly import reference
 from tests.fly.commands import JOBS, LOCAL, PLAYED, REFUSED, RELEASES, Play, name_of, names
 from tests.fly.standin import StandIn
+from tests.release_world import WEB_OFFERS
 
 APP, HOST = "shop", "shop.example.com"
 #: What they look at depends on how soon a machine is what it is to be.
@@ -32,13 +33,7 @@ app = "{APP}"
 primary_region = "local"
 [processes]
 web = "run"
-[[services]]
-protocol = "udp"
-internal_port = 5000
-processes = ["web"]
-[[services.ports]]
-port = 5000
-"""
+{WEB_OFFERS}"""
 
 
 @dataclass

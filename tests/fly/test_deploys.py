@@ -21,18 +21,12 @@ from ephemera.deploy.release.making import Manner
 from ephemera.deploy.release.scaling import scale_count
 from ephemera.errors import DeployError, NoCapacity
 from tests.fly.standin import Fault, StandIn
+from tests.release_world import WEB_OFFERS
 
-FLY_TOML = """\
-app = "{app}"
+WEB = f"""\
 [processes]
 web = "run"
-[[services]]
-protocol = "udp"
-internal_port = 5000
-processes = ["web"]
-[[services.ports]]
-port = 5000
-{more}
+{WEB_OFFERS}
 """
 MACHINES = "/v1/apps/{app_name}/machines"
 ONE = f"{MACHINES}/{{machine_id}}"
@@ -59,7 +53,7 @@ class Shop:
 
     def deploy(self, *, more: str = "") -> None:
         """Deploy the next version."""
-        self._file.write_text(FLY_TOML.format(app=self.app, more=more))
+        self._file.write_text(f'app = "{self.app}"\n{WEB}{more}\n')
         toml = flytoml.load(self._file)
         order = Order(app=self.app, toml=toml, manner=self.manner)
         self.version += 1

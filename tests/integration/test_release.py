@@ -28,21 +28,22 @@ from ephemera.errors import (
 )
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.serving import Server, serving
-from tests.release_world import Killed, Refused, World, command_of, labels_of, playing
+from tests.release_world import (
+    WEB_OFFERS,
+    Killed,
+    Refused,
+    World,
+    command_of,
+    labels_of,
+    playing,
+)
 
 OLD, NEW = playing("run"), playing("sleep", "1")
-#: Two groups, of which one offers a service that nobody can look at: nothing that is played
-#: listens. So their releases are what those of a web app are, but for its checks.
-TWO_GROUPS = """
+TWO_GROUPS = f"""
 [processes]
 web = ""
 work = ""
-[[services]]
-protocol = "udp"
-internal_port = 5000
-processes = ["web"]
-[[services.ports]]
-port = 5000
+{WEB_OFFERS}
 """
 #: Every third request is tried, and the others in the slow tests.
 EVERY_THIRD = pytest.mark.parametrize(
