@@ -665,7 +665,7 @@ def test_no_request_fails_however_often_machines_are_stopped(play: Play) -> None
             stopper = asyncio.create_task(_stop_all_the_time(world))
             await asyncio.gather(*(_ask_often(world, 10) for _ in range(5)))
             stopper.cancel()
-            boots = sum(owner.record.boot for owner in world.platform.owners(world.app()))
+            boots = sum(owner.record.boot for owner in world.platform.machines.owners(world.app()))
             assert boots > 2  # they were stopped indeed
 
     play(scene)

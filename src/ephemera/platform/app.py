@@ -66,7 +66,7 @@ async def status(request: Request) -> Response:
     """Say how the platform is doing, for `ephemera status`."""
     owner_only(request)
     platform: Platform = request.app.state.platform
-    return JSONResponse({"driver": platform.driver.name, "machines": platform.counts()})
+    return JSONResponse({"driver": platform.driver.name, "machines": platform.machines.counts()})
 
 
 #: They are tried one after the other, so those that are asked for most come first.

@@ -7,10 +7,10 @@ machines are read from the store. Routes call it, it calls owners.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from ephemera.platform import orgs, refusals
+from ephemera.platform import refusals
 from ephemera.platform.access.oidc import Issuer
 from ephemera.platform.access.sockets import Sockets
 from ephemera.platform.access.store import AccessStore
@@ -29,6 +29,7 @@ from ephemera.platform.logs import Logs
 from ephemera.platform.machines import boots
 from ephemera.platform.machines.boots import Reach
 from ephemera.platform.machines.creation import Creation
+from ephemera.platform.machines.directory import Directory
 from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.ledger import Ledger, Observer
 from ephemera.platform.machines.owner import Owner
@@ -37,11 +38,9 @@ from ephemera.platform.machines.room import Watch, space
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
-from ephemera.platform.orgs import Page, Wanted
 from ephemera.platform.proxy.traffic import Parts, Traffic
 from ephemera.platform.proxy.urls import ProxyUrls
 from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
-from ephemera.platform.registry import needs
 from ephemera.platform.registry.registry import Registry
 from ephemera.platform.secrets.appsecrets import Secrets
 from ephemera.platform.secrets.keys import SecretKeys
@@ -160,6 +159,8 @@ class Platform:
             self._need_room,
             self._held if hold else None,
         )
+        #: Finds machines.
+        self.machines = Directory(self._owners, self._apps, self._around)
         self._watch = Watch(home, self._owners.running, driver.written, self._kill)
         #: Makes machines, and checks what they are to be made of.
         self.creation = Creation(
@@ -276,65 +277,9 @@ class Platform:
 
     # machines
 
-    def owner(self, app: AppRecord, machine_id: str) -> Owner:
-        """Return the owner of a machine of this app; of a destroyed one, an idle owner.
-
-        Raises:
-            Refusal: the app has and had no such machine.
-        """
-        owner = self._owners.get(machine_id)
-        if owner and owner.record.app_id == app.id:
-            return owner
-        record = self._store.machine(app.id, machine_id)
-        if record is None:
-            raise refusals.machine_not_found()
-        return Owner(record, self._around)
-
-    def located(self, machine_id: str) -> tuple[AppRecord, MachineRecord]:
-        """Return a machine that is not destroyed by its id alone, with its app.
-
-        Raises:
-            Refusal: there is none.
-        """
-        owner = self._owners.get(machine_id)
-        if owner is None:
-            raise refusals.machine_not_found()
-        return self._apps[owner.record.app_id], owner.record
-
-    def owners(self, app: AppRecord, *, include_deleted: bool = False) -> list[Owner]:
-        """Return the owners of an app's machines, oldest machine first."""
-        living = self._owners.of(app.id)
-        if not include_deleted:
-            return living
-        gone = self._store.destroyed_machines(app.id)
-        return [*(Owner(record, self._around) for record in gone), *living]
-
     def address(self, record: MachineRecord) -> str:
         """Return where the programs of a machine listen."""
         return self._reach.address(self._apps[record.app_id], record.id)
-
-    def counts(self) -> dict[str, int]:
-        """Return how many machines there are in each state."""
-        found: dict[str, int] = {}
-        for owner in self._owners.all():
-            found[owner.record.state] = found.get(owner.record.state, 0) + 1
-        return found
-
-    def images_named(self) -> Iterator[str]:
-        """Yield the images that machines, and releases that may come back, are of."""
-        for owner in self._owners.all():
-            yield from needs.images(owner.record)
-
-    def machines_of(
-        self, apps: Sequence[AppRecord], wanted: Wanted, *, include_deleted: bool
-    ) -> Page[MachineRecord]:
-        """Return a page of the machines of several apps."""
-        living = (owner.record for app in apps for owner in self._owners.of(app.id))
-        gone: list[MachineRecord] = []
-        if include_deleted:
-            ids = [app.id for app in apps]
-            gone = self._store.destroyed_after(ids, wanted.after, wanted.region, wanted.limit + 1)
-        return orgs.page((*living, *gone), wanted)
 
     def _records(self, app_id: str) -> list[MachineRecord]:
         return [owner.record for owner in self._owners.of(app_id)]

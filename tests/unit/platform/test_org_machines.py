@@ -33,13 +33,13 @@ def test_living_and_destroyed_machines_are_on_the_same_pages(play: Play) -> None
         found, after = [], START
         while True:
             want = Wanted(after, 2, "", frozenset())
-            page = world.platform.machines_of([app], want, include_deleted=True)
+            page = world.platform.machines.page([app], want, include_deleted=True)
             found += [record.id for record in page.rows]
             if not page.next_cursor:
                 break
             after = place_of(page.rows[-1])
         assert found == order
-        living = world.platform.machines_of([app], wanted(), include_deleted=False)
+        living = world.platform.machines.page([app], wanted(), include_deleted=False)
         assert [record.id for record in living.rows] == order[::2]
 
     play(scene)

@@ -78,7 +78,7 @@ class World:
 
     def again(self, owner: Owner) -> Owner:
         """Return the owner that the platform has for the same machine now."""
-        return self.platform.owner(self.app(), owner.record.id)
+        return self.platform.machines.owner(self.app(), owner.record.id)
 
 
 async def reach(owner: Owner, *states: State) -> None:

@@ -62,7 +62,7 @@ class Access:
         if self.app and self.app.org_slug != self.org_slug:
             raise refusals.access_inconsistent(self.app.name, self.org_slug)
         if self.app and self.asked.machine_id:
-            platform.owner(self.app, self.asked.machine_id)
+            platform.machines.owner(self.app, self.asked.machine_id)
         if self.app and self.asked.volume_id:
             platform.volumes.one(self.app, self.asked.volume_id)
 
@@ -116,7 +116,7 @@ def _app(platform: Platform, asked: TokenAccess) -> AppRecord | None:
     if asked.app_name:
         return platform.app(asked.app_name)
     if asked.machine_id:
-        return platform.located(asked.machine_id)[0]
+        return platform.machines.located(asked.machine_id)[0]
     if asked.volume_id:
         theirs = (one.app_id for one in platform.volumes.all() if one.id == asked.volume_id)
         app_id = next(theirs, None)

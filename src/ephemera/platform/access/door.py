@@ -71,7 +71,7 @@ class Door:
 
     def _is_up(self, machine: Principal) -> bool:
         """Whether a machine still has its socket, through which connections may be open longer."""
-        return self._platform.located(machine.machine)[1].state in LIVE
+        return self._platform.machines.located(machine.machine)[1].state in LIVE
 
     def valid(self, tokens: list[str]) -> Iterator[Shown]:
         """Yield those of the tokens that are ours and can be used now."""

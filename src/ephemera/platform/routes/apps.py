@@ -56,7 +56,7 @@ async def delete_app(request: Request) -> Response:
 
 
 def _shown(platform: Platform, app: AppRecord, volume_count: int) -> dict[str, Any]:
-    states = [owner.record.state for owner in platform.owners(app)]
+    states = [owner.record.state for owner in platform.machines.owners(app)]
     return views.app(app, states, volume_count)
 
 

@@ -45,7 +45,7 @@ async def prune(request: Request) -> Response:
     platform = platform_of(request)
     driver = keeper(platform.driver)
     pruned = await driver.images.prune(driver.used_images()) if driver else Pruned((), 0, 0)
-    collected = await platform.registry.prune(platform.images_named())
+    collected = await platform.registry.prune(platform.machines.images_named())
     said = PrunedImages(
         images=[_named(image) for image in pruned.images],
         layers=pruned.layers,

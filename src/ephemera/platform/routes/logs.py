@@ -28,7 +28,7 @@ async def read_logs(request: Request) -> Response:
     if token:
         begin = _cursor(token)
     elif wanted.machine:
-        begin = Cursor.parse(platform.owner(app, wanted.machine).record.log_from)
+        begin = Cursor.parse(platform.machines.owner(app, wanted.machine).record.log_from)
     else:
         lines, begin = platform.logs.tail(app.id, wanted)
         if lines:

@@ -40,7 +40,7 @@ async def list_machines(request: Request) -> Response:
                 summary=summary,
                 lease=leases.held(owner.record.id) if leases else None,
             )
-            for owner in platform.owners(app, include_deleted=include_deleted)
+            for owner in platform.machines.owners(app, include_deleted=include_deleted)
             if is_listed(owner.record)
         ]
     )

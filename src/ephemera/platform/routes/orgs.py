@@ -30,7 +30,7 @@ async def list_machines(request: Request) -> Response:
     summary = requests.flag(request, "summary")
     include_deleted = requests.flag(request, "include_deleted")
     platform, apps = platform_of(request), _apps(request)
-    found = platform.machines_of(
+    found = platform.machines.page(
         list(apps.values()), _wanted(request), include_deleted=include_deleted
     )
     shown = [

@@ -17,7 +17,7 @@ from ephemera.platform.routes.scope import machine_of, platform_of, principal_of
 
 async def locate(request: Request) -> Response:
     """Say which app a machine is of, to whoever may touch it; no other machine is there."""
-    app, _ = platform_of(request).located(request.path_params["machine_id"])
+    app, _ = platform_of(request).machines.located(request.path_params["machine_id"])
     if not principal_of(request).may_touch(app.id):
         raise refusals.machine_not_found()
     return JSONResponse({"app": app.name})

@@ -49,7 +49,7 @@ def owner_only(request: HTTPConnection) -> None:
 
 def machine_of(request: HTTPConnection) -> Owner:
     """Return the owner of the machine in the path."""
-    return platform_of(request).owner(app_of(request), request.path_params["machine_id"])
+    return platform_of(request).machines.owner(app_of(request), request.path_params["machine_id"])
 
 
 def living_machine_of(request: Request) -> Owner:

@@ -68,7 +68,7 @@ async def current_tokens(request: Request) -> Response:
     """Say what the tokens of the request are."""
     platform, principal = platform_of(request), principal_of(request)
     if principal.machine:
-        app, machine = platform.located(principal.machine)
+        app, machine = platform.machines.located(principal.machine)
         return JSONResponse({"tokens": [views.of_app(machine.id, app, machine.id)]})
     shown = _door(request).valid(shown_tokens(request.headers["authorization"]))
     return JSONResponse({"tokens": [info for one in shown for info in _infos(platform, one)]})
@@ -125,7 +125,7 @@ async def create_oidc_token(request: Request) -> Response:
     if len(audience) > AUDIENCE_CHARS_MAX or not audience.isprintable():
         raise refusals.audience_invalid(AUDIENCE_CHARS_MAX)
     platform = platform_of(request)
-    app, machine = platform.located(principal.machine)
+    app, machine = platform.machines.located(principal.machine)
     token = await platform.issuer.token(
         app, machine, audience, aws_principal_tags=bool(body.aws_principal_tags)
     )

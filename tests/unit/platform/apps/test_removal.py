@@ -78,7 +78,7 @@ def test_a_new_app_of_the_same_name_sees_nothing_of_the_old_one(play: Play) -> N
         old = await furnish(world)
         await world.platform.delete_app(old.name, force=True)
         new = world.platform.create_app(old.name, "personal", "")
-        assert world.platform.owners(new, include_deleted=True) == []
+        assert world.platform.machines.owners(new, include_deleted=True) == []
         assert world.platform.addresses.of(new) == []
 
     play(scene)

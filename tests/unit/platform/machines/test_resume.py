@@ -199,7 +199,7 @@ def test_what_the_driver_holds_of_machines_nobody_knows_is_removed(play: Play) -
 
 def _rewrite(world: World, machine_id: str, **changes: object) -> None:
     """Put into the store what a server that was killed a moment earlier would have left."""
-    record = world.platform.owner(world.app(), machine_id).record
-    world.platform.owner(world.app(), machine_id).ledger.record = world.store.move_machine(
+    record = world.platform.machines.owner(world.app(), machine_id).record
+    world.platform.machines.owner(world.app(), machine_id).ledger.record = world.store.move_machine(
         record, [], **changes
     )

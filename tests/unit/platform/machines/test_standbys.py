@@ -121,7 +121,7 @@ def test_only_machines_of_the_app_can_be_stood_by_for(play: Play) -> None:
             Refusal, match=r"config.standbys\[0\] 'aaaaaaaaaaaaaa' is not a machine"
         ):
             world.create("run", standbys=["a" * 14])
-        assert not world.platform.owners(world.app())
+        assert not world.platform.machines.owners(world.app())
 
     play(scene)
 
