@@ -109,15 +109,16 @@ from __future__ import annotations
 
 import builtins
 from types import TracebackType
-from typing import Self
-
-import httpx2
+from typing import TYPE_CHECKING, Self
 
 from ephemera.client import calls
 from ephemera.client.attempt import Pace
 from ephemera.client.links import {link}
 from ephemera.client.place import Place
 {imports}
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 class {client}:

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from ephemera.client import links
+from ephemera.client import far, links
 from ephemera.client.attempt import Pace
 from ephemera.client.limits import EXCEPTIONS, USUAL, action_of
 from ephemera.client.messages import Send
@@ -186,7 +186,7 @@ def error(request: httpx2.Request, status: int, text: str, **headers: str) -> ht
 class _Carrier(httpx2.BaseTransport):
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
-        self._http = httpx2.HTTPTransport(verify=links._TRUSTS_NOBODY)
+        self._http = httpx2.HTTPTransport(verify=far._TRUSTS_NOBODY)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -204,7 +204,7 @@ class _Carrier(httpx2.BaseTransport):
 class _AsyncCarrier(httpx2.AsyncBaseTransport):
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
-        self._http = httpx2.AsyncHTTPTransport(verify=links._TRUSTS_NOBODY)
+        self._http = httpx2.AsyncHTTPTransport(verify=far._TRUSTS_NOBODY)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
@@ -236,7 +236,7 @@ def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
     leases = _as_slept(PlatformClock(server.endpoint.url, server.token), clock)
     standin = StandIn(server, clock)
 
-    elsewhere = links._mounts
+    elsewhere = far._mounts
 
     def mounts(place: Place, kind: Any) -> Any:
         if not place.fly:
@@ -245,7 +245,7 @@ def in_the_place_of_fly(server: Server) -> Iterator[StandIn]:
         return {"all://": through(standin)}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(links, "_mounts", mounts)
+        patch.setattr(far, "_mounts", mounts)
         # or each client would load the certificates of this computer, for nobody
         patch.setattr(Place, "plain", True)
         patch.setattr(links, "Pace", partial(Pace, clock=clock.now))

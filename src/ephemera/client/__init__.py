@@ -9,6 +9,8 @@
         │                                        ─► attempt (retry, back-off); no I/O
       links              the only I/O, once sync and once async
         │
+    near, far            to this computer, by the shortest way; to anywhere else
+        │
       place              which API: settings, or the embedded platform, found or started
 ```
 """

@@ -7,9 +7,7 @@ import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
-
-import httpx2
+from typing import TYPE_CHECKING, Any, Self
 
 from ephemera.client import calls
 from ephemera.client.attempt import Pace
@@ -51,6 +49,9 @@ from ephemera.wire.secrets import (
 )
 from ephemera.wire.tokens import Authorization, TokenAccess, TokenInfo, VerifiedToken
 from ephemera.wire.volumes import ExtendedVolume, Volume, VolumeSnapshot
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 class AsyncClient:

@@ -148,7 +148,7 @@ def encode(doing: str, value: Mapping[str, Any]) -> bytes:
     """
     given = {key: item for key, item in value.items() if item is not None}
     try:
-        return json.dumps(given, allow_nan=False, default=_plain, separators=(",", ":")).encode()
+        return _ENCODER.encode(given).encode()
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{doing}: not JSON: {error}") from error
 
@@ -157,6 +157,9 @@ def _plain(value: object) -> object:
     if isinstance(value, Wire):
         return value.model_dump(exclude_none=True)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, default=_plain, separators=(",", ":"))
 
 
 def reader(model: type[W]) -> Callable[[Answer], W]:

@@ -1,62 +1,39 @@
 """The only I/O of the client: what the exchange yields is done here, once with and once without
 `await`.
 
-The exceptions of the HTTP library end here: in `_request` where a request cannot be written, in
-`_lost` where it has no answer. The exchange raises our own errors from the latter.
+A request goes one of two ways, `near` or `far`. The exceptions of the HTTP libraries end there; the
+exchange makes our own errors of what they mean.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
-from typing import Any, TypeVar
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx2
-
-from ephemera import __version__
 from ephemera.client.attempt import Pace, Steps, error_of
 from ephemera.client.call import Call, Stream
 from ephemera.client.exchange import Following, exchange, follow, limited
 from ephemera.client.holding import Holding, held, held_async
 from ephemera.client.limits import Limiter
 from ephemera.client.messages import Answer, Found, Lost, Pause, Send
+from ephemera.client.near import AsyncNear, Near
 from ephemera.client.newborn import Newborns, patient
+from ephemera.client.outgoing import Unanswered
 from ephemera.client.place import Place
 from ephemera.client.settings import Address
 from ephemera.errors import ConfigError
 from ephemera.wire.models import Lease
 
+if TYPE_CHECKING:
+    import httpx2
+
+    from ephemera.client.far import AsyncFar, Far
+
 T = TypeVar("T")
 P = TypeVar("P")
-M = TypeVar("M", httpx2.HTTPTransport, httpx2.AsyncHTTPTransport)
-
-_CONNECT_TIMEOUT_S = 5.0
-#: Sending a megabyte of config over a poor line.
-_WRITE_TIMEOUT_S = 30.0
-#: A socket cannot be told to wait for ever in a number of seconds.
-_READ_TIMEOUT_MOST_S = 24 * 3600.0
-#: Servers close idle connections, uvicorn after 5 s. A request that is sent into one that is
-#: just being closed is lost, so we close them first.
-_KEEPALIVE_S = 4.0
-#: A thousand machines may be waited for at the same time, each wait holding a connection.
-_CONNECTIONS = httpx2.Limits(max_connections=None, keepalive_expiry=_KEEPALIVE_S)
-
-#: For connections without encryption, since loading the certificates takes 60 ms.
-_TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-#: What tells for certain that no byte of the request has left. The pool has no limit, so
-#: `PoolTimeout` cannot happen.
-_NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.LocalProtocolError,
-    httpx2.ProxyError,
-    httpx2.UnsupportedProtocol,
-)
 
 
 class Link:
@@ -71,9 +48,8 @@ class Link:
     ) -> None:
         self.place = place
         self._steps = _Planner(place, pace, limits)
-        with _surroundings():
-            mounts = _mounts(place, httpx2.HTTPTransport) if transport is None else None
-            self._http = httpx2.Client(transport=transport, mounts=mounts, **_options(place))
+        self._way = _way(place, transport)
+        self._is_closed = False
 
     def locate(self) -> str:
         """Return the base URL, starting the embedded platform if need be."""
@@ -111,18 +87,16 @@ class Link:
             ApiError: the API said no.
             Unreachable, NoAnswer: no answer came; the latter also where it broke off.
         """
-        _check_open(self._http)
+        _check_open(self._is_closed)
         address, step = self.place.find(), call.send()
         try:
-            response = self._http.send(_request(self._http, address, step), stream=True)
-            with closing(response):
-                if not response.is_success:
-                    response.read()
-                    raise error_of(call, _answer(response), doubtful=False)
-                yield response.iter_bytes()
-        except httpx2.RequestError as error:
-            lost = _lost(error, step, address)
-            raise error_of(call, lost, doubtful=lost.sent) from error
+            with self._way.open(address, step) as answer:
+                if isinstance(answer, Answer):
+                    raise error_of(call, answer, doubtful=False)
+                yield answer
+        except Unanswered as error:
+            lost = error.lost
+            raise error_of(call, lost, doubtful=lost.sent) from lost.cause
 
     def hold(self, holding: Holding) -> AbstractContextManager[Lease]:
         """Hold a lease for the length of a `with`."""
@@ -130,18 +104,19 @@ class Link:
 
     def close(self) -> None:
         """Close all connections. Repeating is safe."""
-        self._http.close()
+        self._is_closed = True
+        self._way.close()
 
     def _do(self, step: Send | Pause) -> Answer | Lost | None:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
-        _check_open(self._http)
+        _check_open(self._is_closed)
         address = self.place.find()
         try:
-            return _answer(self._http.send(_request(self._http, address, step)))
-        except httpx2.RequestError as error:
-            lost = _lost(error, step, address)
+            return self._way.ask(address, step)
+        except Unanswered as error:
+            lost = error.lost
         if not lost.sent:
             self.place.find_again(address)
         return lost
@@ -159,9 +134,8 @@ class AsyncLink:
     ) -> None:
         self.place = place
         self._steps = _Planner(place, pace, limits)
-        with _surroundings():
-            mounts = _mounts(place, httpx2.AsyncHTTPTransport) if transport is None else None
-            self._http = httpx2.AsyncClient(transport=transport, mounts=mounts, **_options(place))
+        self._way = _async_way(place, transport)
+        self._is_closed = False
 
     async def locate(self) -> str:
         """Return the base URL, starting the embedded platform if need be."""
@@ -195,7 +169,8 @@ class AsyncLink:
 
     async def close(self) -> None:
         """Close all connections. Repeating is safe."""
-        await self._http.aclose()
+        self._is_closed = True
+        await self._way.close()
 
     async def _find(self) -> Address:
         address = self.place.address
@@ -208,12 +183,12 @@ class AsyncLink:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
-        _check_open(self._http)
+        _check_open(self._is_closed)
         address = await self._find()
         try:
-            return _answer(await self._http.send(_request(self._http, address, step)))
-        except httpx2.RequestError as error:
-            lost = _lost(error, step, address)
+            return await self._way.ask(address, step)
+        except Unanswered as error:
+            lost = error.lost
         if not lost.sent and self.place.embedded:
             await asyncio.to_thread(self.place.find_again, address)
         return lost
@@ -247,90 +222,22 @@ def _next(steps: Following[T], reply: Answer | Lost | None) -> Send | Pause | Fo
         return None
 
 
-def _mounts(place: Place, transport: type[M]) -> dict[str, M] | None:
-    """Return how a machine's own socket is reached, where that is the way to the API."""
-    address = place.address
-    if address is None or address.socket is None:
-        return None
-    through = transport(uds=address.socket, limits=_CONNECTIONS, verify=_TRUSTS_NOBODY)
-    return {address.url: through}
+def _way(place: Place, transport: httpx2.BaseTransport | None) -> Near | Far:
+    if transport is None and place.near:
+        return Near(place.socket)
+    from ephemera.client.far import Far
+
+    return Far(place, transport)
 
 
-@contextmanager
-def _surroundings() -> Iterator[None]:
-    """Make a client of the HTTP library, which reads settings of its own in the environment."""
-    try:
-        yield
-    except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
-        raise ConfigError(
-            f"the settings for proxies or certificates cannot be used: {error}",
-            hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
-        ) from error
+def _async_way(place: Place, transport: httpx2.AsyncBaseTransport | None) -> AsyncNear | AsyncFar:
+    if transport is None and place.near:
+        return AsyncNear(place.socket)
+    from ephemera.client.far import AsyncFar
+
+    return AsyncFar(place, transport)
 
 
-def _check_open(http: httpx2.Client | httpx2.AsyncClient) -> None:
-    if http.is_closed:
+def _check_open(is_closed: bool) -> None:
+    if is_closed:
         raise ConfigError("the client is closed", hint="make another one")
-
-
-def _options(place: Place) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "headers": {"user-agent": f"ephemera/{__version__}", "accept": "application/json"},
-        "limits": _CONNECTIONS,
-        "follow_redirects": False,
-        # No proxy stands between this computer and itself.
-        "trust_env": not place.local,
-    }
-    if place.plain:
-        options["verify"] = _TRUSTS_NOBODY
-    return options
-
-
-def _request(
-    http: httpx2.Client | httpx2.AsyncClient, address: Address, send: Send
-) -> httpx2.Request:
-    headers = dict(send.headers)
-    if address.authorization:
-        headers["authorization"] = address.authorization
-    if send.body is not None:
-        headers["content-type"] = "application/json"
-    try:
-        pairs = send.query if address.fly else (*send.query, *send.own_query)
-        query = "?" + urlencode(pairs) if pairs else ""
-        return http.build_request(
-            send.method,
-            _base(send, address) + send.path + query,
-            headers=headers,
-            content=send.body,
-            timeout=_timeout(send),
-        )
-    except (httpx2.InvalidURL, UnicodeEncodeError) as error:
-        raise ConfigError(f"a request for {send.path[:80]} cannot be sent: {error}") from error
-
-
-def _timeout(send: Send) -> httpx2.Timeout:
-    return httpx2.Timeout(
-        connect=_CONNECT_TIMEOUT_S,
-        read=min(send.read_timeout_s, _READ_TIMEOUT_MOST_S),
-        write=_WRITE_TIMEOUT_S,
-        pool=None,
-    )
-
-
-def _answer(response: httpx2.Response) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, response.content)
-
-
-def _lost(error: httpx2.RequestError, send: Send, address: Address) -> Lost:
-    """Return what an exception of the HTTP library means."""
-    what = str(error) or type(error).__name__
-    return Lost(
-        sent=not isinstance(error, _NEVER_SENT),
-        reason=f"{what}, at {address.logs_url if send.base == 'logs' else address.shown}",
-        cause=error,
-    )
-
-
-def _base(send: Send, address: Address) -> str:
-    return address.logs_url if send.base == "logs" else address.url

@@ -49,10 +49,20 @@ class Place:
     @property
     def plain(self) -> bool:
         """Whether no request is encrypted, so that no certificates are needed."""
-        address = self.address
-        return address is None or not any(
-            url.startswith("https:") for url in (address.url, address.logs_url)
-        )
+        found = self.address
+        logs_url = found.logs_url if found else self._environ.get("FLY_API_BASE_URL", "")
+        urls = (found.url, logs_url) if found else (logs_url,)
+        return not any(url.lower().startswith("https:") for url in urls)
+
+    @property
+    def near(self) -> bool:
+        """Whether there is nothing but this computer's own network between us and the API."""
+        return self.local and self.plain
+
+    @property
+    def socket(self) -> str | None:
+        """The path of the Unix socket that the API is reached through; None for the network."""
+        return self.address.socket if self.address else None
 
     def find(self) -> Address:
         """Return the address; the first call may start the embedded platform, which takes a while.

@@ -21,6 +21,8 @@ _NOUNS = (
     "bank", "cloud", "dew", "ember", "field", "glade", "haze", "inlet", "lake", "meadow",
     "mist", "pond", "reed", "ripple", "river", "shore", "spark", "stream", "wing", "wood",
 )  # fmt: skip
+#: A name's number has four digits.
+_NUMBERS = range(1000, 10_000)
 
 
 class UlidFactory:
@@ -79,5 +81,7 @@ def _letters_and_digits() -> str:
 
 def new_machine_name() -> str:
     """Return a name such as `calm-river-7371` for a machine whose creator gave none."""
-    number = secrets.randbelow(9000) + 1000
-    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number}"
+    chance = secrets.randbelow(len(_ADJECTIVES) * len(_NOUNS) * len(_NUMBERS))
+    words, number = divmod(chance, len(_NUMBERS))
+    adjective, noun = divmod(words, len(_NOUNS))
+    return f"{_ADJECTIVES[adjective]}-{_NOUNS[noun]}-{_NUMBERS[number]}"

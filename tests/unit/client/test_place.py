@@ -51,7 +51,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
 def test_making_a_place_starts_nothing(platform: Platform) -> None:
     place = Place(None, None)
     assert platform.calls == []
-    assert (place.embedded, place.local, place.plain) == (True, True, True)
+    assert (place.embedded, place.local, place.plain, place.near) == (True, True, True, True)
     assert "embedded platform" in repr(place)
 
 
@@ -129,3 +129,27 @@ def test_a_bad_setting_is_refused_when_the_client_is_made(
     monkeypatch.setenv("EPHEMERA_URL", "nowhere")
     with pytest.raises(ConfigError, match="EPHEMERA_URL"):
         Place(None, "t")
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://127.0.0.1:4280", True),
+        ("http://api.localhost", True),
+        ("HTTPS://localhost:4280", False),
+        ("http://10.0.0.1:4280", False),
+        ("https://api.machines.dev", False),
+    ],
+)
+def test_what_is_near_is_on_this_computer_and_not_encrypted(url: str, near: bool) -> None:
+    assert Place(url, "token").near == near
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:4280"])
+def test_nothing_is_near_where_logs_come_encrypted(
+    monkeypatch: pytest.MonkeyPatch, url: str | None
+) -> None:
+    monkeypatch.setenv("FLY_API_BASE_URL", "https://logs.example")
+    assert not Place(url, "token" if url else None).near

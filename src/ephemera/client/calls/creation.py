@@ -81,9 +81,11 @@ def create(
         "min_secrets_version": min_secrets_version,
         "lease_ttl": lease_ttl,
     }
-    look = _look(chosen, app, fresh_id)
-    first, *others = [_create(app, {**body, "region": one}, look) for one in _regions(region)]
-    return replace(first, elsewhere=tuple(others))
+    path = app_path(app, "/machines")
+    look = _look(chosen, app, path, fresh_id)
+    wanted = [{**body, "region": one} for one in _regions(region)]
+    first, *others = [_create(app, path, one, look) for one in wanted]
+    return replace(first, elsewhere=tuple(others)) if others else first
 
 
 def _regions(region: str | Sequence[str] | None) -> Sequence[str | None]:
@@ -98,13 +100,15 @@ def _regions(region: str | Sequence[str] | None) -> Sequence[str | None]:
     return regions
 
 
-def _create(app: str, body: Mapping[str, Any], look: Call[Machine | None]) -> Call[Machine]:
+def _create(
+    app: str, path: str, body: Mapping[str, Any], look: Call[Machine | None]
+) -> Call[Machine]:
     place = f" in {body['region']}" if body["region"] else ""
     doing = f"creating machine {body['name']!r} of app {app!r}{place}"
     return Call(
         doing=doing,
         method="POST",
-        path=app_path(app, "/machines"),
+        path=path,
         body=encode(doing, body),
         read=reader(Machine),
         look=look,
@@ -122,14 +126,14 @@ def _marked(config: MachineConfig | Mapping[str, Any], fresh_id: str) -> dict[st
     return {**plain, "metadata": {**metadata, CREATE_ID: fresh_id}}
 
 
-def _look(name: str, app: str, create_id: str) -> Call[Machine | None]:
+def _look(name: str, app: str, path: str, create_id: str) -> Call[Machine | None]:
     def read(answer: Answer) -> Machine | None:
         return _ours(_read_all(answer), create_id)
 
     return Call(
         doing=f"looking for machine {name!r} of app {app!r}",
         method="GET",
-        path=app_path(app, "/machines"),
+        path=path,
         # A machine may have run and been destroyed before we came to look: it counts.
         query=(("include_deleted", "true"), (f"metadata.{CREATE_ID}", create_id)),
         read=read,
