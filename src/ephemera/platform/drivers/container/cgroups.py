@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from ephemera.platform.drivers.container import groups
 from ephemera.platform.drivers.monitoring import ending, kernel
 
 #: Processes and threads of one machine: above what programs have, and below what a computer does.
@@ -47,25 +48,27 @@ class Tree(NamedTuple):
     hybrid: str = ""
 
     @staticmethod
-    def find(mounts: Sequence[str] | None = None) -> Tree:
+    def find(mounts: Sequence[str] | None = None, group: str | None = None) -> Tree:
         """Return the cgroups that are mounted here.
 
         Args:
             mounts: The lines of `/proc/self/mountinfo`, which are read where none are given.
+            group: The group of version 2 that this process is in; asked for, if it is not given.
         """
-        roots, unified = dict[str, str](), ""
-        for line in kernel.mounts() if mounts is None else mounts:
+        mounts = kernel.mounts() if mounts is None else mounts
+        roots, unified = dict[str, str](), groups.Unified.find(mounts)
+        for line in mounts:
             before, _, after = line.partition(" - ")
             kind, _, options = after.split(" ", 2)
-            place = kernel.unescaped(before.split(" ")[4])
-            if kind == "cgroup2":
-                unified = unified or place
-            elif kind == "cgroup":
+            if kind == "cgroup":
+                place = kernel.unescaped(before.split(" ")[4])
                 given = options.split(" ")[-1].split(",")
                 roots |= {one: place for one in CONTROLLERS if one in given and one not in roots}
         if "memory" in roots:
-            return Tree(1, roots, unified)
-        return Tree(2, {"": unified}) if unified else Tree(0, {})
+            return Tree(1, roots, unified.place if unified else "")
+        if unified is None:
+            return Tree(0, {})
+        return Tree(2, {"": unified.top_for_machines(groups.of() if group is None else group)})
 
     def prepare(self, name: str) -> Tree:
         """Make the cgroup `name` that those of all boots are below, and return the tree of it.

@@ -101,7 +101,7 @@ def _outside(host: Host) -> Check:
 
 
 #: What is about whoever asks, and says itself what is to be done.
-_OF_USERS = ("root", "outside")
+_OF_USERS = ("root", "outside", "cgroups")
 
 
 def _for_root(found: Check) -> Check:
@@ -164,13 +164,28 @@ def _cgroups(host: Host) -> Check:
         means.append(f"machines are not limited in {', '.join(unlimited)}")
     if "freezer" not in usable:
         means.append("machines cannot be suspended")
-    if not means:
-        return Check("cgroups", Verdict.OK, f"{layout}: {', '.join(usable)}")
-    return Check(
-        "cgroups",
-        Verdict.LIMITED,
-        f"{layout}: {'; '.join(means)}",
-        "mount the controllers writable; inside of a container, give it a cgroup of its own",
+    if means and host.group_lacks:
+        why, hint = host.group_lacks
+        return Check("cgroups", Verdict.LIMITED, f"{layout}: {'; '.join(means)}: {why}", hint)
+    if means:
+        hint = _for_controllers(host)
+        return Check("cgroups", Verdict.LIMITED, f"{layout}: {'; '.join(means)}", hint)
+    says = f"{layout}: {', '.join(usable)}"
+    if host.ends_with:
+        ends = f"{says}; but the platform and its machines end when {host.ends_with} logs out"
+        hint = f"loginctl enable-linger {host.ends_with}"
+        return Check("cgroups", Verdict.LIMITED, ends, hint)
+    return Check("cgroups", Verdict.OK, says)
+
+
+def _for_controllers(host: Host) -> str:
+    if host.is_root:
+        return "mount the controllers writable; inside of a container, give it a cgroup of its own"
+    if not host.controllers:  # a server, which has been refused a group before it was here
+        return "`ephemera doctor` says why, outside of the user namespace"
+    return (
+        "as root: systemctl edit user@.service, write there `[Service]` and"
+        " `Delegate=cpu memory pids`, and start the computer again"
     )
 
 

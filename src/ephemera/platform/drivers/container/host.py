@@ -16,11 +16,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ephemera.errors import DriverError
-from ephemera.platform.drivers.container import subordinates, syscalls
-from ephemera.platform.drivers.container.cgroups import CONTROLLERS, Tree
+from ephemera.platform.drivers.container import (
+    rootless_groups,
+    subordinates,
+    syscalls,
+)
+from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.ext4 import TOOL_PATH
 
 Layout = Literal["v2", "v1", "hybrid", "none"]
@@ -68,6 +72,10 @@ class Host:
     nft: str = ""
     #: Whether files can be mounted as disks, and ext4 be made in them.
     disks: bool = False
+    #: What a user who is not root lacks to be given groups, and what to do.
+    group_lacks: tuple[str, str] | None = None
+    #: The user whose systemd takes all of this away when that user logs out; else empty.
+    ends_with: str = ""
     #: Whether we are in a user namespace already.
     user_namespace: bool = False
     #: What a user who is not root lacks to be one there, and what to do.
@@ -94,18 +102,20 @@ def probe(home: Path) -> Host:
     if sys.platform != "linux":
         return Host(kernel, is_root)
     crun, nft = shutil.which("crun") or "", shutil.which("nft", path=TOOL_PATH) or ""
-    tried = _try_out(home, crun, nft)
-    version = _VERSION.search(tried["crun"])
-    tree = Tree.find()
+    found = _try_out(home, crun, nft)
+    tried, tree, controllers = found["tried"], Tree(**found["tree"]), found["controllers"]
+    version = _VERSION.search(found["crun"])
     works = {name: not tried[name] for name in _PROBES if name != "nft"}
     return Host(
         kernel,
         is_root,
         crun=crun if version else "",
         crun_version=version[1] if version else "",
-        seccomp="+SECCOMP" in tried["crun"] and Path("/proc/sys/kernel/seccomp").exists(),
+        seccomp="+SECCOMP" in found["crun"] and Path("/proc/sys/kernel/seccomp").exists(),
         cgroups=_layout(tree),
-        controllers=usable_controllers(tree),
+        controllers=controllers,
+        group_lacks=found["group_lacks"] and tuple(found["group_lacks"]),
+        ends_with=rootless_groups.ends_with(controllers.get("freezer", "")),
         nft="" if tried["nft"] else nft,
         disks=_has_disks() and is_root,
         user_namespace=in_user_namespace,
@@ -116,13 +126,14 @@ def probe(home: Path) -> Host:
     )
 
 
-def _try_out(home: Path, crun: str, nft: str) -> dict[str, str]:
+def _try_out(home: Path, crun: str, nft: str) -> dict[str, Any]:
+    arguments = [crun, nft, str(home.absolute())]
     try:
         with tempfile.TemporaryDirectory(
             prefix=".ephemera-probe-", dir=_existing(home), ignore_cleanup_errors=True
         ) as folder:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _PROGRAM, folder, crun, nft],
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, folder, *arguments],
                 capture_output=True,
                 text=True,
                 timeout=_PROBED_WITHIN_S,
@@ -138,8 +149,8 @@ def _try_out(home: Path, crun: str, nft: str) -> dict[str, str]:
         ) from error
     except subprocess.TimeoutExpired as error:
         raise DriverError(f"what this computer can do cannot be tried: {error}") from error
-    tried: dict[str, str] = json.loads(done.stdout)
-    return tried
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _existing(folder: Path) -> Path:
@@ -159,23 +170,3 @@ def _layout(tree: Tree) -> Layout:
     if tree.version == 1:
         return "hybrid" if tree.hybrid else "v1"
     return "none"
-
-
-def usable_controllers(tree: Tree) -> dict[str, str]:
-    """Return the folder below which groups with a controller can be made, for each that can.
-
-    Nothing is made: a folder that may be written to is believed. In version 2 a controller has
-    also to be enabled for the groups below, which a group with processes of its own may not do
-    unless it is the root of all.
-    """
-    places = {one: tree.roots.get(one) or tree.roots.get("", "") for one in CONTROLLERS}
-    usable = {one: place for one, place in places.items() if place and os.access(place, os.W_OK)}
-    if tree.version != 2 or not usable:
-        return usable
-    group = Path(tree.roots[""])
-    names = set((group / "cgroup.controllers").read_text().split())
-    is_root = not (group / "cgroup.type").exists()
-    if not is_root and (group / "cgroup.procs").read_text().strip():
-        names &= set((group / "cgroup.subtree_control").read_text().split())
-    names.add("freezer")  # every group has it
-    return {one: place for one, place in usable.items() if one in names}

@@ -3,9 +3,12 @@
 A program of its own, because a process that has tried a namespace cannot leave it again. Each
 thing is tried in a child, in namespaces that end with the child: nothing of it is left, and nobody
 else ever sees it. Its arguments are an empty folder, where what concerns a disk is tried and which
-is the caller's to remove, and the paths of `crun` and `nft`, empty where they are not there. It
-prints one JSON object: for each probe why it failed, empty where it works; and under `crun` what
-`crun --version` says. Standard library only.
+is the caller's to remove, the paths of `crun` and `nft`, empty where they are not there, and the
+state folder. Standard library only.
+
+It prints one JSON object: under `tried` for each probe why it failed, empty where it works; under
+`crun` what `crun --version` says; and under `tree`, `controllers` and `group_lacks` which groups a
+server has. The scope that it is given for that, as the server of a user is, ends with it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from ephemera.platform.drivers.container import syscalls
+from ephemera.platform.drivers.container import controllers, rootless_groups, syscalls
+from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.mapping import user_namespace
 from ephemera.platform.network import netlink
 
@@ -39,7 +45,7 @@ table inet probe {
 
 def main() -> None:
     """Try everything, and print what came of it."""
-    folder, crun, nft = sys.argv[1:]
+    folder, crun, nft, home = sys.argv[1:]
     probes: dict[str, Callable[[], None]] = {
         "user_namespaces": _user_namespace,
         "namespaces": lambda: _enter(_ALL_BUT_USERS),
@@ -50,7 +56,17 @@ def main() -> None:
         "nft": lambda: _masquerade(nft),
     }
     found = {name: _attempt(probe) for name, probe in probes.items()}
-    print(json.dumps({**found, "crun": _version(crun) if crun else ""}))
+    print(json.dumps({"tried": found, "crun": _version(crun) if crun else "", **_groups(home)}))
+
+
+def _groups(home: str) -> dict[str, Any]:
+    """Return which groups a server that is started like this has, and why it has none."""
+    found = rootless_groups.Given(rootless_groups.given_to_container())
+    if os.geteuid():
+        found = rootless_groups.given(Path(home))
+    tree = Tree(2, {"": found.folder}) if found.folder else Tree.find()
+    can = controllers.usable(tree, is_given=bool(found.folder))
+    return {"tree": tree._asdict(), "controllers": can, "group_lacks": found.lacks}
 
 
 def _attempt(probe: Callable[[], None]) -> str:

@@ -1,8 +1,9 @@
 """The namespaces in which the platform of a user who is not root is root.
 
 ```
- bind the port ─► unshare users, network ─► newuidmap ─► lo, pasta ─► serve, as root of all this
-      │                  or join those users that machines of the last server live in
+ bind the port ─► a control group ─► unshare users, network ─► newuidmap ─► lo, pasta ─► serve,
+      │           of our own             or join those users that             as root of all this
+      │                                  machines of the last server live in
       └ stays with the computer's own network
 ```
 
@@ -26,7 +27,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ephemera.errors import DriverError
-from ephemera.platform.drivers.container import subordinates, survivors, syscalls
+from ephemera.platform.drivers.container import (
+    rootless_groups,
+    subordinates,
+    survivors,
+    syscalls,
+)
 from ephemera.platform.drivers.container.subordinates import Ids
 from ephemera.platform.network import netlink
 
@@ -51,7 +57,8 @@ _LOOPBACK = 1
 def entered(home: Path) -> Iterator[None]:
     """Be root of namespaces of our own from now on, and connected while the block runs.
 
-    Root stays where it is. There is no way back: the process is in them until it ends.
+    Root stays where it is. There is no way back: the process is in them until it ends. Before that,
+    be in a control group below which groups of machines can be made, where there is one to be had.
 
     Args:
         home: The state folder. Where machines of it live, their users are joined.
@@ -59,11 +66,18 @@ def entered(home: Path) -> Iterator[None]:
     Raises:
         DriverError: this user cannot have that; the message says why.
     """
-    if sys.platform != "linux" or os.geteuid() == 0:
+    if sys.platform != "linux":
+        yield
+        return
+    if os.geteuid() == 0:
+        rootless_groups.enter_of_container()
         yield
         return
     os.environ["PATH"] = subordinates.PATH  # a user's has no `nft` and no `ip`
     ids = _ids()
+    lacks = rootless_groups.enter(home)
+    if lacks:
+        _log.warning("machines have no control groups: %s (%s)", *lacks)
     connecting = _Helper(_connect_script())
     try:
         _enter(home, ids)

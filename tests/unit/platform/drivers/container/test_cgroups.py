@@ -43,6 +43,10 @@ class TestFinding:
     def test_version_2_is_used_where_version_1_has_no_memory(self) -> None:
         assert Tree.find([_V1[0], _UNIFIED]) == Tree(2, {"": "/sys/fs/cgroup/unified"})
 
+    def test_machines_are_beside_the_leaf_that_a_platform_was_put_into(self) -> None:
+        found = Tree.find([_V2], "/user.slice/a.scope/ephemera-platform")
+        assert found == Tree(2, {"": "/sys/fs/cgroup/user.slice/a.scope"})
+
     def test_the_first_mount_of_a_controller_counts(self) -> None:
         again = "90 1 0:32 / /elsewhere rw - cgroup cgroup rw,memory"
         assert Tree.find([*_V1, again]).roots["memory"] == "/sys/fs/cgroup/memory"

@@ -7,6 +7,7 @@ import pytest
 
 from ephemera.errors import DriverError
 from ephemera.platform.drivers.container.checks import (
+    Check,
     Verdict,
     checks,
     limitations,
@@ -125,9 +126,38 @@ def test_a_user_without_pasta_is_told_that_nothing_reaches_the_world() -> None:
 def test_what_only_root_has_is_not_said_to_lack_on_the_computer() -> None:
     hints = {one.name: one.hint for one in problems(_USER)}
     assert hints["root"] == "start the platform as root"
-    assert {hints[name] for name in ("users", "cgroups", "disks")} == {
-        "root may have it: ask again as root"
-    }
+    assert {hints[name] for name in ("users", "disks")} == {"root may have it: ask again as root"}
+
+
+def _of_groups(host: Host) -> Check:
+    return next(one for one in checks(host) if one.name == "cgroups")
+
+
+def test_a_user_who_was_given_all_controllers_lacks_none() -> None:
+    assert _of_groups(replace(_USER, controllers=WELL.controllers)).verdict == Verdict.OK
+
+
+def test_a_user_without_groups_is_told_why_and_what_to_do() -> None:
+    lacks = ("no systemd of this user can be asked", "loginctl enable-linger eve")
+    found = _of_groups(replace(_USER, group_lacks=lacks))
+    assert (
+        "not limited in memory, cpu, pids; machines cannot be suspended: no systemd" in found.says
+    )
+    assert found.hint == "loginctl enable-linger eve"
+
+
+def test_a_user_who_was_not_given_all_controllers_is_told_how_to_get_them() -> None:
+    given = dict.fromkeys(("memory", "pids", "freezer"), "/group")
+    found = _of_groups(replace(_USER, controllers=given))
+    assert found.says == "version 2: machines are not limited in cpu"
+    assert "Delegate=cpu memory pids" in found.hint
+
+
+def test_a_user_whose_machines_end_at_a_logout_is_told_how_they_do_not() -> None:
+    found = _of_groups(replace(_USER, controllers=WELL.controllers, ends_with="eve"))
+    assert found.verdict == Verdict.LIMITED
+    assert "end when eve logs out" in found.says
+    assert found.hint == "loginctl enable-linger eve"
 
 
 def test_what_machines_lack_is_a_sentence_each_with_what_to_do() -> None:
