@@ -7,6 +7,7 @@ architecture since they were unified (Linux 5.0). Standard library only.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import struct
@@ -31,6 +32,8 @@ _MOVE_MOUNT_F_EMPTY_PATH = 4
 #: Mapped owners, no setuid, no devices.
 _MOUNT_ATTRIBUTES = 0x100000 | 0x2 | 0x4
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+#: Tries, of some microseconds each.
+_RESOLVED_WITHIN = 10_000
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 #: In `/proc/self/stat`, counted from the one behind the name; see `man 5 proc`.
 _ARG_START = 45
@@ -121,13 +124,17 @@ def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) 
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
     """Open a path as if `root`, a descriptor of a folder, were the root of the file system.
 
-    Whatever links and `..` the path meets, it stays below `root`.
+    Whatever links and `..` the path meets, it stays below `root`. The kernel cannot be sure of that
+    while anybody on this computer mounts or renames something, and is asked again then.
     """
     how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
-    fd = int(_libc.syscall(_OPENAT2, root, os.fsencode(path), how, len(how)))
-    if fd < 0:
-        raise _failed(path)
-    return fd
+    for _ in range(_RESOLVED_WITHIN):
+        fd = int(_libc.syscall(_OPENAT2, root, os.fsencode(path), how, len(how)))
+        if fd >= 0:
+            return fd
+        if ctypes.get_errno() != errno.EAGAIN:
+            break
+    raise _failed(path)
 
 
 def clone(flags: int, child: Callable[[], None]) -> int:
