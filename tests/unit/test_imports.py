@@ -169,6 +169,18 @@ def test_a_server_starts_without_what_few_need() -> None:
     assert not few & loaded_by("import ephemera.platform.server")
 
 
+@pytest.mark.parametrize("driver", ["container", "process"])
+def test_monitors_have_no_memory_of_what_only_servers_need(driver: str) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT.parent)!r})\n"
+        f"import ephemera.platform.drivers.{driver}.zygote\n"
+        "print(*sys.modules)"
+    )
+    bare = [sys.executable, "-I", "-S", "-c", program]  # as zygotes are started
+    loaded = subprocess.run(bare, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"asyncio", "datetime", "ipaddress", "pathlib", "subprocess"} & set(loaded)
+
+
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level modules that a statement loads, beside what Python starts with."""
     program = (

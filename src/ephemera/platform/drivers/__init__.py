@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ephemera.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ephemera.platform.drivers.base import Driver
 
 #: What `open_driver` knows.

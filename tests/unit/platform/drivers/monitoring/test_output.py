@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_a_line_is_an_entry_of_the_app(pipe: tuple[int, int], log: Path) -> None
     stamp = line.pop("timestamp")
     assert stamp.endswith("Z")
     assert len(stamp) == len("2026-01-02T03:04:05.123456Z")
+    assert abs(datetime.fromisoformat(stamp) - datetime.now(UTC)) < timedelta(hours=1)
     assert line == {
         "provider": "app",
         "instance": "m1",
