@@ -23,8 +23,7 @@ import signal
 import socket
 import sys
 import time
-import traceback
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -110,8 +109,8 @@ def _write_last_words(
     where: TracebackType | None,
 ) -> None:
     """Leave the traceback where somebody can find it: a monitor has no terminal."""
-    with open(folder.errors, "w") as file:
-        traceback.print_exception(kind, error, where, file=file)
+    with open(folder.errors, "w") as file, redirect_stderr(file):
+        sys.__excepthook__(kind, error, where)
 
 
 def _attend(
