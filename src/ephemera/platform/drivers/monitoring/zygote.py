@@ -90,8 +90,9 @@ class _Brood:
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
         if os.fork() == 0:
-            for one in (ours, *self._spares.values(), *self._monitors.values()):
-                one.close()
+            # by their numbers: whatever object is touched has its page copied
+            for one in (ours.fileno(), *self._spares, *self._monitors):
+                os.close(one)
             _be_spare(self._control, theirs, self._kind)
         theirs.close()
         self._spares[ours.fileno()] = ours
