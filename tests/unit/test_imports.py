@@ -164,6 +164,11 @@ def test_web_sockets_are_for_those_who_open_terminals() -> None:
     assert "websockets" not in loaded_by("import ephemera.client.own.machines")
 
 
+def test_a_client_of_this_computer_is_made_without_the_library_for_others() -> None:
+    made = "from ephemera import Client; Client('http://127.0.0.1:4280', 'token')"
+    assert "httpx2" not in loaded_by(made)
+
+
 def test_a_server_starts_without_what_few_need() -> None:
     few = {"alembic", "dns", "h2", "httpcore2", "httpx2", "jwt", "nacl", "websockets"}
     assert not few & loaded_by("import ephemera.platform.server")
