@@ -152,7 +152,7 @@ def test_a_crun_that_does_not_start_is_none(
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     found = probe(tmp_path)
-    assert (found.crun, found.crun_version, found.seccomp) == ("", "", False)
+    assert (found.crun, found.crun_version) == ("", "")
 
 
 def test_a_program_that_cannot_try_anything_is_a_clear_error(

@@ -41,16 +41,21 @@ def test_a_monitor_has_one_boot_after_the_other_and_keeps_nothing(world: World) 
     asyncio.run(check())
 
 
-def test_no_machine_sees_what_crun_is_told_in_its_environment(world: World) -> None:
+@pytest.mark.parametrize("runtime", ["own", "crun"])
+def test_no_machine_sees_what_else_is_in_the_environment_of_who_starts_it(
+    world: World, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPHEMERA_RUNTIME", runtime)
+
     async def check() -> None:
         async with world.driver() as driver:
             handle = await driver.start(world.spec("sleep", "1000"), quiet)
             said = await driver.exec(handle, ["cat", "/proc/self/environ"], timeout=20)
             assert b"PATH=" in said.stdout
-            assert b"LD_LIBRARY_PATH" not in said.stdout
+            assert b"LIBCONTAINER" not in said.stdout
             main = await driver.exec(handle, ["cat", "/proc/2/environ"], timeout=20)
             assert b"PATH=" in main.stdout
-            assert b"LD_LIBRARY_PATH" not in main.stdout
+            assert b"LIBCONTAINER" not in main.stdout
 
     asyncio.run(check())
 
@@ -87,8 +92,8 @@ def _spares(driver: ContainerDriver) -> set[int]:
 
 
 def _is_ready(pid: int) -> bool:
-    """Whether a spare waits for a boot, and its crun for a config."""
-    return _comm(pid) == "eph-spare" and [_comm(one) for one in _children(pid)] == ["init", "crun"]
+    """Whether a spare waits for a boot, and a process in its machine to be the program."""
+    return _comm(pid) == "eph-spare" and list(map(_comm, _children(pid))) == ["init", "caller"]
 
 
 def _states(driver: ContainerDriver) -> set[str]:

@@ -38,14 +38,22 @@ class Code(Protocol):
     machine: int
     #: Puts the result on the stack.
     push: bytes
-    #: A function that does nothing and returns `-ENOSYS`.
-    refuse: bytes
     #: Makes the result less by one.
     decrease: bytes
     #: Has `next_word` begin with what the program was told first, after its own name.
     first_word: bytes
     #: Makes the next word that the program was told the second argument of a call.
     next_word: bytes
+
+    def make_calls(self, memory: int, first: int, failed: bytes) -> bytes:
+        """Make the calls of a list, see `calls`, until one fails or does not return.
+
+        Args:
+            memory: Where it is said which one failed, and why.
+            first: Where the first call is.
+            failed: What is done then.
+        """
+        ...
 
     @property
     def execute(self) -> bytes:
@@ -76,17 +84,16 @@ class Code(Protocol):
 class _X86:
     machine = 62
     push = b"\x50"  # push rax
-    refuse = b"\xb8\xda\xff\xff\xff\xc3"  # mov eax, -38; ret
     decrease = b"\xff\xc8"  # dec eax
     first_word = b"\x48\x8d\x5c\x24\x10"  # lea rbx, [rsp+16]
     next_word = b"\x48\x8b\x33\x48\x83\xc3\x08"  # mov rsi, [rbx]; add rbx, 8
     _NUMBERS: Final[dict[str, int]] = {
-        "read": 0, "write": 1, "close": 3, "rt_sigaction": 13, "clone": 56, "execve": 59,
+        "read": 0, "write": 1, "close": 3, "mmap": 9, "rt_sigaction": 13, "clone": 56, "execve": 59,
         "chdir": 80, "setsid": 112, "setresuid": 117, "setresgid": 119, "prctl": 157,
         "chroot": 161, "exit_group": 231, "openat": 257, "ppoll": 271,
     }  # fmt: skip
-    #: mov edi/esi/edx/r10d/r8d, number
-    _LOAD = (b"\xbf", b"\xbe", b"\xba", b"\x41\xba", b"\x41\xb8")
+    #: mov edi/esi/edx/r10d/r8d/r9d, number
+    _LOAD = (b"\xbf", b"\xbe", b"\xba", b"\x41\xba", b"\x41\xb8", b"\x41\xb9")
     #: mov rdi/rsi, rsp
     _LOAD_STACK = (b"\x48\x89\xe7", b"\x48\x89\xe6")
     _MOVE_RESULT = b"\x89\xc7"  # mov edi, eax
@@ -121,6 +128,28 @@ class _X86:
     def forever(self, block: bytes) -> bytes:
         return block + b"\xe9" + struct.pack("<i", -len(block) - 5)  # jmp
 
+    def make_calls(self, memory: int, first: int, failed: bytes) -> bytes:
+        load = (
+            b"\x48\x8b\x03\x48\x8b\x7b\x08\x48\x8b\x73\x10"  # mov rax/rdi/rsi, [rbx+0/8/16]
+            b"\x48\x8b\x53\x18\x4c\x8b\x53\x20"  # mov rdx/r10, [rbx+24/32]
+            b"\x4c\x8b\x43\x28\x4c\x8b\x4b\x30"  # mov r8/r9, [rbx+40/48]
+        )
+        tell = b"\x48\x89\x04\x25" + struct.pack("<I", memory)  # mov [memory], rax
+        tell += b"\x48\x89\x1c\x25" + struct.pack("<I", memory + 8)  # mov [memory+8], rbx
+        fail = tell + failed
+        expected = b"\x48\x0f\xa3\x43\x38\x72" + _short(fail)  # bt [rbx+56], rax; jc
+        expected = b"\x83\xf8\x3f\x77" + _short(expected) + expected  # cmp eax, 63; ja
+        any_ = b"\x48\x83\x7b\x38\xff\x74" + _short(expected + fail)  # cmp [rbx+56], -1; je
+        zero = b"\x48\x03\x5b\x40"  # add rbx, [rbx+64]
+        more = b"\x48\x03\x5b\x48\xeb" + _short(zero)  # add rbx, [rbx+72]; jmp
+        over = b"\x48\x85\xc0\x74" + _short(more) + more + zero  # test rax, rax; jz
+        # neg rax; jmp
+        error = b"\x48\xf7\xd8" + any_ + expected + fail + b"\xeb" + _short(over)
+        decide = b"\x48\x85\xc0\x79" + _short(error) + error + over  # test rax, rax; jns
+        next_ = b"\x48\x83\xc3\x50"  # add rbx, 80
+        begin = b"\xbb" + struct.pack("<I", first)  # mov ebx, first
+        return begin + self.forever(load + b"\x0f\x05" + decide + next_)
+
 
 def _short(block: bytes) -> bytes:
     assert len(block) <= _BLOCK_BYTES_MAX
@@ -130,14 +159,13 @@ def _short(block: bytes) -> bytes:
 class _Arm:
     machine = 183
     push = struct.pack("<I", 0xF81F0FE0)  # str x0, [sp, #-16]!
-    refuse = struct.pack("<2I", 0x128004A0, 0xD65F03C0)  # mov w0, #-38; ret
     decrease = struct.pack("<I", 0x51000400)  # sub w0, w0, #1
     first_word = struct.pack("<I", 0x910043F3)  # add x19, sp, #16
     next_word = struct.pack("<I", 0xF8408661)  # ldr x1, [x19], #8
     _NUMBERS: Final[dict[str, int]] = {
         "chdir": 49, "chroot": 51, "openat": 56, "close": 57, "read": 63, "write": 64, "ppoll": 73,
         "exit_group": 94, "rt_sigaction": 134, "setresuid": 147, "setresgid": 149, "setsid": 157,
-        "prctl": 167, "clone": 220, "execve": 221,
+        "prctl": 167, "clone": 220, "execve": 221, "mmap": 222,
     }  # fmt: skip
 
     @property
@@ -174,6 +202,34 @@ class _Arm:
 
     def forever(self, block: bytes) -> bytes:
         return block + struct.pack("<I", 0x14000000 | -len(block) // 4 & 0x3FFFFFF)  # b
+
+    def make_calls(self, memory: int, first: int, failed: bytes) -> bytes:
+        # ldr x8, [x19]; ldp x0, x1, [x19, #8]; x2, x3 and x4, x5 likewise; svc 0
+        call = struct.pack(
+            "<5I", 0xF9400268, 0xA9408660, 0xA9418E62, 0xA9429664, 0xD4000001
+        )  # fmt: skip
+        # str x0, [x9]; str x19, [x9, #8]
+        fail = self._load(9, memory) + struct.pack("<2I", 0xF9000120, 0xF9000533) + failed
+        # lsr x9, x9, x0; tbnz w9, #0
+        expected = struct.pack("<2I", 0x9AC02529, 0x37000009 | self._over(fail) << 5)
+        # cmp x0, #63; b.hi
+        expected = struct.pack("<2I", 0xF100FC1F, 0x54000008 | self._over(expected) << 5) + expected
+        # ldr x9, [x19, #56]; cmn x9, #1; b.eq
+        any_ = struct.pack(
+            "<3I", 0xF9401E69, 0xB100053F, 0x54000000 | self._over(expected + fail) << 5
+        )
+        # ldr x9, [x19, #64]; add x19, x19, x9
+        zero = struct.pack("<2I", 0xF9402269, 0x8B090273)
+        # ldr x9, [x19, #72]; add x19, x19, x9; b
+        more = struct.pack("<3I", 0xF9402669, 0x8B090273, 0x14000000 | self._over(zero))
+        over = struct.pack("<I", 0xB4000000 | self._over(more) << 5) + more + zero  # cbz x0
+        # neg x0, x0; b
+        error = struct.pack("<I", 0xCB0003E0) + any_ + expected + fail
+        error += struct.pack("<I", 0x14000000 | self._over(over))
+        # tbz x0, #63; add x19, x19, #80
+        decide = struct.pack("<I", 0xB6F80000 | self._over(error) << 5) + error + over
+        next_ = struct.pack("<I", 0x91014273)
+        return self._load(19, first) + self.forever(call + decide + next_)
 
     @staticmethod
     def _over(block: bytes) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,7 +23,6 @@ from typing import Any
 from ephemera.platform.drivers.container import furnishing, programs, remains, syscalls, unnamed
 from ephemera.platform.drivers.container.bundle import process
 from ephemera.platform.drivers.container.cgroups import Limits, Tree
-from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.furnishing import Furnished
 from ephemera.platform.drivers.container.prepared import Prepared, cgroup_name, prepare
 from ephemera.platform.drivers.container.setup import Setup
@@ -113,7 +113,7 @@ class ContainerBody:
         self._prepared = prepared
         self._cgroup = prepared.cgroup
         self._setup = setup
-        self._crun = Crun(setup.places, prepared.cgroup)
+        self._runtime = prepared.runtime
         self._furnished: Furnished | None = None
         self._swap_mb = 0
         self._main = 0
@@ -149,18 +149,19 @@ class ContainerBody:
         os.chdir(self._setup.places.run)
         if self._setup.own_ids:
             for one in streams:  # a program may open its /dev/stdout anew
-                os.fchown(one, furnished.owner.uid, furnished.owner.gid)
+                if stat.S_ISFIFO(os.fstat(one).st_mode):  # not what is this computer's
+                    os.fchown(one, furnished.owner.uid, furnished.owner.gid)
         config = furnished.config()
         if request["tty"]:
             with Listener("console") as listener:
-                self._main = self._crun.start(config, prepared.starter, "console")
+                self._main = self._runtime.start(config, "console")
                 self.terminal = listener.terminal()
         else:
-            self._main = self._crun.start(config, prepared.starter)
+            self._main = self._runtime.start(config)
         pids = [self._main]
         for other in furnished.others:
             try:
-                pids.append(self._crun.exec(other, streams))
+                pids.append(self._runtime.exec(other, streams))
             except NotStarted:
                 if not kernel.is_ending(self._main):
                     raise
@@ -194,7 +195,7 @@ class ContainerBody:
 
     def _exec(self, wanted: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         try:
-            return self._crun.exec(wanted, streams, console)
+            return self._runtime.exec(wanted, streams, console)
         except NotStarted as error:
             if not kernel.is_ending(self._main):
                 raise

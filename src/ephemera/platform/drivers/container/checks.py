@@ -111,11 +111,18 @@ def _for_root(found: Check) -> Check:
     return replace(found, hint="root may have it: ask again as root")
 
 
-def _crun(host: Host) -> Check:
+def _runtime(host: Host) -> Check:
+    crun = f"{host.crun}, version {host.crun_version}"
+    if host.launches:
+        beside = f"; {crun} is there, too" if host.crun else ""
+        return Check("runtime", Verdict.OK, f"programs are started by the platform itself{beside}")
     if host.crun:
-        return Check("crun", Verdict.OK, f"{host.crun}, version {host.crun_version}")
-    says = "the container driver needs crun, which is not in the path or does not start"
-    return Check("crun", Verdict.MISSING, says, "apt-get install crun")
+        return Check("runtime", Verdict.OK, f"programs are started by {crun}")
+    says = (
+        f"nothing can start programs: the platform itself not ({_why(host, 'launches')}), and crun"
+        " is not in the path or does not start"
+    )
+    return Check("runtime", Verdict.MISSING, says, "apt-get install crun")
 
 
 def _namespaces(host: Host) -> Check:
@@ -193,7 +200,8 @@ def _seccomp(host: Host) -> Check:
     if host.seccomp:
         return Check("seccomp", Verdict.OK, "system calls are filtered")
     says = "system calls cannot be filtered"
-    return Check("seccomp", Verdict.LIMITED, says, "use a kernel and a crun with seccomp")
+    hint = "apt-get install libseccomp2, and use a kernel with seccomp"
+    return Check("seccomp", Verdict.LIMITED, says, hint)
 
 
 def _network(host: Host) -> Check:
@@ -232,7 +240,7 @@ def _why(host: Host, probed: str) -> str:
 
 _CHECKS: tuple[Callable[[Host], Check], ...] = (
     _root,
-    _crun,
+    _runtime,
     _namespaces,
     _overlay,
     _users,

@@ -1,5 +1,6 @@
 """Asks `crun` for containers and for processes in them, and says why there is none.
 
+It is what starts machines where the calls of `launcher` cannot be made, or where that is wanted.
 `crun` is left behind as soon as a process runs: that becomes a child of this process, which has
 to be the reaper of its descendants. Its own cgroup manager is not used, see `cgroups`: what it
 starts is where it is. Standard library only.
@@ -12,39 +13,30 @@ import os
 import re
 import select
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import starter
+from ephemera.platform.drivers.container import programs
 from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.places import Places
-from ephemera.platform.drivers.container.starter import Starter
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
-from ephemera.platform.drivers.monitoring.program import NotStarted
+from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted
 
 _NAME = "machine"
 #: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
 #: runs, and may stop the `crun` that comes into it, has less time to keep its own end from it.
 _STARTED_WITHIN_S, _EXECUTED_WITHIN_S = 60, 10
+#: It protects itself from the machine by executing a copy of itself, unless it is told that it is
+#: one, and is on a read-only mount. That takes half of its time, so it is on one.
+_ENVIRONMENT = {"PATH": os.defpath, "_LIBCONTAINER_CLONED_BINARY": "1"}
+#: Where there is no program of ours that enters cgroups.
+_SHELL = "/bin/sh"
+_ENTER = 'while [ -n "$1" ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
 #: What crun says of a program that it cannot execute.
 _NOT_FOUND = re.compile(r"executable file `(?P<file>.*?)` not found(?: in \$PATH)?")
 _NOT_EXECUTED = re.compile(r"(?:open executable|exec[^:]*): (?P<why>[^:]+)$")
-
-
-def command(places: Places, verb: str, *words: str) -> list[str]:
-    """Return how crun is called for the one container of this process.
-
-    Paths are relative to `places.run`.
-    """
-    given = [places.crun, "--root", "crun", "--cgroup-manager=disabled", "--log", "file:log"]
-    return [*given, verb, "--detach", "--pid-file", "pid", *words]
-
-
-def run_command(places: Places, *more: str) -> list[str]:
-    """Return how the container is started."""
-    return command(places, "run", "--bundle", places.run, *more, _NAME)
 
 
 class Crun:
@@ -59,31 +51,35 @@ class Crun:
         self._places = places
         self._cgroup = cgroup
         self._run = places.run
+        self._streams: Streams | None = None
 
-    def start(self, config: Mapping[str, Any], by: Starter, console: str = "") -> int:
+    @property
+    def waiting(self) -> int:
+        """Nothing: `crun` has to be told all as it starts."""
+        return 0
+
+    def prepare(self, streams: Streams) -> None:
+        """Remember what the standard streams of the main program are."""
+        self._streams = streams
+
+    def give_up(self) -> None:
+        """Do nothing: nothing was begun."""
+
+    def start(self, config: Mapping[str, Any], console: str = "") -> int:
         """Start the container, and return the pid of its program.
 
         Args:
-            by: Waits to be crun.
+            config: Of the container.
             console: The socket that is told of the terminal, where it has one.
 
         Raises:
             NotStarted: it was not executed, and nothing of it is left.
         """
-        told = json.dumps(config).encode()
-        if by.waits() and not console:
-            by.go(told)
-            pid = by.pid
-        else:
-            pid = self._start_another(console, told, by)
+        assert self._streams is not None
+        self._write("config.json", config)
+        words = self._command("run", console, "--bundle", self._places.run)
+        pid = self._execute(words, self._streams)
         return self._started(pid, config["process"], _STARTED_WITHIN_S)
-
-    def _start_another(self, console: str, config: bytes, by: Starter) -> int:
-        """Start another crun, in the place of one that was killed or not told of a terminal."""
-        by.stop()
-        starter.write_config(by.place, config)
-        words = run_command(self._places, *(("--console-socket", console) if console else ()))
-        return starter.execute(self._cgroup, self._places, words, by.streams)
 
     def exec(self, process: Mapping[str, Any], streams: Streams, console: str = "") -> int:
         """Start another process in the container, and return its pid.
@@ -95,10 +91,33 @@ class Crun:
         for name in ("pid", "log"):
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._run}/{name}")
-        more = ("--console-socket", console) if console else ()
-        words = command(self._places, "exec", "--process", "process.json", *more, _NAME)
-        pid = starter.execute(self._cgroup, self._places, words, streams)
+        words = self._command("exec", console, "--process", "process.json")
+        pid = self._execute(words, streams)
         return self._started(pid, process, _EXECUTED_WITHIN_S)
+
+    def _command(self, verb: str, console: str, *words: str) -> list[str]:
+        """Return how crun is called; paths are relative to `places.run`."""
+        given = [self._places.crun, "--root", "crun", "--cgroup-manager=disabled"]
+        given += ["--log", "file:log", verb, "--detach", "--pid-file", "pid", *words]
+        return [*given, *(("--console-socket", console) if console else ()), _NAME]
+
+    def _execute(self, command: Sequence[str], streams: Streams) -> int:
+        """Execute a command in the machine's cgroup, and return its pid."""
+        os.chdir(self._run)
+        words = [*(f"{one}/cgroup.procs" for one in self._cgroup.folders), "", *command]
+        if programs.here() is None:
+            file, words = _SHELL, ["sh", "-c", _ENTER, "sh", *words]
+        else:
+            file, words = self._places.enter, ["enter", *words]
+        return os.posix_spawn(
+            file,
+            words,
+            _ENVIRONMENT,
+            file_actions=[(os.POSIX_SPAWN_DUP2, one, as_) for as_, one in enumerate(streams)],
+            setsid=True,  # what signals its own group must not reach the monitor
+            setsigmask=(),
+            setsigdef=TO_DEFAULT,
+        )
 
     def _started(self, pid: int, process: Mapping[str, Any], within_s: float) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""

@@ -28,6 +28,7 @@ from ephemera.platform.drivers.base import (
 )
 from ephemera.platform.drivers.container import (
     checks,
+    choosing,
     host,
     seccomp,
     starting,
@@ -332,6 +333,7 @@ class ContainerDriver(MonitoredDriver):
             ),
             router=self.network.router_fd(),
             user_namespace=self._places.user_namespace,
+            launches=choosing.launches(found, os.environ, filters=bool(compiled)),
         )
 
     def _beside(self) -> list[str]:

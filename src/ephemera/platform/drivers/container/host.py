@@ -21,6 +21,7 @@ from typing import Any, Literal
 from ephemera.errors import DriverError
 from ephemera.platform.drivers.container import (
     rootless_groups,
+    seccomp,
     subordinates,
     syscalls,
 )
@@ -35,7 +36,7 @@ _PROGRAM = (
     f"import sys; sys.path.insert(0, {str(_PACKAGES)!r})\n"
     "from ephemera.platform.drivers.container.probing import main; main()"
 )
-_PROBES = ("user_namespaces", "namespaces", "overlay", "idmap", "veth", "bridge", "nft")
+_PROBES = ("user_namespaces", "namespaces", "overlay", "idmap", "veth", "bridge", "nft", "launches")
 #: What is tried takes a tenth of a second; a computer that needs this long is stuck.
 _PROBED_WITHIN_S = 20
 _VERSION = re.compile(r"crun version (\S+)")
@@ -52,7 +53,9 @@ class Host:
     #: The path of the program; empty where it is not there.
     crun: str = ""
     crun_version: str = ""
-    #: Whether system calls can be filtered, by the kernel and by crun.
+    #: Whether programs can be started by system calls of ours.
+    launches: bool = False
+    #: Whether system calls can be filtered, by the kernel and by what starts programs.
     seccomp: bool = False
     cgroups: Layout = "none"
     #: Below which folder groups with a controller can be made, for each that is usable of memory,
@@ -111,7 +114,7 @@ def probe(home: Path) -> Host:
         is_root,
         crun=crun if version else "",
         crun_version=version[1] if version else "",
-        seccomp="+SECCOMP" in found["crun"] and Path("/proc/sys/kernel/seccomp").exists(),
+        seccomp=_filters(found["crun"]),
         cgroups=_layout(tree),
         controllers=controllers,
         group_lacks=found["group_lacks"] and tuple(found["group_lacks"]),
@@ -151,6 +154,12 @@ def _try_out(home: Path, crun: str, nft: str) -> dict[str, Any]:
         raise DriverError(f"what this computer can do cannot be tried: {error}") from error
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _filters(crun: str) -> bool:
+    """Whether the kernel filters system calls, and anybody here can say which."""
+    can_say = seccomp.compiles() or "+SECCOMP" in crun
+    return can_say and Path("/proc/sys/kernel/seccomp").exists()
 
 
 def _existing(folder: Path) -> Path:

@@ -9,8 +9,8 @@
   nowhere/  nothing, which is what the first process of a machine sees
   crun      the program, read-only
   init      what that process is
-  enter     what becomes crun, see `programs`
-  lib/      what crun is given in the place of libraries that it has no use for, if anything
+  caller    what becomes a program of a machine, see `programs`
+  enter     what becomes crun, likewise
 ```
 Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
 root of a machine, when it comes to these.
@@ -80,14 +80,14 @@ class Places(NamedTuple):
         return f"{self.base}/init"
 
     @property
+    def caller(self) -> str:
+        """The program that makes system calls until it is one of a machine."""
+        return f"{self.base}/caller"
+
+    @property
     def enter(self) -> str:
         """The program that becomes crun in the cgroups of a machine."""
         return f"{self.base}/enter"
-
-    @property
-    def libraries(self) -> str:
-        """Libraries that crun finds before those of this computer; not there where it has none."""
-        return f"{self.base}/lib"
 
     @property
     def stored_layers(self) -> str:

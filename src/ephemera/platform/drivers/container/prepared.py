@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ephemera.platform.drivers.container import init, mapping, ranges, starter, syscalls
+from ephemera.platform.drivers.container import init, mapping, ranges, syscalls
 from ephemera.platform.drivers.container.cgroups import Cgroup, Tree
-from ephemera.platform.drivers.container.crun import run_command
 from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.inroot import Owner
+from ephemera.platform.drivers.container.runtime import Runtime, runtime
 from ephemera.platform.drivers.container.setup import Setup
-from ephemera.platform.drivers.container.starter import Starter
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.ending import Reaped
@@ -33,14 +32,14 @@ class Prepared:
         init_: Init,
         ids_from: int | None,
         cgroup: Cgroup,
-        starter_: Starter,
+        runtime_: Runtime,
         router: socket.socket | None,
     ) -> None:
         self.init = init_
         #: The user and group of this computer that the machine's root is; None for the same.
         self.ids_from = ids_from
         self.cgroup = cgroup
-        self.starter = starter_
+        self.runtime = runtime_
         #: Whether a boot has volumes.
         self.has_disks = False
         self._router = router
@@ -98,8 +97,8 @@ class Prepared:
         Nothing of a container survives its first process: the kernel kills the rest, and lets it
         be reaped when the rest is dead. Repeating is safe.
         """
-        self.starter.give_up()
-        for pid in (self.init.pid, self.starter.pid):
+        self.runtime.give_up()
+        for pid in filter(None, (self.init.pid, self.runtime.waiting)):
             _kill_child(pid)
         self.cgroup.thaw()  # what is frozen does not die
         with suppress(ChildProcessError):
@@ -139,9 +138,10 @@ def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
         if setup.own_ids:
             mapping.show(places.stored_layers, places.layers, first.pid)
         cgroup.make()
-        waits = starter.make(cgroup, places, run_command(places), streams)
+        starts = runtime(setup, cgroup, first)
+        starts.prepare(streams)
         router = netlink.connect() if setup.router >= 0 else None
-        return Prepared(first, ids_from, cgroup, waits, router)
+        return Prepared(first, ids_from, cgroup, starts, router)
     except OSError:
         _kill_child(first.pid)
         cgroup.end()

@@ -15,14 +15,23 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ephemera.platform.drivers.container import controllers, rootless_groups, syscalls
+from ephemera.platform.drivers.container import (
+    controllers,
+    programs,
+    rootless_groups,
+    syscalls,
+)
+from ephemera.platform.drivers.container.calls import Calls
 from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.container.launch import WAKE, Launch
 from ephemera.platform.drivers.container.mapping import user_namespace
 from ephemera.platform.network import netlink
 
@@ -54,6 +63,7 @@ def main() -> None:
         "veth": lambda: _link(netlink.pair("probe0", peer=())),
         "bridge": lambda: _link(netlink.bridge("probe0")),
         "nft": lambda: _masquerade(nft),
+        "launches": lambda: _launch(folder),
     }
     found = {name: _attempt(probe) for name, probe in probes.items()}
     print(json.dumps({"tried": found, "crun": _version(crun) if crun else "", **_groups(home)}))
@@ -174,6 +184,25 @@ def _masquerade(nft: str) -> None:
     done = subprocess.run([nft, "-f", "-"], input=_MASQUERADE.encode(), capture_output=True)
     if done.returncode != 0:
         raise OSError(0, done.stderr.decode(errors="replace").strip().partition("\n")[0])
+
+
+def _launch(folder: str) -> None:
+    """Make such system calls as start a machine, by the program that makes them there."""
+    code = programs.here()
+    if code is None:
+        raise OSError(0, f"there are no programs of ours for {platform.machine()}")
+    _enter_mounts()
+    place = _made(folder, "programs")
+    syscalls.mount("tmpfs", place, "tmpfs")  # the folder may be one that nothing is executed from
+    with open(f"{place}/caller", "wb", opener=partial(os.open, mode=0o700)) as file:
+        file.write(programs.caller(code))
+    calls = Calls(code, range(WAKE))
+    Launch(calls).attempt()
+    given = [(os.POSIX_SPAWN_DUP2, calls.fileno(), programs.CALLS_FD)]
+    pid = os.posix_spawn(f"{place}/caller", ["caller"], {}, file_actions=given)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise OSError(0, calls.failure or f"the program ended with status {status}")
 
 
 def _version(crun: str) -> str:

@@ -1,7 +1,8 @@
-"""The two programs of a page that a monitor starts for a machine, as bytes.
+"""The programs of a page that a monitor starts for a machine, as bytes.
 
-`first` becomes the first process of a machine, `enter` becomes `crun` in the machine's cgroups. As
-forks of Python both would copy a monitor's memory, and write to what they share with it, which
+`first` becomes the first process of a machine, `caller` becomes its program, by a list of system
+calls (see `calls`). Where that is left to `crun`, `enter` becomes `crun` in the machine's cgroups.
+As forks of Python they would copy a monitor's memory, and write to what they share with it, which
 takes more time than all that they do; as a shell the second would load a library first. No program
 of this computer would do as the first process: one that needs a loader does not start where there
 is nothing else to be seen. Standard library only.
@@ -14,6 +15,7 @@ import platform
 import signal
 import struct
 
+from ephemera.platform.drivers.container import calls
 from ephemera.platform.drivers.container.assembly import ARM, SAME, STACK, X86, Code, Data, elf
 
 _ARCHITECTURES = {"x86_64": X86, "aarch64": ARM}
@@ -23,6 +25,9 @@ _AT_FDCWD = -100
 _NUMBER_BYTES, _SIGNAL_SET_BYTES = 4, 8
 _ANSWERED = 1
 _FAILED = 1
+_PROT_READ_WRITE, _MAP_SHARED_FIXED = 3, 0x11
+#: What `caller` finds the memory with the calls at.
+CALLS_FD = 4
 
 
 def here() -> Code | None:
@@ -83,3 +88,11 @@ def enter(code: Code) -> bytes:
     # a crun that waits for its config would wait for ever where its monitor is killed
     with_monitor = code.call("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL))
     return elf(code, data, with_monitor + code.first_word + code.forever(one))
+
+
+def caller(code: Code) -> bytes:
+    """Return what makes the calls of a list, whose memory it finds at the descriptor `CALLS_FD`."""
+    die = code.call("exit_group", _FAILED)
+    share = (calls.MEMORY, calls.MEMORY_BYTES, _PROT_READ_WRITE, _MAP_SHARED_FIXED, CALLS_FD, 0)
+    program = code.call("mmap", *share) + code.if_negative(die)
+    return elf(code, Data(), program + code.make_calls(calls.MEMORY, calls.FIRST, die))

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from ephemera.platform.drivers.container import furnishing, mapping, ranges, rootfs, syscalls
 from ephemera.platform.drivers.container.cgroups import Limits
-from ephemera.platform.drivers.container.crun import Crun
 from ephemera.platform.drivers.container.rootfs import HostFiles, Layer
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import ending, frames
@@ -81,11 +80,10 @@ class _Look:
         self._is_over = False
 
     def _start(self, request: Message, setup: Setup) -> Console:
-        crun = Crun(setup.places, self._prepared.cgroup)
         config = self._furnished.config()
         os.chdir(setup.places.run)
         with Listener("console") as listener:
-            pid = crun.start(config, self._prepared.starter, "console")
+            pid = self._prepared.runtime.start(config, "console")
             return Console(pid, listener.terminal(), {**request, "id": 0})
 
     def serve(self, link: socket.socket) -> None:

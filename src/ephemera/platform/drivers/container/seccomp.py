@@ -5,8 +5,8 @@ newer call find their way to an older one. Left out on purpose: whatever mounts,
 loads code into the kernel, reads other processes' memory, keeps keys, sets the clock, traces the
 kernel, or is a door that the kernel's own history says to keep shut (io_uring, userfaultfd, bpf).
 
-A filter is compiled once, with the library that `crun` itself uses, because compiling it takes
-`crun` 3 ms for each machine. It is a tree: the kernel goes through it once for every system call
+A filter is compiled once, by the library that others compile theirs with as well, because
+compiling it takes 3 ms. It is a tree: the kernel goes through it once for every system call
 that there is, when a machine takes it on, which takes 0.4 ms where it is a list.
 
 Source: the names are those of Linux's system call tables, see `man 2 syscalls`.
@@ -112,11 +112,22 @@ def _only(name: str, mask: int, value: int) -> dict[str, Any]:
     return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [first]}
 
 
+def _library() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        return None
+
+
+def compiles() -> bool:
+    """Whether a filter can be compiled here."""
+    return _library() is not None
+
+
 def compiled() -> str:
     """Return the filter as the kernel takes it, in base64; empty where libseccomp is not there."""
-    try:
-        library = ctypes.CDLL("libseccomp.so.2")
-    except OSError:
+    library = _library()
+    if library is None:
         return ""
     library.seccomp_init.restype = ctypes.c_void_p
     filter_ = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(_ERRNO | errno.ENOSYS)))

@@ -36,6 +36,8 @@ class Setup(NamedTuple):
     router: int = -1
     #: Whether all of this is in a user namespace: its root has rights over that, and no more.
     user_namespace: bool = False
+    #: Whether programs are started by system calls of ours, and not by `crun`.
+    launches: bool = False
 
     def encode(self) -> str:
         """Return it as an argument of a program."""

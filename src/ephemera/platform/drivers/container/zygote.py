@@ -10,10 +10,9 @@ import os
 import sys
 from contextlib import suppress
 
-from ephemera.platform.drivers.container import init, libsystemd, programs, starter, syscalls
+from ephemera.platform.drivers.container import init, programs, syscalls
 from ephemera.platform.drivers.container.body import ContainerKind
 from ephemera.platform.drivers.container.cgroups import Tree
-from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
 from ephemera.platform.drivers.monitoring import zygote
 from ephemera.platform.network import namespaces
@@ -39,10 +38,10 @@ def _mount(setup: Setup, tree: Tree) -> None:
     syscalls.mount("tmpfs", places.base, "tmpfs", syscalls.MS_NODEV, "mode=755,size=1m")
     for folder in (places.layers, places.host, places.root, places.run, places.nowhere):
         os.mkdir(folder)
-    _mount_crun(setup.crun, places.crun)
     _write_programs(setup)
-    _lighten_crun(setup)
-    _hide_unified(setup)
+    if not setup.launches:
+        _mount_crun(setup.crun, places.crun)
+        _hide_unified(setup)
     _forget_others(tree)
     if setup.own_ids:
         return  # each machine sees them with users of its own, see `prepared`
@@ -105,39 +104,9 @@ def _write_programs(setup: Setup) -> None:
     namespaces = init.namespaces(own_ids=setup.own_ids)
     for place, program in (
         (places.init, programs.first(code, namespaces)),
+        (places.caller, programs.caller(code)),
         (places.enter, programs.enter(code)),
     ):
         fd = os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o755)
         os.write(fd, program)
         os.close(fd)
-
-
-def _lighten_crun(setup: Setup) -> None:
-    """Have crun start without libraries that it does not use, where that is tried and works."""
-    code, places = programs.here(), setup.places
-    if code is None:
-        return
-    try:
-        with open(places.crun, "rb") as file:
-            symbols = libsystemd.wanted(file.read())
-    except (OSError, ValueError):  # it may be a script
-        return
-    if not symbols:
-        return
-    os.mkdir(places.libraries)
-    place = f"{places.libraries}/{libsystemd.NAME}"
-    with open(place, "wb") as file:
-        file.write(libsystemd.library(code, symbols))
-    if not _starts(places):
-        os.unlink(place)
-        os.rmdir(places.libraries)
-
-
-def _starts(places: Places) -> bool:
-    """Whether crun does, and finds all that it looks for in its libraries."""
-    os.chdir(places.run)
-    nothing = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in range(3)]
-    words = ["crun", "--version"]
-    environment = {**starter.environment(places), "LD_BIND_NOW": "1"}
-    pid = os.posix_spawn(places.crun, words, environment, file_actions=nothing)
-    return os.waitpid(pid, 0)[1] == 0

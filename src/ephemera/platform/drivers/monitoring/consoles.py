@@ -31,7 +31,7 @@ _COME_WITHIN_S = 5.0
 
 
 class Listener:
-    """Waits for a terminal that `crun` sends through a socket in the current folder."""
+    """Waits for a terminal that is sent through a socket in the current folder."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -42,6 +42,8 @@ class Listener:
         with suppress(FileNotFoundError):
             os.unlink(self._name)
         self._socket.bind(self._name)
+        # whoever sends it is somebody else by then, and comes by here from our own mounts only
+        os.chmod(self._name, 0o666)  # noqa: S103
         self._socket.listen(1)
         self._socket.settimeout(_COME_WITHIN_S)
         return self

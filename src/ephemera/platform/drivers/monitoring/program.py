@@ -11,7 +11,7 @@ import signal
 from collections.abc import Mapping, Sequence
 
 #: What Python or the monitor ignores, the program would ignore too: executing keeps that.
-_TO_DEFAULT = (
+TO_DEFAULT = (
     signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ,
     signal.SIGCHLD,
 )  # fmt: skip
@@ -84,7 +84,7 @@ def start(
             file_actions=[(os.POSIX_SPAWN_DUP2, ours, i) for i, ours in enumerate(streams)],
             setsid=True,
             setsigmask=(),
-            setsigdef=_TO_DEFAULT,
+            setsigdef=TO_DEFAULT,
         )
     except OSError as error:
         why = _WHY_NOT_EXECUTED.get(error.errno or 0, f"cannot be run: {error.strerror}")

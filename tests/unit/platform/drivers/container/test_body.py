@@ -29,7 +29,8 @@ class Frozen:
         self.sent: list[tuple[int, bool]] = []
         monkeypatch.setattr(os, "kill", self._kill)
         cgroup = Tree(1, {"freezer": str(folder)}).of("machine")
-        prepared = cast("Any", SimpleNamespace(cgroup=cgroup, init=SimpleNamespace(pid=_MAIN)))
+        first = SimpleNamespace(pid=_MAIN)
+        prepared = cast("Any", SimpleNamespace(cgroup=cgroup, init=first, runtime=None))
         setup = cast("Any", SimpleNamespace(places=Places(str(folder))))
         self.body = ContainerBody(BootFolder(str(folder), 1), prepared, setup)
         self.body._main = _MAIN

@@ -21,6 +21,7 @@ WELL = Host(
     is_root=True,
     crun="/usr/bin/crun",
     crun_version="1.8.1",
+    launches=True,
     seccomp=True,
     cgroups="v2",
     controllers=dict.fromkeys(("memory", "cpu", "pids", "freezer"), "/sys/fs/cgroup"),
@@ -45,7 +46,7 @@ def test_a_computer_that_has_everything_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("lacking", "name", "says"),
     [
-        ({"crun": "", "crun_version": ""}, "crun", "needs crun"),
+        ({"crun": "", "crun_version": "", "launches": False}, "runtime", "nothing can start"),
         ({"namespaces": False}, "namespaces", "it was not tried"),
         ({"overlay": False, "reasons": {"overlay": "Invalid argument"}}, "overlay", "Invalid"),
         ({"veth": False, "reasons": {"veth": "not supported"}}, "network", "veth: not supported"),
@@ -94,8 +95,13 @@ def test_another_system_than_linux_is_told_of_that_alone() -> None:
 
 
 def test_what_keeps_the_driver_from_running_is_said_first() -> None:
-    host = replace(WELL, crun="", seccomp=False, disks=False)
-    assert [one.name for one in problems(host)] == ["crun", "seccomp", "disks"]
+    host = replace(WELL, crun="", launches=False, seccomp=False, disks=False)
+    assert [one.name for one in problems(host)] == ["runtime", "seccomp", "disks"]
+
+
+@pytest.mark.parametrize("lacking", [{"crun": "", "crun_version": ""}, {"launches": False}])
+def test_one_way_to_start_programs_is_enough(lacking: dict[str, Any]) -> None:
+    assert problems(replace(WELL, **lacking)) == []
 
 
 #: A user who can be root in a user namespace.
