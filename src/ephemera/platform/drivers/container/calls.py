@@ -19,6 +19,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from ephemera.platform.drivers.container.assembly import ARM, Code
@@ -108,14 +109,18 @@ class Calls:
             OSError: there is no room for it: `E2BIG`, as of a command that is too long.
         """
         place = FIRST - MEMORY + len(self._meanings) * _CALL.size
-        words = [self._word(one) for one in arguments]
-        words += [0] * (6 - len(words))
-        tolerated = _ALL if expected == ANY else sum(1 << one for one in expected)
-        number = _NUMBERS[name][self._column]
-        call = _CALL.pack(number, *words, tolerated, over_zero * _CALL.size, over_more * _CALL.size)
-        if place + len(call) > FIRST - MEMORY + _CALLS_BYTES:
+        if place + _CALL.size > FIRST - MEMORY + _CALLS_BYTES:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
-        self._memory[place : place + len(call)] = call
+        words = [0] * 6
+        for at, one in enumerate(arguments):  # a launch adds hundreds: not a call for each of them
+            if isinstance(one, int):
+                words[at] = one & _ALL
+            elif one is not None:
+                words[at] = self.put(one if isinstance(one, bytes) else os.fsencode(one) + b"\0")
+        tolerated = _tolerated(tuple(expected)) if expected else 0
+        passed = over_zero * _CALL.size, over_more * _CALL.size
+        number = _NUMBERS[name][self._column]
+        _CALL.pack_into(self._memory, place, number, *words, tolerated, *passed)
         self._meanings.append((what or name, refusal))
 
     def open(self, name: str, *arguments: Argument, what: str = "") -> int:
@@ -148,15 +153,6 @@ class Calls:
         self._data = end + -end % 8  # numbers are aligned
         return MEMORY + place
 
-    def _word(self, argument: Argument) -> int:
-        if argument is None:
-            return 0
-        if isinstance(argument, int):
-            return argument & _ALL
-        if isinstance(argument, bytes):
-            return self.put(argument)
-        return self.put(os.fsencode(argument) + b"\0")
-
     @property
     def pid_place(self) -> int:
         """The address at which the kernel is to write the number of a process that is made."""
@@ -175,3 +171,9 @@ class Calls:
             return ""
         what, refusal = self._meanings[(address - FIRST) // _CALL.size]
         return refusal or f"{what}: {os.strerror(number)}"
+
+
+@cache
+def _tolerated(expected: tuple[int, ...]) -> int:
+    """Return errors that are no failure as bits."""
+    return _ALL if expected == ANY else sum(1 << one for one in expected)
