@@ -10,6 +10,7 @@ import errno
 import os
 import struct
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ephemera.platform.drivers.container import syscalls
@@ -32,8 +33,6 @@ _CAPABILITIES = (
     "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
     "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
 )  # fmt: skip
-#: All that a kernel may come to have.
-_CAPABILITIES_MAX = 64
 #: What is no failure where the next of several places is tried.
 _ELSEWHERE = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
 
@@ -87,10 +86,9 @@ def give_up_rights(
 ) -> None:
     """Be a user of the machine, and never have more rights than these."""
     bounding = _bits(capabilities["bounding"])
-    for one in range(_CAPABILITIES_MAX):
+    for one in range(_capabilities()):
         if not bounding >> one & 1:
-            drop = ("prctl", _PR_CAPBSET_DROP, one, 0, 0, 0)
-            calls.add(*drop, expected=(errno.EINVAL,))  # the kernel has no such capability
+            calls.add("prctl", _PR_CAPBSET_DROP, one, 0, 0, 0, what="bounding set")
     groups = user["additionalGids"]
     # refused where the user who is root here is the only one that there is
     refused = () if groups else (errno.EPERM,)
@@ -104,6 +102,13 @@ def give_up_rights(
     calls.add("capset", head, struct.pack("=6I", *low, *high), what="capabilities")
     calls.add("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     calls.add("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+@cache
+def _capabilities() -> int:
+    """Return how many capabilities the kernel has, by now more than those that have names here."""
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        return int(file.read()) + 1
 
 
 def _bits(names: Sequence[str]) -> int:
