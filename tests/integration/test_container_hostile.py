@@ -204,6 +204,26 @@ class TestLinks:
         assert b"/etc/passwd" in packed
 
 
+class TestWhatTheFirstProcessSees:
+    """The process that becomes a program may follow links to it, before it gives up its rights."""
+
+    @pytest.mark.parametrize("folder", ["/proc/1/root", "/proc/1/cwd", "/linked"])
+    def test_is_no_working_folder(
+        self, machines: Machines, registry: Registry, folder: str
+    ) -> None:
+        linked = busybox(layer(symlink("linked", "/proc/1/root")), WorkingDir=folder)
+        image = registry.push(f"working-{Path(folder).name}", linked)
+        with pytest.raises(BootFailed, match=f"the working folder '{folder}'"):
+            machines.start("ls", "../../..", image=image)
+
+    def test_has_nothing_above_it(self, machines: Machines) -> None:
+        handle = machines.start("sleep", "60")
+        root = Path(f"/proc/{machines.world.init(handle.partition('/')[0])}/root")
+        assert (root / "..").samefile(root)
+        assert list(root.iterdir()) == []
+        machines.ended_by_kill(handle)
+
+
 async def _packed(machines: Machines, spec: Any) -> bytes:
     return b"".join([block async for block in machines.driver.export(spec)])
 

@@ -24,6 +24,7 @@ _RLIMIT_NOFILE = 7
 _TIOCSCTTY, _TIOCSPTLCK, _TIOCGPTPEER = 0x540E, 0x40045431, 0x5441
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 _UNCHANGED = 2**32 - 1
+_RESOLVE_NO_MAGICLINKS = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 #: By their numbers.
 _CAPABILITIES = (
@@ -79,6 +80,16 @@ def be_limited(calls: Calls, limits: Sequence[Mapping[str, Any]]) -> None:
     for one in limits:
         limit = struct.pack("=2Q", one["soft"], one["hard"])
         calls.add("prlimit64", 0, _RLIMIT_NOFILE, limit, 0, what="limit of open files")
+
+
+def go_to(calls: Calls, folder: str) -> None:
+    """Be in a folder, but not by a link of `/proc` to what another process sees."""
+    what = f"the working folder '{folder}'"
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    how = struct.pack("=3Q", flags, 0, _RESOLVE_NO_MAGICLINKS)
+    place = calls.open("openat2", AT_FDCWD, folder, how, len(how), what=what)
+    calls.add("fchdir", place, what=what)
+    calls.close(place)
 
 
 def give_up_rights(

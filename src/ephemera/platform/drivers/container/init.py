@@ -54,8 +54,10 @@ def make(ids_from: int | None, places: Places) -> Init:
     wait, hold = os.pipe()
     own_ids = ids_from is not None
     try:
+        # what is below others would lead to all files of this computer: by `/proc/1/root/..`
+        syscalls.enter_alone(places.nowhere)
         if programs.here() is None:
-            live = partial(_live, wait, hold, places.nowhere, own_ids=own_ids)
+            live = partial(_live, wait, hold, own_ids=own_ids)
             pid = syscalls.clone(namespaces(own_ids=own_ids), live)
         else:
             pid = _spawned(wait, places)
@@ -78,7 +80,6 @@ def _spawned(wait: int, places: Places) -> int:
     """Start it by a program that is small enough to be copied."""
     told, tell = os.pipe()
     streams = [(os.POSIX_SPAWN_DUP2, wait, 0), (os.POSIX_SPAWN_DUP2, tell, 1)]
-    os.chdir(places.nowhere)
     try:
         maker = os.posix_spawn(places.init, ["init"], {}, file_actions=streams)
     finally:
@@ -95,7 +96,7 @@ def _spawned(wait: int, places: Places) -> int:
     return pid
 
 
-def _live(wait: int, hold: int, nowhere: str, *, own_ids: bool) -> None:
+def _live(wait: int, hold: int, *, own_ids: bool) -> None:
     """Be the first process of a machine until it is killed, as a fork of the monitor.
 
     For architectures that `programs.first` is not there for.
@@ -111,7 +112,7 @@ def _live(wait: int, hold: int, nowhere: str, *, own_ids: bool) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)  # SIGCHLD: so the kernel reaps
-    os.chroot(nowhere)
+    os.chroot(".")
     os.chdir("/")
     syscalls.call_process("init")
     os.dup2(wait, 0)

@@ -111,8 +111,7 @@ class Launch:
         else:
             becoming.have_streams(calls, pipes, user)
         becoming.be_limited(calls, process["rlimits"])
-        folder = process["cwd"]
-        calls.add("chdir", folder, what=f"the working folder '{folder}'")
+        becoming.go_to(calls, process["cwd"])
         becoming.give_up_rights(calls, process["capabilities"], user)
         # nothing of this list, and nothing of whoever began it, is open to the program
         calls.add("close_range", WAKE, _LAST_DESCRIPTOR, _CLOSE_RANGE_CLOEXEC)

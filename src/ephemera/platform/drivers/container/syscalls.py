@@ -122,6 +122,18 @@ def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) 
         os.close(tree)
 
 
+def enter_alone(folder: str) -> None:
+    """Go to a folder as a mount of its own, which is below none: nothing is above it."""
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
+    alone = int(_libc.syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(folder), flags))
+    if alone < 0:
+        raise _failed(f"open_tree {folder}")
+    try:
+        os.fchdir(alone)
+    finally:
+        os.close(alone)
+
+
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
     """Open a path as if `root`, a descriptor of a folder, were the root of the file system.
 
