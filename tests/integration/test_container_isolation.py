@@ -104,6 +104,24 @@ def test_its_root_cannot(machines: Machines, machine: str, script: str) -> None:
     assert machines.exec(machine, "true").exit_code == 0
 
 
+def test_folders_of_the_kernel_that_are_masked_are_empty_and_stay_so(
+    machines: Machines, machine: str
+) -> None:
+    script = """
+        for one in /proc/acpi /proc/asound /proc/scsi /sys/devices/virtual/powercap /sys/firmware \\
+            /sys/kernel/debug /sys/kernel/security
+        do
+            test -d $one || continue
+            echo masked
+            ls -A $one
+            touch $one/written && echo written
+        done
+    """
+    said = machines.exec(machine, "sh", "-c", script).stdout.decode().split()
+    assert "masked" in said
+    assert set(said) == {"masked"}
+
+
 _STATUS = "grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups)' /proc/self/status"
 #: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
 #: sys_chroot, setfcap.

@@ -55,6 +55,9 @@ class Mounting:
         self._calls = calls
         #: Descriptors of file systems that are mounted later, by the OCI's names.
         self._early: dict[str, int] = {}
+        #: Where an empty folder is mounted already: each file system costs the kernel time when it
+        #: goes, and more, the more machines there are.
+        self._nothing = ""
 
     def make_early(self, *, unified: bool) -> None:
         """Make what cannot be made in the machine's user namespace.
@@ -164,10 +167,14 @@ class Mounting:
     def _mask(self, path: str) -> None:
         """Have nothing be at a path of the kernel's, if there is something."""
         what, found = f"mask of {path}", _kind(path)
-        if found == stat.S_IFDIR:
-            flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
-            nothing = ("mount", "tmpfs", path, "tmpfs", flags, "size=4k")
+        if found == stat.S_IFDIR and self._nothing:
+            nothing = ("mount", self._nothing, path, None, syscalls.MS_BIND)
             self._calls.add(*nothing, expected=_GONE, what=what)
+        elif found == stat.S_IFDIR:
+            # which is to be there: others that are shown this must not see what is behind it
+            flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
+            self._calls.add("mount", "tmpfs", path, "tmpfs", flags, "size=4k", what=what)
+            self._nothing = path
         elif found:
             null = ("mount", "/dev/null", path, None, syscalls.MS_BIND)
             self._calls.add(*null, expected=_GONE, what=what)
