@@ -224,6 +224,15 @@ class TestWhatTheFirstProcessSees:
         machines.ended_by_kill(handle)
 
 
+def test_programs_that_come_into_machines_can_be_changed_by_nobody(machines: Machines) -> None:
+    handle = machines.start("sleep", "60")
+    monitor = machines.world.monitor(handle.partition("/")[0])
+    for name in ("init", "caller"):
+        with pytest.raises(OSError, match="Read-only file system"):
+            Path(f"/proc/{monitor}/root/run/ephemera/{name}").touch()
+    machines.ended_by_kill(handle)
+
+
 async def _packed(machines: Machines, spec: Any) -> bytes:
     return b"".join([block async for block in machines.driver.export(spec)])
 

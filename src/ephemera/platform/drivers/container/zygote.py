@@ -42,6 +42,9 @@ def _mount(setup: Setup, tree: Tree) -> None:
     if not setup.launches:
         _mount_crun(setup.crun, places.crun)
         _hide_unified(setup)
+    # a machine gets hold of a program that comes into it, and its root may be whose these are
+    read_only = syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NODEV
+    syscalls.mount("tmpfs", places.base, "tmpfs", read_only)
     _forget_others(tree)
     if setup.own_ids:
         return  # each machine sees them with users of its own, see `prepared`
