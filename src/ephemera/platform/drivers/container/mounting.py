@@ -79,19 +79,22 @@ class Mounting:
         self._calls.add("mount", None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         binds = [one for one in config["mounts"] if one["type"] == "bind"]
         trees = [self._tree(one["source"], one["options"]) for one in binds]
-        devices = {name: self._tree(f"/dev/{name}", ("nosuid", "noexec")) for name in _DEVICES}
+        # read-only, so that nobody who is root here, too, gives them another mode or owner
+        quiet = ("ro", "nosuid", "noexec")
+        devices = {name: self._tree(f"/dev/{name}", quiet) for name in _DEVICES}
         self._change_root(config["root"]["path"])
         for one in config["mounts"]:
             if one["type"] != "bind":
                 self._mount(one)
         self._devices(devices)
-        for one, tree in zip(binds, trees, strict=True):
-            self._make_folders(one["destination"])
-            self._place(tree, one["destination"])
         for path in config["linux"]["maskedPaths"]:
             self._mask(path)
         for path in config["linux"]["readonlyPaths"]:
             self._keep(path)
+        # last: what a volume holds may lie where the rest is mounted, or is mounted from
+        for one, tree in zip(binds, trees, strict=True):
+            self._make_folders(one["destination"])
+            self._place(tree, one["destination"])
 
     def file_system(self, kind: str) -> int:
         """Make a file system of the kernel's, and return a descriptor of it."""

@@ -51,6 +51,8 @@ def _mount(setup: Setup, tree: Tree) -> None:
     syscalls.mount(places.stored_layers, places.layers, "", syscalls.MS_BIND)
     if setup.user_namespace:
         return  # nobody there may show what is below other mounts, see `rootfs.mount_host`
+    # programs have it as a stream, and a machine's root is root of this computer here
+    _mount_read_only(os.devnull, os.devnull)
     for place in ("/", *setup.beside):
         syscalls.mount(place, (places.host + place).rstrip("/"), "", syscalls.MS_BIND)
 
@@ -93,7 +95,11 @@ _KEPT = 2 | 4 | 8 | 1024 | 2048
 def _mount_crun(program: str, place: str) -> None:
     """Have crun where no machine can write to it, so that it need not copy itself each time."""
     os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
-    syscalls.mount(program, place, "", syscalls.MS_BIND)
+    _mount_read_only(program, place)
+
+
+def _mount_read_only(source: str, place: str) -> None:
+    syscalls.mount(source, place, "", syscalls.MS_BIND)
     # what it is mounted with, a user namespace may not take away
     kept = os.statvfs(place).f_flag & _KEPT
     read_only = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | kept
