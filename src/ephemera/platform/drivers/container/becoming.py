@@ -15,6 +15,7 @@ from typing import Any
 
 from ephemera.platform.drivers.container import syscalls
 from ephemera.platform.drivers.container.calls import AT_FDCWD, Calls
+from ephemera.platform.drivers.monitoring.program import NotStarted
 
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -36,6 +37,8 @@ _CAPABILITIES = (
 )  # fmt: skip
 #: What is no failure where the next of several places is tried.
 _ELSEWHERE = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
+#: Why it cannot be said that a file is not there, and why it is not executed either.
+_UNKNOWN = (errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def have_streams(calls: Calls, pipes: Sequence[int], user: Mapping[str, Any]) -> None:
@@ -135,13 +138,25 @@ def be_filtered(calls: Calls, compiled: bytes) -> None:
 
 
 def execute(calls: Calls, command: Sequence[str], env: Sequence[str]) -> None:
-    """Be the program that a command means, looked for as a shell would."""
+    """Be the program that a command means, looked for as a shell would.
+
+    Raises:
+        NotStarted: there is no room for all that it is told.
+    """
+    try:
+        _execute(calls, command, env)
+    except OSError as error:
+        why = f"command '{command[0]}' cannot be executed: {error.strerror}"
+        raise NotStarted(why) from error
+
+
+def _execute(calls: Calls, command: Sequence[str], env: Sequence[str]) -> None:
     name, is_path = command[0], "/" in command[0]
     files = [name] if is_path else [os.path.join(one, name) for one in _path(env)]
     words, variables = _texts(calls, command), _texts(calls, env)
     if is_path:
         missing = f"command '{name}' does not exist"
-        calls.add("faccessat", AT_FDCWD, name, os.F_OK, refusal=missing)
+        calls.add("faccessat", AT_FDCWD, name, os.F_OK, expected=_UNKNOWN, refusal=missing)
     expected, what = () if is_path else _ELSEWHERE, f"command '{name}' cannot be executed"
     for file in files:
         calls.add("execve", file, words, variables, expected=expected, what=what)

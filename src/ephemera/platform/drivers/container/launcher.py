@@ -169,7 +169,7 @@ class Launcher:
         try:
             launch.visit(self._cgroup.folders, inside, console)
             launch.become(process, self._filter, _pipes(streams))
-        except OSError:
+        except (NotStarted, OSError):
             calls.end()
             raise
         return self._call(calls, streams).program(_EXECUTED_WITHIN_S)

@@ -12,6 +12,7 @@ import pytest
 
 from ephemera.platform.drivers.container import becoming, bundle
 from ephemera.platform.drivers.container.users import User
+from ephemera.platform.drivers.monitoring.program import NotStarted
 from tests import needs
 from tests.written_calls import Written
 
@@ -172,7 +173,10 @@ class TestTheProgram:
         calls = _executed(name, env=["PATH=/a:/b"])
         assert [one.arguments[0] for one in calls.all("execve")] == [name]
         assert calls.all("execve")[0].expected == ()
-        assert calls.all("faccessat")[0].says == f"command '{name}' does not exist"
+        (looked,) = calls.all("faccessat")
+        assert looked.says == f"command '{name}' does not exist"
+        assert errno.ENOENT not in looked.expected
+        assert errno.EACCES in looked.expected, "it is said why it is not executed"
 
     def test_has_its_words_and_variables_as_they_are(self) -> None:
         words = ("/x", "", "é", "a b", "\udcff", "x" * 10_001)
@@ -183,9 +187,10 @@ class TestTheProgram:
         assert calls.texts(variables) == [b"A=1", b"B=", b"odd"]
 
     def test_that_is_told_more_than_fits_is_an_error(self) -> None:
-        with pytest.raises(OSError, match="too long") as caught:
+        with pytest.raises(NotStarted, match=r"command '/x' cannot be executed: .* too long"):
             _executed("/x", *("y" * 100_000 for _ in range(50)), env=[])
-        assert caught.value.errno == errno.E2BIG
+        with pytest.raises(NotStarted, match=r"command 'x' cannot be executed: .* too long"):
+            _executed("x", env=["PATH=" + ":".join(["/bin"] * 2000)])
 
 
 def test_files_that_a_program_may_have_open_are_limited() -> None:
