@@ -21,9 +21,9 @@ _CLOEXEC = os.O_CLOEXEC
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _FSOPEN_CLOEXEC, _FSMOUNT_CLOEXEC, _FSCONFIG_CMD_CREATE = 1, 1, 6
 _OPEN_TREE_CLONE = 1
-#: `MOVE_MOUNT_F_EMPTY_PATH` and `MOVE_MOUNT_T_SYMLINKS`: what a descriptor is open on, to where a
-#: link leads.
-_FROM_DESCRIPTOR_FOLLOWING = 0x4 | 0x40
+#: What is mounted is what a descriptor is of; where, a path that is no link, or a descriptor.
+_MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x4, 0x40
+_RESOLVE_NO_MAGICLINKS = 2
 
 #: Flags of mounts by the OCI's words, for `mount` and for `mount_setattr`.
 _FLAGS = {
@@ -94,7 +94,7 @@ class Mounting:
         # last: what a volume holds may lie where the rest is mounted, or is mounted from
         for one, tree in zip(binds, trees, strict=True):
             self._make_folders(one["destination"])
-            self._place(tree, one["destination"])
+            self._place_following(tree, one["destination"])
 
     def file_system(self, kind: str) -> int:
         """Make a file system of the kernel's, and return a descriptor of it."""
@@ -121,9 +121,19 @@ class Mounting:
         self._calls.add("mount_setattr", tree, "", how, wanted, len(wanted), what=what)
 
     def _place(self, tree: int, target: str) -> None:
-        """Mount what a descriptor is of, and be done with that."""
-        move = ("move_mount", tree, "", AT_FDCWD, target, _FROM_DESCRIPTOR_FOLLOWING)
+        """Mount what a descriptor is of, at what is no link, and be done with that."""
+        move = ("move_mount", tree, "", AT_FDCWD, target, _MOVE_MOUNT_F_EMPTY_PATH)
         self._calls.add(*move, what=f"mount at {target}")
+        self._calls.close(tree)
+
+    def _place_following(self, tree: int, target: str) -> None:
+        """Mount it where a link of the image leads, but not one of `/proc`."""
+        what = f"mount at {target}"
+        how = struct.pack("=3Q", os.O_PATH | _CLOEXEC, 0, _RESOLVE_NO_MAGICLINKS)
+        place = self._calls.open("openat2", AT_FDCWD, target, how, len(how), what=what)
+        flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
+        self._calls.add("move_mount", tree, "", place, "", flags, what=what)
+        self._calls.close(place)
         self._calls.close(tree)
 
     def _change_root(self, root: str) -> None:

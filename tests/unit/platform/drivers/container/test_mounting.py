@@ -98,19 +98,29 @@ class TestMounts:
         for version, is_shown in ((1, False), (2, True)):
             calls = _mounted(version)
             assert bool(calls.all("fsopen", "cgroup2")) == is_shown
-            targets = {one.arguments[3] for one in calls.all("move_mount")}
-            assert ("/sys/fs/cgroup" in targets) == is_shown
+            targets = {one.says for one in calls.all("move_mount")}
+            assert ("mount at /sys/fs/cgroup" in targets) == is_shown
 
     @pytest.mark.parametrize("version", [1, 2])
     def test_are_all_made_at_their_places_and_in_order(self, version: int) -> None:
         wanted = [one["destination"] for one in _config(version)["mounts"]]
-        found = []
-        for call in _mounted(version).after("pivot_root"):
-            if call.name == "move_mount":
-                found.append(call.arguments[3])
-            elif call.name == "mount":
-                found.append(call.arguments[1])
+        made = [one for one in _mounted(version).made if one.name in ("mount", "move_mount")]
+        found = [one.says.removeprefix("mount at ") for one in made]
         assert [one for one in found if one in wanted] == wanted
+
+    def test_of_the_kernel_are_at_no_link_and_others_where_one_of_the_image_leads(self) -> None:
+        calls = _mounted()
+        for call in calls.all("move_mount"):
+            target = call.says.removeprefix("mount at ")
+            if target in {one.target for one in _BINDS}:
+                opened = calls.made[calls.made.index(call) - 1]
+                assert (opened.name, opened.arguments[1]) == ("openat2", target)
+                how = opened.arguments[2]
+                assert isinstance(how, bytes)
+                assert struct.unpack("=3Q", how)[2] == 2, "by no link of /proc"
+                assert call.arguments[3:] == ("", 0x44)
+            else:
+                assert call.arguments[3:] == (target, 0x4)
 
     def test_are_as_restricted_as_they_are_asked_to_be(self) -> None:
         calls = _mounted()
