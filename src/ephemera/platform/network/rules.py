@@ -169,7 +169,8 @@ def apply_quietly(rules: str) -> str:
         apply(rules + _BRIDGES)
     except OSError as error:
         apply(rules)
-        return f"hundreds of machines of one network take longer to start: {error}"
+        why = str(error).partition("\n")[0]  # it shows the rules below that
+        return f"hundreds of machines of one network take longer to start: {why}"
     return ""
 
 
