@@ -37,7 +37,8 @@ _ALL = 2**64 - 1
 
 #: The numbers on x86-64 and on 64-bit ARM; since Linux 5.0 new ones are the same everywhere.
 _NUMBERS = {
-    "capset": (126, 91), "chdir": (80, 49), "clone": (56, 220), "close": (3, 57),
+    "capset": (126, 91), "chdir": (80, 49), "chroot": (161, 51), "clone": (56, 220),
+    "close": (3, 57),
     "close_range": (436, 436), "connect": (42, 203), "dup3": (292, 24), "execve": (59, 221),
     "exit_group": (231, 94), "faccessat": (269, 48), "fchdir": (81, 50), "fchown": (93, 55),
     "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430), "ioctl": (16, 29),

@@ -37,7 +37,7 @@ _AF_UNIX, _SOCK_STREAM = 1, 1
 #: rights that we have, before those are only the machine's.
 _BEFORE_USERS = {
     "network": syscalls.CLONE_NEWNET, "ipc": syscalls.CLONE_NEWIPC, "uts": syscalls.CLONE_NEWUTS,
-    "cgroup": syscalls.CLONE_NEWCGROUP,
+    "cgroup": syscalls.CLONE_NEWCGROUP, "pid": syscalls.CLONE_NEWPID,
 }  # fmt: skip
 
 
@@ -52,6 +52,8 @@ class Launch:
         self._calls = calls
         self._mounting = Mounting(calls)
         self._console = -1
+        #: Descriptors of namespaces that are entered, by the OCI's names.
+        self._opened: dict[str, int] = {}
         self._is_first = False
 
     def wait(self, cgroup: Sequence[str], namespaces: Mapping[str, str], *, unified: bool) -> None:
@@ -65,7 +67,7 @@ class Launch:
         self._go_inside(cgroup, namespaces)
         self._calls.add("unshare", syscalls.CLONE_NEWCGROUP, what="a cgroup namespace")
         self._mounting.make_early(unified=unified)
-        self._be_root(namespaces)
+        self._be_root()
         self._calls.add("read", WAKE, b"\0", 1, over_more=1)
         self._calls.add("exit_group", 1)  # nobody is there any more who could tell
 
@@ -82,20 +84,23 @@ class Launch:
         self._is_first = True
 
     def visit(
-        self, cgroup: Sequence[str], namespaces: Mapping[str, str], console: str = ""
+        self,
+        cgroup: Sequence[str],
+        namespaces: Mapping[str, str],
+        nowhere: str,
+        console: str = "",
     ) -> None:
         """Have a process come into a machine that runs.
 
         Args:
             cgroup: The folders of the machine's cgroup.
             namespaces: The paths of all of the machine's, by the OCI's names.
+            nowhere: A folder in which nothing is mounted.
             console: The socket that is told of the terminal, where it has one.
         """
-        self._go_inside(cgroup, namespaces, console)
-        what = "mount namespace"
-        mounts = self._calls.open("openat", AT_FDCWD, namespaces["mount"], os.O_CLOEXEC, what=what)
-        self._be_root(namespaces)
-        self._set_namespace(mounts, syscalls.CLONE_NEWNS, what)
+        self._go_inside(cgroup, namespaces, console, nowhere)
+        self._be_root()
+        self._set_namespace("mount", syscalls.CLONE_NEWNS)
 
     def become(self, process: Mapping[str, Any], filter_: str, pipes: Sequence[int]) -> None:
         """Have it be a program, with the rights that the machine has.
@@ -127,9 +132,17 @@ class Launch:
         self._calls.add("exit_group", 0)
 
     def _go_inside(
-        self, cgroup: Sequence[str], namespaces: Mapping[str, str], console: str = ""
+        self,
+        cgroup: Sequence[str],
+        namespaces: Mapping[str, str],
+        console: str = "",
+        nowhere: str = "",
     ) -> None:
-        """Enter a cgroup, and go on as another process, in most of the namespaces."""
+        """Enter a cgroup, and go on as another process, in most of the namespaces.
+
+        That other one can be seen by programs of the machine. Whoever sees a process may read
+        which networks it has, and what is mounted below its root.
+        """
         add = self._calls.add
         add("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         add("close_range", WAKE + 1, _LAST_DESCRIPTOR, 0)
@@ -143,22 +156,27 @@ class Launch:
             )
             add("write", group, "0", 1, what=file)
             self._calls.close(group)
-        self._enter("pid", namespaces, syscalls.CLONE_NEWPID)
+        for kind, path in namespaces.items():
+            how = os.O_RDONLY | os.O_CLOEXEC
+            opened = self._calls.open("openat", AT_FDCWD, path, how, what=f"{kind} namespace")
+            self._opened[kind] = opened
+        for kind, flag in _BEFORE_USERS.items():
+            if kind in namespaces:
+                self._set_namespace(kind, flag)
+        if nowhere:
+            add("chroot", nowhere)
         # a child of our parent, as this one is, that goes on with the list
         flags = _CLONE_PARENT | _CLONE_PARENT_SETTID | int(signal.SIGCHLD)
         add("clone", flags, 0, self._calls.pid_place, 0, 0, over_zero=1, what="a process")
         add("exit_group", 0)
         add("setsid")
-        for kind, flag in _BEFORE_USERS.items():
-            if kind in namespaces:
-                self._enter(kind, namespaces, flag)
         # a place for keys of its own, unless its owner has too many of them
         add("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, None, expected=ANY)
 
-    def _be_root(self, namespaces: Mapping[str, str]) -> None:
+    def _be_root(self) -> None:
         """Be root of the machine, and of nothing else."""
-        if "user" in namespaces:
-            self._enter("user", namespaces, syscalls.CLONE_NEWUSER)
+        if "user" in self._opened:
+            self._set_namespace("user", syscalls.CLONE_NEWUSER)
         self._calls.add("setresgid", 0, 0, 0)
         self._calls.add("setresuid", 0, 0, 0)
         # refused where the user who is root here is the only one that there is
@@ -169,15 +187,9 @@ class Launch:
         """Have nobody in the machine look into this process, or be it; another user undoes it."""
         self._calls.add("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
-    def _enter(self, kind: str, namespaces: Mapping[str, str], flag: int) -> None:
-        what = f"{kind} namespace"
-        flags = os.O_RDONLY | os.O_CLOEXEC
-        place = self._calls.open("openat", AT_FDCWD, namespaces[kind], flags, what=what)
-        self._set_namespace(place, flag, what)
-
-    def _set_namespace(self, place: int, flag: int, what: str) -> None:
-        self._calls.add("setns", place, flag, what=what)
-        self._calls.close(place)
+    def _set_namespace(self, kind: str, flag: int) -> None:
+        self._calls.add("setns", self._opened[kind], flag, what=f"{kind} namespace")
+        self._calls.close(self._opened[kind])
 
     def _speak_to(self, console: str) -> None:
         """Connect with the socket that is told of the terminal, if there is to be one."""

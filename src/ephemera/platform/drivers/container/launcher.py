@@ -167,7 +167,7 @@ class Launcher:
         main = f"/proc/{self._main}/ns"
         inside = {**self._namespaces, "mount": f"{main}/mnt", "cgroup": f"{main}/cgroup"}
         try:
-            launch.visit(self._cgroup.folders, inside, console)
+            launch.visit(self._cgroup.folders, inside, self._places.nowhere, console)
             launch.become(process, self._filter, _pipes(streams))
         except (NotStarted, OSError):
             calls.end()

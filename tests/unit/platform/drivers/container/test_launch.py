@@ -63,7 +63,7 @@ def _visitor(*, tty: bool = False) -> Written:
     """Return the way of another program."""
     calls = Written()
     launch = Launch(calls)
-    launch.visit(_CGROUP, _ALL, "console" if tty else "")
+    launch.visit(_CGROUP, _ALL, "/outside/nowhere", "console" if tty else "")
     launch.become(_process(tty=tty), _FILTER, [0, 1, 2])
     return calls
 
@@ -107,10 +107,16 @@ class TestEveryWay:
         assert calls.last("write") < calls.place("setns")
 
     def test_is_in_the_process_namespace_by_a_child(self, calls: Written) -> None:
-        assert _entered(calls)[0] == syscalls.CLONE_NEWPID
         clone = calls.place("clone")
-        assert calls.place("setns") < clone
+        entered = [one.arguments[1] for one in calls.made[:clone] if one.name == "setns"]
+        assert syscalls.CLONE_NEWPID in entered
         assert [one.name for one in calls.made[clone + 1 : clone + 3]] == ["exit_group", "setsid"]
+
+    def test_is_seen_by_the_machine_when_it_has_the_machines_networks(self, calls: Written) -> None:
+        seen = [
+            one.arguments[1] for one in calls.made[calls.place("clone") :] if one.name == "setns"
+        ]
+        assert set(seen) <= {syscalls.CLONE_NEWUSER, syscalls.CLONE_NEWNS}
 
     def test_enters_others_with_the_rights_of_before(self, calls: Written) -> None:
         entered = [one for one in _entered(calls) if one != syscalls.CLONE_NEWNS]
@@ -189,6 +195,10 @@ class TestAVisitor:
         opened = [path for one in inside if one.name in _OPENING for path in one.paths]
         assert set(opened) <= {"/dev/pts/ptmx", "/work"}
         assert ("/dev/pts/ptmx" in opened) == tty
+
+    def test_has_no_mounts_below_its_root_when_it_is_seen_by_the_machine(self) -> None:
+        calls = _visitor()
+        assert calls.place("chroot", "/outside/nowhere") < calls.place("clone")
 
     def test_is_root_of_the_machine_and_of_nothing_else_by_then(self) -> None:
         calls = _visitor()
