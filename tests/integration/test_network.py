@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -437,7 +437,7 @@ def _frames_of(machine: Machine) -> socket.socket:
         machine.namespace, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     )
     sock.bind(("eth0", ipv6))
-    sock.settimeout(10)
+    sock.settimeout(0.1)
     return sock
 
 
@@ -446,13 +446,15 @@ def test_what_a_machine_says_to_all_when_it_comes_up_reaches_no_other(
 ) -> None:
     async def act(scene: Scene) -> None:
         one, two = await scene.machine(), await scene.machine()
+        frame, mac = b"", bytes.fromhex(two.plug.mac.replace(":", ""))
         with _frames_of(one) as heard, _frames_of(two) as said:
-            said.send(_to_all(two, _LISTENER_REPORT, two.ipv6))
-            said.send(_to_all(two, _ROUTER_SOLICITATION, two.ipv6))
-            said.send(_to_all(two, _NEIGHBOUR_SOLICITATION, "::"))
-            said.send(_to_all(two, _ECHO_REQUEST, two.ipv6))
-            while (frame := heard.recv(2000))[6:12] != _to_all(two, 0, "::")[6:12]:
-                continue
+            while frame[6:12] != mac:  # a bridge takes a moment before it lets anything pass
+                said.send(_to_all(two, _LISTENER_REPORT, two.ipv6))
+                said.send(_to_all(two, _ROUTER_SOLICITATION, two.ipv6))
+                said.send(_to_all(two, _NEIGHBOUR_SOLICITATION, "::"))
+                said.send(_to_all(two, _ECHO_REQUEST, two.ipv6))
+                with suppress(TimeoutError):
+                    frame = heard.recv(2000)
         assert frame[54] == _ECHO_REQUEST, "only what comes after those is heard"
         assert scene.network.problems() == []
 
@@ -463,7 +465,7 @@ def test_the_router_has_no_route_for_each_machine(play: Callable[[Act], None]) -
     async def act(scene: Scene) -> None:
         await scene.machine()
         routes = json.loads(scene.router().run("ip", "-6", "-j", "route", "show", "table", "all"))
-        assert {one["dev"] for one in routes} == {"lo", "uplink", "n00010002"}
+        assert {one["dev"] for one in routes} <= {"lo", "uplink", "n00010002"}
 
     play(act)
 
