@@ -112,11 +112,23 @@ def _serve_detached(folder: Path, listen: str, driver: str, settings: Settings) 
     running = find_running(folder)
     if running is None:
         endpoint = ensure_platform(folder, listen=listen, driver=driver, options=settings.options())
+        if driver == "container":
+            _note_of_logout(endpoint.pid)
     else:
         endpoint = running.endpoint
         _check_same(folder, endpoint, listen, driver, settings)
         note(f"it runs already, as process {endpoint.pid}")
     say(endpoint.url)
+
+
+def _note_of_logout(pid: int) -> None:
+    """Say it where systemd is going to end a platform together with its user's last session."""
+    from ephemera.platform.drivers.container import groups, rootless_groups
+
+    user = rootless_groups.ends_with(groups.of(pid))
+    if user:
+        keep = f"`loginctl enable-linger {user}` keeps them"
+        note(f"the platform and its machines end when {user} logs out; {keep}")
 
 
 def _check_same(
