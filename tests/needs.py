@@ -62,4 +62,12 @@ tun = pytest.mark.skipif(
     not Path("/dev/net/tun").exists(),
     reason="there is no /dev/net/tun: modprobe tun, or give the container /dev/net/tun",
 )
+user_systemd = pytest.mark.skipif(
+    not (
+        Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        and Path("/run/systemd/system").exists()
+        and which("loginctl")
+    ),
+    reason="there is no systemd with cgroups of version 2: make test-cgroup2 VARIANT=systemd",
+)
 zstd = _program("zstd", "zstd")

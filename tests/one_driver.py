@@ -26,15 +26,19 @@ OF_TWO_DRIVERS = (
 Run = Callable[[Check, Subject], None]
 
 
+#: Long enough for a slow computer, and never waited for where all is well.
+TIMEOUT_S = 60.0
+
+
 @contextmanager
-def one_driver(name: str, home: Path, *, timeout: float = 60.0) -> Iterator[Run]:
-    """Open a driver, and yield what runs a check with it: in at most `timeout` seconds."""
+def one_driver(name: str, home: Path) -> Iterator[Run]:
+    """Open a driver, and yield what runs a check with it: in at most `TIMEOUT_S`."""
     with asyncio.Runner() as runner:
         driver = _KeptOpen(open_driver(name, home))
         runner.run(driver.begin())
 
         async def run(check: Check, subject: Subject) -> None:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(TIMEOUT_S):
                 await run_check(check, replace(subject, driver=lambda: cast("Driver", driver)))
 
         try:

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +27,8 @@ import pytest
 from tests import needs
 
 _ROOT = Path(__file__).parents[1]
-_TIMEOUT_S = 120
+#: Long enough for a slow computer, and never waited for where all is well.
+TIMEOUT_S = 120.0
 #: Has /dev/net/tun be one that everybody may use, as on a computer with `udev`, then is the user.
 _BECOME = """
 if [ -n "$1" ]; then mount --bind "$1" /dev/net/tun || exit; fi
@@ -36,6 +38,18 @@ exec setpriv --reuid "$user" --regid "$user" --clear-groups -- "$@"
 #: What users have of Debian.
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _TUN = os.makedev(10, 200)
+
+
+def until(is_so: Callable[[], bool], seen: Callable[[], object]) -> None:
+    """Return when something is so that nobody tells of.
+
+    Raises:
+        AssertionError: it never is; with what is seen instead.
+    """
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < deadline, seen()
+        time.sleep(0.02)
 
 
 class User:
@@ -75,7 +89,7 @@ class User:
         """Run Python as the user, to its end."""
         with self.popen(*words, path=path) as process:
             try:
-                out, err = process.communicate(timeout=_TIMEOUT_S)
+                out, err = process.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
@@ -103,6 +117,21 @@ class User:
             except (FileNotFoundError, ProcessLookupError):
                 continue
         return found
+
+
+@contextmanager
+def a_lingering_user() -> Iterator[User]:
+    """Make a user who has a systemd without being logged in, and have no trace of it afterwards."""
+    with an_ordinary_user() as user:
+        uid = pwd.getpwnam(user.name).pw_uid
+        subprocess.run(["loginctl", "enable-linger", user.name], check=True)
+        # when it has started, its bus can be asked
+        subprocess.run(["systemctl", "start", f"user@{uid}.service"], check=True)
+        try:
+            yield user
+        finally:
+            subprocess.run(["loginctl", "disable-linger", user.name], check=True)
+            subprocess.run(["systemctl", "stop", f"user@{uid}.service"], check=True)
 
 
 @contextmanager

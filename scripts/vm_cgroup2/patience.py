@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests import container_world
+from tests import container_world, one_driver, rootless_world
 
 from ephemera.testing.drivers import subject
 
@@ -11,3 +11,5 @@ _SLOWER = 10
 # before other modules import them
 subject.TIMEOUT_S *= _SLOWER
 container_world.TIMEOUT_S *= _SLOWER
+one_driver.TIMEOUT_S *= _SLOWER
+rootless_world.TIMEOUT_S *= _SLOWER

@@ -203,19 +203,13 @@ def _commands_of_machines(machines: Machines, command: str) -> list[int]:
 def test_a_suspended_machine_uses_nothing_and_goes_on_where_it_was(machines: Machines) -> None:
     machine = machines.start("sh", "-c", "n=0; while :; do n=$((n+1)); done")
     machines.await_(machines.driver.suspend(machine))
-    (pid,) = _file(machines, machine, "cpu", "cgroup.procs")
-    before = _used_of_one_s(pid)
+    before = _used_s(machines, machine)
     time.sleep(0.2)  # processor time is what is measured
-    assert _used_of_one_s(pid) == before
+    assert _used_s(machines, machine) == before
     machines.await_(machines.driver.resume(machine))
-    machines.await_(until(lambda: _used_of_one_s(pid) > before))
+    machines.await_(until(lambda: _used_s(machines, machine) > before))
     machines.await_(machines.driver.suspend(machine))
     assert machines.ended_by_kill(machine).exit.exit_code == 137
-
-
-def _used_of_one_s(pid: str) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def test_programs_beside_each_other_share_one_limit_and_end_together(machines: Machines) -> None:

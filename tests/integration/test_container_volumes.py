@@ -53,7 +53,7 @@ def _machine(app: AppUnderTest, volume: str) -> str:
 
 
 def _run(app: AppUnderTest, machine: str, script: str) -> dict[str, Any]:
-    body = {"command": ["sh", "-ec", script], "timeout": 20}
+    body = {"command": ["sh", "-ec", script], "timeout": 60}
     done: dict[str, Any] = app.post(f"/machines/{machine}/exec", json=body)
     return done
 

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -18,10 +17,9 @@ from ephemera.testing.drivers import CHECKS
 from tests.contract.test_drivers import OF_FILES
 from tests.images import busybox, entry, file, folder, layer
 from tests.registry import Registry
-from tests.rootless_world import User, an_ordinary_user, marks
+from tests.rootless_world import User, an_ordinary_user, marks, until
 
 pytestmark = [*marks, pytest.mark.timeout(120)]
-_TIMEOUT_S = 20.0
 _UP = ("up", "--driver", "container", "--detach", "--listen", "127.0.0.1:0")
 
 
@@ -52,13 +50,6 @@ def image(registry: Registry) -> str:
         file("b/owned", uid=1234, gid=65534),
     )  # fmt: skip
     return registry.push("rootless", busybox(below, above))
-
-
-def _until(is_so: Callable[[], bool], seen: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline, seen()
-        time.sleep(0.02)
 
 
 def test_an_image_is_pulled_from_a_registry_of_this_computer(platform: User, image: str) -> None:
@@ -132,7 +123,7 @@ def _asked(platform: User, app: str, *urls: str) -> list[str]:
 def test_machines_of_two_apps_are_apart_and_those_of_one_have_names(platform: User) -> None:
     machine, address = _serving(platform, "one")
     urls = (f"http://{machine}.vm.one.internal/here", f"http://[{address}]/here")
-    _until(
+    until(
         lambda: _asked(platform, "one", *urls) == ["served", "served"],
         lambda: _asked(platform, "one", *urls),
     )
@@ -192,7 +183,7 @@ def test_nothing_is_left_when_the_platform_is_down(platform: User) -> None:
     assert any("pasta" in one for one in platform.processes())
     down = platform.ephemera("down")
     assert down.returncode == 0, down
-    _until(lambda: not platform.processes(), platform.processes)
+    until(lambda: not platform.processes(), platform.processes)
     assert str(platform.home) not in Path("/proc/self/mountinfo").read_text()
     assert platform.ephemera(*_UP).returncode == 0
 
