@@ -117,6 +117,13 @@ class TestALinkInThePlaceOf:
         assert _tried(machines, script, image=image, **_given(tmp_path, tmp_path)) == "api new 1"
         assert (tmp_path / "new").read_text() == "x\n"
 
+    def test_a_volume_is_not_the_root(
+        self, machines: Machines, registry: Registry, tmp_path: Path
+    ) -> None:
+        image = registry.push("is-root", busybox(layer(symlink("data", "../.."))))
+        said = _tried(machines, "true", image=image, **_given(tmp_path, tmp_path))
+        assert said == "the volume for '/data': the image has a link to its root there"
+
 
 def _given(api: Path, volume: Path) -> dict[str, Any]:
     """Return what a machine has that has a volume and the socket of the API."""

@@ -103,6 +103,8 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
         _have_folder(root, workdir)
         env = _environment(request["env"], user)
         others = [_beside(root, one, workdir) for one in request["beside"]]
+        for one in request["mounts"]:
+            _be_no_root(root, one["path"])
     finally:
         root.close()
     return Furnished(
@@ -151,6 +153,11 @@ def _have_folder(root: Root, path: str) -> None:
         os.close(root.make_folders(path))
     except OSError as error:
         raise NotStarted(f"the working folder '{path}': {error.strerror}") from error
+
+
+def _be_no_root(root: Root, path: str) -> None:
+    if root.is_at(path):  # what lies there would be covered for nobody, and the volume never seen
+        raise NotStarted(f"the volume for '{path}': the image has a link to its root there")
 
 
 def _environment(given: Mapping[str, str], user: User) -> dict[str, str]:

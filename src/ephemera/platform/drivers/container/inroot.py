@@ -63,6 +63,17 @@ class Root:
             folder = inner
         return folder
 
+    def is_at(self, path: str) -> bool:
+        """Whether a path leads to the root itself, as by a link in the image."""
+        try:
+            fd = syscalls.open_in_root(self._fd, path, os.O_PATH)
+        except OSError:
+            return False
+        try:
+            return os.path.samestat(os.fstat(fd), os.fstat(self._fd))
+        finally:
+            os.close(fd)
+
     def write(self, path: str, content: bytes, mode: int) -> None:
         """Write a file, in the place of whatever file or link is there.
 

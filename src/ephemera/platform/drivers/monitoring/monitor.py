@@ -69,7 +69,7 @@ def prepare(kind: Kind) -> Ready:
     try:
         prepared = kind.prepare(Streams(nothing, printed, printed))
     except OSError as error:  # for whoever asks for a machine, and not for the zygote to try again
-        lacking = f"no machine can be made: {error}"
+        lacking = f"no machine can be made: {error.strerror or error}"
     return Ready(_wake_on_child(), pipe, printed, nothing, prepared, lacking)
 
 
