@@ -11,7 +11,6 @@ is nothing else to be seen. Standard library only.
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import struct
 
@@ -32,7 +31,7 @@ CALLS_FD = 4
 
 def here() -> Code | None:
     """Return the architecture of this computer; None where there are no programs for it."""
-    return _ARCHITECTURES.get(platform.machine())
+    return _ARCHITECTURES.get(os.uname().machine)
 
 
 def first(code: Code, namespaces: int) -> bytes:
