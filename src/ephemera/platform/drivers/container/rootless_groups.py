@@ -146,7 +146,12 @@ def _own() -> str:
 
 
 def _is_delegated(folder: str) -> bool:
-    """Whether systemd, of version 251 or newer, says of a group that it leaves it to its owner."""
+    """Whether systemd, of version 251 or newer, says of a group that it leaves it to its owner.
+
+    The group of a user's systemd is left to that, and not to us.
+    """
+    if _OF_A_USER.fullmatch("/" + os.path.basename(folder)):
+        return False
     try:
         return os.getxattr(folder, "user.delegate") == b"1" and os.access(folder, os.W_OK)
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,25 @@ def test_what_systemd_runs_for_a_user_ends_with_the_session_unless_the_user_ling
 @pytest.mark.parametrize("folder", ["", "/sys/fs/cgroup", "/sys/fs/cgroup/system.slice/a.service"])
 def test_elsewhere_nothing_ends_with_a_session(folder: str, tmp_path: Path) -> None:
     assert rootless_groups.ends_with(folder, tmp_path) == ""
+
+
+def test_a_group_is_delegated_where_systemd_says_so_and_it_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"a.service": b"1", "b.service": b"0", "user@7.service": b"1"}
+    for name in (*said, "c.service"):
+        (tmp_path / name).mkdir()
+
+    def getxattr(folder: str, name: str) -> bytes:
+        if name != "user.delegate" or Path(folder).name not in said:
+            raise OSError(errno.ENODATA, "no data")
+        return said[Path(folder).name]
+
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    found = [
+        one for one in (*said, "c.service") if rootless_groups._is_delegated(f"{tmp_path}/{one}")
+    ]
+    assert found == ["a.service"]
 
 
 def test_an_answer_of_systemd_is_asked_for_as_whom_we_are(tmp_path: Path) -> None:
