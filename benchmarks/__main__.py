@@ -53,7 +53,7 @@ BENCHMARKS = {
     "throughput": Benchmark(records.throughput, 8000, 16),
     "waits": Benchmark(records.waits, 100, 5),
     "container_create": Benchmark(containers.create_to_exit, 40, 2),
-    "container_launches": Benchmark(containers.launches, 600, 30),
+    "container_launches": Benchmark(containers.launches, 2000, 30),
     "container_alive": Benchmark(containers.alive, 1000, 10),
     "container_guide": Benchmark(guide.start_to_complete_in_containers, 40, 2),
     "container_task": Benchmark(jobs.task_result_in_container, 60, 3),

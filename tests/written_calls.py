@@ -10,7 +10,7 @@ assert calls.names() == ["prlimit64"]
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from ephemera.platform.drivers.container.assembly import X86
@@ -58,6 +58,9 @@ class Written(Calls):
             what=what, refusal=refusal,
         )  # fmt: skip
         self.made.append(Call(name, arguments, tuple(expected), refusal or what or name))
+
+    def part(self, key: Hashable, write: Callable[[], None]) -> None:
+        write()  # and so remembered each time
 
     def names(self) -> list[str]:
         return [one.name for one in self.made]

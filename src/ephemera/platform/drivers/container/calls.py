@@ -18,9 +18,9 @@ import errno
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from ephemera.platform.drivers.container.assembly import ARM, Code
 
@@ -29,7 +29,8 @@ MEMORY: Final = 0x10000000
 MEMORY_BYTES: Final = 4 << 20
 #: Behind what is said of a failure, and of the process that a call has made.
 FIRST: Final = MEMORY + 64
-_CALLS_BYTES = 96 * 1024
+_CALLS_BYTES, _PARTS_BYTES = 96 * 1024, 64 * 1024
+_PARTS_AT = FIRST - MEMORY + _CALLS_BYTES
 _FAILURE = struct.Struct("=QQ")
 _PID_AT, _PID = 16, struct.Struct("=i")
 _CALL = struct.Struct("=10Q")
@@ -60,6 +61,23 @@ ANY: Final = (-1,)
 AT_FDCWD: Final = -100
 
 
+class _Part(NamedTuple):
+    """Calls that are in more than one list."""
+
+    calls: bytes
+    meanings: Sequence[tuple[str, str]]
+    #: What they point to, and where that has to be: before what is of one list alone.
+    content: bytes
+    place: int
+    #: The descriptors that the process has after them.
+    descriptors: frozenset[int]
+
+
+#: By all that they depend on, and where the content of the next may be.
+_parts: dict[Hashable, _Part] = {}
+_next_part = _PARTS_AT
+
+
 class Calls:
     """A list of system calls, and the memory that they refer to.
 
@@ -74,7 +92,7 @@ class Calls:
         os.ftruncate(self._fd, MEMORY_BYTES)
         self._memory = mmap.mmap(self._fd, MEMORY_BYTES)
         self._meanings: list[tuple[str, str]] = []
-        self._data = FIRST - MEMORY + _CALLS_BYTES
+        self._data = _PARTS_AT + _PARTS_BYTES
         self._descriptors = set(descriptors)
 
     def fileno(self) -> int:
@@ -111,7 +129,7 @@ class Calls:
             OSError: there is no room for it: `E2BIG`, as of a command that is too long.
         """
         place = FIRST - MEMORY + len(self._meanings) * _CALL.size
-        if place + _CALL.size > FIRST - MEMORY + _CALLS_BYTES:
+        if place + _CALL.size > _PARTS_AT:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
         words = [0] * 6
         for at, one in enumerate(arguments):  # a launch adds hundreds: not a call for each of them
@@ -124,6 +142,49 @@ class Calls:
         number = _NUMBERS[name][self._column]
         _CALL.pack_into(self._memory, place, number, *words, tolerated, *passed)
         self._meanings.append((what or name, refusal))
+
+    def part(self, key: Hashable, write: Callable[[], None]) -> None:
+        """Add calls that are the same whenever they are added with this key.
+
+        They are put together once, and copied from then on: most of a launch is the same for all
+        machines, and to write it down again takes longer than to have it done.
+
+        Args:
+            key: All that they depend on, but for the descriptors that there are.
+            write: Adds them.
+        """
+        whole = (self._column, frozenset(self._descriptors), key)
+        part = _parts.get(whole)
+        if part is None:
+            self._write_part(whole, write)
+            return
+        place = FIRST - MEMORY + len(self._meanings) * _CALL.size
+        if place + len(part.calls) > _PARTS_AT:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        self._memory[place : place + len(part.calls)] = part.calls
+        self._memory[part.place : part.place + len(part.content)] = part.content
+        self._meanings += part.meanings
+        self._descriptors = set(part.descriptors)
+
+    def _write_part(self, key: Hashable, write: Callable[[], None]) -> None:
+        """Add calls, and keep them for other lists while there is room for that."""
+        global _next_part
+        place, before, data = _next_part, len(self._meanings), self._data
+        if place > _PARTS_AT + _PARTS_BYTES // 2:
+            write()
+            return
+        self._data = place
+        try:
+            write()
+            _next_part = self._data
+        finally:
+            self._data = data
+        if _next_part > _PARTS_AT + _PARTS_BYTES:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        begin, end = (FIRST - MEMORY + one * _CALL.size for one in (before, len(self._meanings)))
+        content, descriptors = self._memory[place:_next_part], frozenset(self._descriptors)
+        calls = self._memory[begin:end]
+        _parts[key] = _Part(calls, self._meanings[before:], content, place, descriptors)
 
     def open(self, name: str, *arguments: Argument, what: str = "") -> int:
         """Add a call that returns a descriptor, and return that."""

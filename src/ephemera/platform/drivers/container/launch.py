@@ -32,6 +32,8 @@ _CLOSE_RANGE_CLOEXEC, _LAST_DESCRIPTOR = 4, 2**32 - 1
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _UMASK = 0o022
+#: Of a user who has more, the calls are not kept for other lists: nobody knows how many there are.
+_GROUPS_USUAL = 64
 _AF_UNIX, _SOCK_STREAM = 1, 1
 #: Namespaces by the OCI's names of their kinds, in the order in which they are entered: with the
 #: rights that we have, before those are only the machine's.
@@ -117,12 +119,22 @@ class Launch:
             becoming.have_streams(calls, pipes, user)
         becoming.be_limited(calls, process["rlimits"])
         becoming.go_to(calls, process["cwd"])
-        becoming.give_up_rights(calls, process["capabilities"], user)
-        # nothing of this list, and nothing of whoever began it, is open to the program
-        calls.add("close_range", WAKE, _LAST_DESCRIPTOR, _CLOSE_RANGE_CLOEXEC)
-        if filter_:
-            becoming.be_filtered(calls, base64.b64decode(filter_))
+        rights, have_less = process["capabilities"], self._have_less
+        if len(user["additionalGids"]) > _GROUPS_USUAL:
+            have_less(rights, user, filter_)
+        else:
+            calls.part(repr((rights, user, filter_)), lambda: have_less(rights, user, filter_))
         becoming.execute(calls, process["args"], process["env"])
+
+    def _have_less(
+        self, rights: Mapping[str, Sequence[str]], user: Mapping[str, Any], filter_: str
+    ) -> None:
+        """Have it give up what its program must not have."""
+        becoming.give_up_rights(self._calls, rights, user)
+        # nothing of this list, and nothing of whoever began it, is open to the program
+        self._calls.add("close_range", WAKE, _LAST_DESCRIPTOR, _CLOSE_RANGE_CLOEXEC)
+        if filter_:
+            becoming.be_filtered(self._calls, base64.b64decode(filter_))
 
     def attempt(self) -> None:
         """Have a process make those calls that a kernel may be too old for, and end."""

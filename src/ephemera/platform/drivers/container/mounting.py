@@ -79,22 +79,38 @@ class Mounting:
         self._calls.add("mount", None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         binds = [one for one in config["mounts"] if one["type"] == "bind"]
         trees = [self._tree(one["source"], one["options"]) for one in binds]
-        # read-only, so that nobody who is root here, too, gives them another mode or owner
-        quiet = ("ro", "nosuid", "noexec")
-        devices = {name: self._tree(f"/dev/{name}", quiet) for name in _DEVICES}
-        self._change_root(config["root"]["path"])
-        for one in config["mounts"]:
-            if one["type"] != "bind":
-                self._mount(one)
-        self._devices(devices)
-        for path in config["linux"]["maskedPaths"]:
-            self._mask(path)
-        for path in config["linux"]["readonlyPaths"]:
-            self._keep(path)
+        root, others = config["root"]["path"], [one for one in config["mounts"] if one not in binds]
+        masked, kept = (
+            {path: _kind(path) for path in config["linux"][paths]}
+            for paths in ("maskedPaths", "readonlyPaths")
+        )
+        key = repr((root, others, masked, kept, self._early))
+        self._calls.part(key, lambda: self._make_usual(root, others, masked, kept))
         # last: what a volume holds may lie where the rest is mounted, or is mounted from
         for one, tree in zip(binds, trees, strict=True):
             self._make_folders(one["destination"])
             self._place_following(tree, one["destination"])
+
+    def _make_usual(
+        self,
+        root: str,
+        mounts: Sequence[Mapping[str, Any]],
+        masked: Mapping[str, int],
+        kept: Mapping[str, int],
+    ) -> None:
+        """Make what is the same for all machines."""
+        # read-only, so that nobody who is root here, too, gives them another mode or owner
+        quiet = ("ro", "nosuid", "noexec")
+        devices = {name: self._tree(f"/dev/{name}", quiet) for name in _DEVICES}
+        self._change_root(root)
+        for one in mounts:
+            self._mount(one)
+        self._devices(devices)
+        for path, kind in masked.items():
+            self._mask(path, kind)
+        for path, kind in kept.items():
+            if kind:
+                self._keep(path)
 
     def file_system(self, kind: str) -> int:
         """Make a file system of the kernel's, and return a descriptor of it."""
@@ -177,9 +193,9 @@ class Mounting:
         for name, target in _LINKS.items():
             self._calls.add("symlinkat", target, AT_FDCWD, f"/dev/{name}", what=f"/dev/{name}")
 
-    def _mask(self, path: str) -> None:
-        """Have nothing be at a path of the kernel's, if there is something."""
-        what, found = f"mask of {path}", _kind(path)
+    def _mask(self, path: str, found: int) -> None:
+        """Have nothing be at a path of the kernel's, if something was found there."""
+        what = f"mask of {path}"
         if found == stat.S_IFDIR and self._nothing:
             nothing = ("mount", self._nothing, path, None, syscalls.MS_BIND)
             self._calls.add(*nothing, expected=_GONE, what=what)
@@ -194,12 +210,11 @@ class Mounting:
             self._make_read_only(path, what)
 
     def _keep(self, path: str) -> None:
-        """Have what is at a path of the kernel's be read-only, if there is something."""
-        if _kind(path):
-            what = f"protection of {path}"
-            itself = ("mount", path, path, None, syscalls.MS_BIND | syscalls.MS_REC)
-            self._calls.add(*itself, expected=_GONE, what=what)
-            self._make_read_only(path, what)
+        """Have what is at a path of the kernel's be read-only."""
+        what = f"protection of {path}"
+        itself = ("mount", path, path, None, syscalls.MS_BIND | syscalls.MS_REC)
+        self._calls.add(*itself, expected=_GONE, what=what)
+        self._make_read_only(path, what)
 
     def _make_read_only(self, path: str, what: str) -> None:
         flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY

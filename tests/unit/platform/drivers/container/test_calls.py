@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ephemera.platform.drivers.container import calls as module
 from ephemera.platform.drivers.container import programs
 from ephemera.platform.drivers.container.assembly import ARM, X86, Code
 from ephemera.platform.drivers.container.calls import ANY, AT_FDCWD, Calls
@@ -390,3 +391,84 @@ def test_memory_is_given_up_once(calls: Calls) -> None:
     calls.end()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(number)
+
+
+class TestPartsOfLists:
+    """What is in many lists is put together once."""
+
+    @pytest.fixture(autouse=True)
+    def alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_parts", {})
+        monkeypatch.setattr(module, "_next_part", module._PARTS_AT)
+
+    def test_are_made_in_every_list_and_written_in_the_first(self, caller: Caller) -> None:
+        written = []
+        for number in range(3):
+            calls = caller.list()
+            _say(calls, f"{number}: ")
+
+            def write(calls: Calls = calls) -> None:
+                written.append(1)
+                _say(calls, "a part ")
+                _say(calls, "of two")
+
+            calls.part("said", write)
+            _say(calls, ".")
+            _end(calls)
+            assert caller.make(calls) == (0, f"{number}: a part of two.".encode())
+        assert len(written) == 1
+
+    def test_are_told_apart_by_what_they_depend_on(self, caller: Caller) -> None:
+        for text in ("one", "other", "one"):
+            calls = caller.list()
+            calls.part(text, lambda calls=calls, text=text: _say(calls, text))  # type: ignore[misc]
+            _end(calls)
+            assert caller.make(calls) == (0, text.encode())
+
+    def test_leave_the_descriptors_that_they_open(self, caller: Caller) -> None:
+        for is_open in (False, True, False, True):
+            calls = caller.list()
+            if is_open:
+                calls.open("openat", AT_FDCWD, "/dev/null", os.O_RDONLY)
+
+            def write(calls: Calls = calls) -> None:
+                for _ in range(2):
+                    calls.open("openat", AT_FDCWD, "/dev/null", os.O_RDONLY)
+                calls.close(programs.CALLS_FD + 1)
+
+            calls.part("open", write)
+            assert calls.open("openat", AT_FDCWD, "/", os.O_RDONLY) == programs.CALLS_FD + 1
+            calls.add("fchdir", programs.CALLS_FD + 1)
+            _end(calls)
+            assert caller.make(calls) == (0, b"")
+
+    def test_say_which_call_failed(self, caller: Caller) -> None:
+        for before in range(3):
+            calls = caller.list()
+            for _ in range(before):
+                _say(calls, ".")
+            calls.part(
+                "fails",
+                lambda calls=calls: calls.add("chdir", "/nowhere", what="the way"),  # type: ignore[misc]
+            )
+            assert caller.make(calls) == (1, b"." * before)
+            assert calls.failure == "the way: No such file or directory"
+
+    def test_are_written_anew_where_many_are_kept(self, caller: Caller) -> None:
+        for number in range(40):
+            calls, text = caller.list(), f"{number}".ljust(2000)
+            calls.part(number, lambda calls=calls, text=text: _say(calls, text))  # type: ignore[misc]
+            _end(calls)
+            assert caller.make(calls) == (0, text.encode())
+        assert 10 < len(module._parts) < 40
+
+    def test_that_cannot_be_written_are_not_kept(self, caller: Caller) -> None:
+        def fail() -> None:
+            raise KeyError("half")
+
+        calls = caller.list()
+        with pytest.raises(KeyError):
+            calls.part("fails", fail)
+        calls.part("fails", lambda: _say(calls, "whole"))
+        _end(calls)
+        assert caller.make(calls) == (0, b"whole")
