@@ -24,6 +24,8 @@ from ephemera.platform.network import namespaces, netlink
 #: config of a container can name it.
 _FIRST_DESCRIPTOR = 200
 LANES = 4
+#: What programs read. Not `/dev/null`, which crun gives to the machine's root.
+_NOTHING = "/run/nothing"
 _BRIDGE, _GATEWAY = "bench0", "10.213.0.1"
 
 
@@ -62,6 +64,7 @@ def _prepare_mounts() -> None:
     It does not take an empty cgroup2 beside the controllers of version 1.
     """
     syscalls.mount("run", "/run", "tmpfs", 0, "mode=755")
+    Path(_NOTHING).touch()
     unified = Path("/sys/fs/cgroup/unified")
     if unified.is_mount():
         syscalls.unmount(str(unified))
@@ -149,7 +152,7 @@ def _run(command: list[str]) -> None:
 
 def _spawn(command: list[str], log: str) -> int:
     """Start a program whose output goes to a file, or to our own stderr."""
-    actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
+    actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, _NOTHING, os.O_RDONLY, 0)]
     if log:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         actions.append((os.POSIX_SPAWN_OPEN, 2, log, flags, 0o600))
