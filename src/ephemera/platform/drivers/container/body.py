@@ -54,11 +54,13 @@ class ContainerKind:
         self._tree = tree
         #: The mounts of the zygote, to which a monitor goes back.
         self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        self.kept: Sequence[int] = (self._mounts,)
+        #: For all first processes: to make one for each takes the kernel milliseconds.
+        self._nowhere = syscalls.alone(setup.places.nowhere)
+        self.kept: Sequence[int] = (self._mounts, self._nowhere)
 
     def prepare(self, streams: Streams) -> Prepared:
         """Make what every machine needs, before it is known which one it is for."""
-        return prepare(self._setup, self._tree, streams)
+        return prepare(self._setup, self._tree, streams, self._nowhere)
 
     def discard(self, prepared: Prepared | None) -> None:
         """Undo that, whatever a boot has left of it; the last also removes what all were below."""

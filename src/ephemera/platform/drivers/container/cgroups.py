@@ -265,6 +265,7 @@ class Cgroup:
             while True:
                 try:
                     os.rmdir(folder)
+                    break
                 except FileNotFoundError:
                     break
                 except OSError:

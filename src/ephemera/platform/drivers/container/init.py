@@ -41,10 +41,12 @@ def namespaces(*, own_ids: bool) -> int:
     return _NAMESPACES | (syscalls.CLONE_NEWUSER if own_ids else 0)
 
 
-def make(ids_from: int | None, places: Places) -> Init:
+def make(ids_from: int | None, places: Places, nowhere: int) -> Init:
     """Start the first process of a machine to be.
 
     Args:
+        nowhere: An empty folder with nothing above it, which is all that it is to see. What is
+            below others would lead to all files of this computer: by `/proc/1/root/..`.
         ids_from: The user and group of this computer that a machine's root is; None where it
             gets no user namespace, so that they are the same.
 
@@ -54,8 +56,7 @@ def make(ids_from: int | None, places: Places) -> Init:
     wait, hold = os.pipe()
     own_ids = ids_from is not None
     try:
-        # what is below others would lead to all files of this computer: by `/proc/1/root/..`
-        syscalls.enter_alone(places.nowhere)
+        os.fchdir(nowhere)
         if programs.here() is None:
             live = partial(_live, wait, hold, own_ids=own_ids)
             pid = syscalls.clone(namespaces(own_ids=own_ids), live)

@@ -118,11 +118,12 @@ def cgroup_name(pid: int, start: int) -> str:
     return f"{pid}-{start}"
 
 
-def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
+def prepare(setup: Setup, tree: Tree, streams: Streams, nowhere: int) -> Prepared:
     """Leave the mounts of the zygote, and make what a machine needs.
 
     Args:
         streams: What the standard streams of its program will be.
+        nowhere: What its first process is to see.
 
     Raises:
         OSError: the kernel does not let us.
@@ -130,7 +131,7 @@ def prepare(setup: Setup, tree: Tree, streams: Streams) -> Prepared:
     places = setup.places
     # held by a descriptor that is open until all of the machine is dead
     ids_from = ranges.take(places.ranges)[0] if setup.own_ids else None
-    first = init.make(ids_from, places)
+    first = init.make(ids_from, places, nowhere)
     cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
     try:
         syscalls.unshare(syscalls.CLONE_NEWNS)

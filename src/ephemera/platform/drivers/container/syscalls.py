@@ -122,16 +122,16 @@ def idmapped(folder: str, userns: int, target: str, *, recursive: bool = False) 
         os.close(tree)
 
 
-def enter_alone(folder: str) -> None:
-    """Go to a folder as a mount of its own, which is below none: nothing is above it."""
+def alone(folder: str) -> int:
+    """Return a descriptor of a folder as a mount of its own, which is below none.
+
+    Who is there finds nothing above it, for as long as it is open and afterwards.
+    """
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
-    alone = int(_libc.syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(folder), flags))
-    if alone < 0:
+    tree = int(_libc.syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(folder), flags))
+    if tree < 0:
         raise _failed(f"open_tree {folder}")
-    try:
-        os.fchdir(alone)
-    finally:
-        os.close(alone)
+    return tree
 
 
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
