@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -150,9 +149,8 @@ class ContainerBody:
         prepared.plug(request["plug"])
         os.chdir(self._setup.places.run)
         if self._setup.own_ids:
-            for one in streams:  # a program may open its /dev/stdout anew
-                if stat.S_ISFIFO(os.fstat(one).st_mode):  # not what is this computer's
-                    os.fchown(one, furnished.owner.uid, furnished.owner.gid)
+            for number in streams.pipes():  # a program may open its /dev/stdout anew
+                os.fchown(streams[number], *furnished.owner)
         config = furnished.config()
         if request["tty"]:
             with Listener("console") as listener:

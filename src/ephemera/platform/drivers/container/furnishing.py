@@ -54,7 +54,7 @@ class Furnished(NamedTuple):
             main,
             self.root,
             self.hostname,
-            self.prepared.namespaces(),
+            self.prepared.init.paths(),
             self.binds,
             self.filter,
             shm_mb=_SHM_MB,

@@ -35,6 +35,14 @@ class Init(NamedTuple):
     #: The kinds of its namespaces, as the OCI names them, by the names that `/proc` has.
     namespaces: dict[str, str]
 
+    def namespace(self, kind: str) -> str:
+        """Return the path of one of its namespaces, by the name that `/proc` has for its kind."""
+        return f"/proc/{self.pid}/ns/{kind}"
+
+    def paths(self) -> dict[str, str]:
+        """Return the paths of all of them, by the names that the OCI has for their kinds."""
+        return {oci: self.namespace(kind) for kind, oci in self.namespaces.items()}
+
 
 def namespaces(*, own_ids: bool) -> int:
     """Return which namespaces it has of its own, as `clone` has them."""
@@ -45,10 +53,10 @@ def make(ids_from: int | None, places: Places, nowhere: int) -> Init:
     """Start the first process of a machine to be.
 
     Args:
-        nowhere: An empty folder with nothing above it, which is all that it is to see. What is
-            below others would lead to all files of this computer: by `/proc/1/root/..`.
         ids_from: The user and group of this computer that a machine's root is; None where it
             gets no user namespace, so that they are the same.
+        nowhere: An empty folder with nothing above it, which is all that it is to see. What is
+            below others would lead to all files of this computer: by `/proc/1/root/..`.
 
     Raises:
         OSError: the kernel does not let us.

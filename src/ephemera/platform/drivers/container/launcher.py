@@ -16,7 +16,6 @@ import fcntl
 import os
 import select
 import signal
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -33,7 +32,6 @@ from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted
 #: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
 #: runs, and may stop whoever comes into it, has less time to keep its own end from it.
 _STARTED_WITHIN_S, _EXECUTED_WITHIN_S = 60, 10
-_UNTIL_ALL_ARE_OPEN = 5
 
 
 class Waiting:
@@ -117,9 +115,7 @@ class Launcher:
     def __init__(self, places: Places, cgroup: Cgroup, first: Init) -> None:
         self._places = places
         self._cgroup = cgroup
-        self._namespaces = {
-            oci: f"/proc/{first.pid}/ns/{kind}" for kind, oci in first.namespaces.items()
-        }
+        self._namespaces = first.paths()
         self._ahead: Ahead | None = None
         self._filter = ""
         self._main = 0
@@ -152,7 +148,7 @@ class Launcher:
         ahead = self._begun()
         self._filter = config.get("annotations", {}).get("run.oci.seccomp_bpf_data", "")
         ahead.launch.begin(config, console)
-        ahead.launch.become(config["process"], self._filter, _pipes(ahead.streams))
+        ahead.launch.become(config["process"], self._filter, ahead.streams.pipes())
         ahead.waiting.go()
         self._main = ahead.waiting.program(_STARTED_WITHIN_S)
         return self._main
@@ -168,7 +164,7 @@ class Launcher:
         inside = {**self._namespaces, "mount": f"{main}/mnt", "cgroup": f"{main}/cgroup"}
         try:
             launch.visit(self._cgroup.folders, inside, self._places.nowhere, console)
-            launch.become(process, self._filter, _pipes(streams))
+            launch.become(process, self._filter, streams.pipes())
         except (NotStarted, OSError):
             calls.end()
             raise
@@ -230,8 +226,3 @@ class Launcher:
         )
         with suppress(ChildProcessError):  # who ignores the end of children has none to wait for
             os.waitpid(pid, 0)
-
-
-def _pipes(streams: Streams) -> list[int]:
-    """Return which streams are pipes. Others, `/dev/null` among them, are not a machine's own."""
-    return [as_ for as_, one in enumerate(streams) if stat.S_ISFIFO(os.fstat(one).st_mode)]

@@ -48,7 +48,7 @@ class Prepared:
         self._is_removed = False
         if router is None:
             return
-        network = os.open(self.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
+        network = os.open(self.init.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
         try:
             name = f"m{os.urandom(6).hex()}"
             self._pair = wiring.make_pair(router, self._inside, name, network)
@@ -59,14 +59,6 @@ class Prepared:
     def owner(self) -> Owner:
         """The root of the machine, as this computer has it."""
         return Owner(self.ids_from or 0, self.ids_from or 0)
-
-    def namespace(self, kind: str) -> str:
-        """Return the path of one of its namespaces, by the name that `/proc` has for its kind."""
-        return f"/proc/{self.init.pid}/ns/{kind}"
-
-    def namespaces(self) -> dict[str, str]:
-        """Return the paths of all of them, by the names that the OCI has for their kinds."""
-        return {oci: self.namespace(kind) for kind, oci in self.init.namespaces.items()}
 
     def plug(self, plug: Mapping[str, Any] | None) -> None:
         """Connect it with its network, where it has one, and be done with the cable.
@@ -84,7 +76,7 @@ class Prepared:
 
     def _open_inside(self) -> socket.socket:
         home = namespaces.own()
-        network = os.open(self.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
+        network = os.open(self.init.namespace("net"), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return namespaces.connect_in(network, home)
         finally:

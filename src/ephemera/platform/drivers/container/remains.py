@@ -163,7 +163,7 @@ def _export(
         rootfs.mount_remains(setup.places, request["layers"], left, None, host)
     else:
         syscalls.mount(left.upper, where, "", syscalls.MS_BIND)
-    userns = os.open(ready.prepared.namespace("user"), os.O_RDONLY) if setup.own_ids else -1
+    userns = os.open(ready.prepared.init.namespace("user"), os.O_RDONLY) if setup.own_ids else -1
     archive, sink = os.pipe()
     pid = os.fork()
     if pid == 0:

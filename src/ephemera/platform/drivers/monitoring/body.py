@@ -5,7 +5,9 @@ Standard library only, as everything that runs in a monitor.
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -29,6 +31,10 @@ class Streams(NamedTuple):
     stdin: int
     stdout: int
     stderr: int
+
+    def pipes(self) -> list[int]:
+        """Return which are pipes, 0 to 2. Others, `/dev/null` among them, are the computer's."""
+        return [number for number, one in enumerate(self) if stat.S_ISFIFO(os.fstat(one).st_mode)]
 
 
 class Ready(NamedTuple):
