@@ -45,6 +45,8 @@ busybox = pytest.mark.skipif(
 skopeo = _program("skopeo", "skopeo")
 umoci = _program("umoci", "umoci")
 nft = _program("nft", "nftables")
+#: What tests are marked with, and need, that run containers.
+containers = [pytest.mark.root, pytest.mark.crun, root, crun, nft]
 ip = _program("ip", "iproute2")
 ext4 = _program("mkfs.ext4", "e2fsprogs")
 loop = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from ephemera.platform.drivers.base import BootSpec, Executed
 from ephemera.platform.drivers.container.driver import ContainerDriver
 from tests import needs
 
-pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.nft]
+pytestmark = needs.containers
 
 _SECRET = "only for who runs the platform"
 #: In the home folder, some of each kind: keys, tokens, passwords, histories.

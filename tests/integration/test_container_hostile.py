@@ -20,11 +20,7 @@ from tests.images import busybox, layer, symlink
 from tests.registry import Registry
 
 pytestmark = [
-    pytest.mark.root,
-    pytest.mark.crun,
-    needs.root,
-    needs.crun,
-    needs.nft,
+    *needs.containers,
     needs.registry,
     needs.busybox,
 ]

@@ -22,11 +22,7 @@ from tests.images import BUSYBOX, busybox, file, layer
 from tests.registry import Registry
 
 pytestmark = [
-    pytest.mark.root,
-    pytest.mark.crun,
-    needs.root,
-    needs.crun,
-    needs.nft,
+    *needs.containers,
     needs.registry,
     needs.busybox,
 ]

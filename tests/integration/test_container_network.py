@@ -22,7 +22,7 @@ from ephemera.testing.serving import Server, serving
 from tests import needs
 from tests.network_world import computer, internet
 
-pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.nft]
+pytestmark = needs.containers
 
 WORLD = "192.0.2.1"
 #: A program that runs in a machine of the image `host`, which has Python.

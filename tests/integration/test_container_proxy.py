@@ -15,7 +15,7 @@ from ephemera.testing.serving import Server, serving
 from tests import needs
 from tests.network_world import computer
 
-pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.nft]
+pytestmark = needs.containers
 
 #: A program that runs in a machine of the image `host`, which has Python.
 _PYTHON = "/usr/bin/python3"

@@ -16,7 +16,7 @@ from ephemera.platform.drivers.container.driver import ContainerDriver
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
-pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.nft]
+pytestmark = needs.containers
 
 _BOOTS = 8
 #: Lines of a process's status.

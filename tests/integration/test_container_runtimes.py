@@ -15,13 +15,7 @@ from tests import needs
 from tests.container_machines import Machines
 from tests.container_world import until
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.crun,
-    needs.root,
-    needs.crun,
-    needs.nft,
-]
+pytestmark = needs.containers
 
 #: Prints `= name` and then what there is of it. The shell that asks is the program of the machine.
 _PROBE = r"""

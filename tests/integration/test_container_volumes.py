@@ -17,11 +17,7 @@ from ephemera.testing.serving import Server, serving
 from tests import disk_content, needs
 
 pytestmark = [
-    pytest.mark.root,
-    pytest.mark.crun,
-    needs.root,
-    needs.crun,
-    needs.nft,
+    *needs.containers,
     needs.ext4,
     needs.loop,
 ]
