@@ -316,7 +316,7 @@ class Reporter:
         body = write_json(report).encode()
         unwritten = self._spool.put(name, body)
         if unwritten:
-            print(f"ephemera: the report cannot be written down: {unwritten}", file=sys.stderr)
+            _say_aloud(f"ephemera: the report cannot be written down: {unwritten}\n")
         end = time.monotonic() + patience_s
         for pause in _pauses():
             status = self._listener.post(body) if self._listener else 0
@@ -324,7 +324,7 @@ class Reporter:
                 self._spool.take(name)
                 return True
             if status in REFUSED:
-                print(f"ephemera: the report was refused ({status})", file=sys.stderr)
+                _say_aloud(f"ephemera: the report was refused ({status})\n")
                 return False
             until = min(end, time.monotonic() + pause)
             if not unwritten:
@@ -335,8 +335,25 @@ class Reporter:
                 unwritten = self._spool.put(name, body)
             if time.monotonic() >= end:
                 break
-        print("ephemera: nobody took the report", file=sys.stderr)
+        _say_aloud("ephemera: nobody took the report\n")
         return False
+
+
+def _say_aloud(text: str) -> None:
+    """Write to the machine's log, if the task has left us one: it must not cost the report."""
+    try:
+        sys.stderr.write(text)
+    except (AttributeError, OSError, ValueError):  # it is None, on a full disk, or closed
+        return
+
+
+def _flush_output() -> None:
+    """Write out what the task has printed, if it can be: that must not cost the report either."""
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        # Python would try once more at its end, and make of a second failure the exit code 120.
+        sys.stdout = None
 
 
 def _pauses() -> Iterator[float]:
@@ -482,7 +499,7 @@ def _report_of_result(value: object) -> dict[str, object]:
 def _report_of_exit(left: SystemExit) -> dict[str, object]:
     if left.code is None or isinstance(left.code, int):
         return {"kind": "exit", "exit_code": (left.code or 0) & 0xFF}
-    print(left.code, file=sys.stderr)
+    _say_aloud(f"{left.code}\n")
     return {"kind": "exit", "exit_code": 1, "message": str(left.code)[-TEXT_MAX_CHARS:]}
 
 
@@ -493,7 +510,7 @@ def _report_of_error(error: BaseException) -> dict[str, object]:
     while shown and shown.tb_next and shown.tb_frame.f_globals.get("__name__") in _OUR_MODULES:
         shown = shown.tb_next
     text = "".join(traceback.format_exception(type(error), error, shown))
-    sys.stderr.write(text)
+    _say_aloud(text)
     return {
         "kind": "error",
         "type": type(error).__qualname__,
@@ -523,7 +540,7 @@ def run(payload_path: str) -> int:
     companion.start()
     last = perform(payload, interrupts)
     companion.task_is_over()
-    sys.stdout.flush()
+    _flush_output()
     reporter.deliver("2-last", last, patience_s=payload["patience_s"])
     if last["kind"] == "exit":
         return int(str(last["exit_code"]))

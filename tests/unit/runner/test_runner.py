@@ -100,6 +100,29 @@ def fills_the_disk():
     print("ready", flush=True)
     return 3
 
+def closes_its_streams():
+    sys.stdout.close()
+    sys.stderr.close()
+    return 3
+
+def loses_its_streams():
+    sys.stdout = sys.stderr = None
+    return 3
+
+def closes_its_descriptors():
+    print("never seen", end="")
+    os.close(1)
+    os.close(2)
+    return 3
+
+def fails_without_streams():
+    closes_its_streams()
+    raise ValueError("no")
+
+def leaves_without_streams():
+    closes_its_streams()
+    sys.exit("no")
+
 def paths():
     return [sys.path[0], os.getcwd(), "runner" in sys.modules]
 """
@@ -179,10 +202,12 @@ class Machine:
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=30)
 
     def start(self, name: str, **changes: Any) -> subprocess.Popen[str]:
-        """Start it and return when the task runs."""
-        process = subprocess.Popen(
-            self.payload(name, **changes), cwd=self.folder, stdout=subprocess.PIPE, text=True
-        )
+        """Start it and return when the task runs. What it complains of goes to the file `log`."""
+        command = self.payload(name, **changes)
+        with (self.folder / "log").open("w") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         return process
@@ -424,6 +449,26 @@ def test_a_report_is_written_down_as_soon_as_there_is_room(lonely: Machine) -> N
     assert lonely.pull()["2-last"]["value"] == 3
     lonely.pull("2-last", wait=0)
     assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["closes_its_streams", "loses_its_streams", "closes_its_descriptors"]
+)
+def test_a_task_that_takes_the_streams_away_has_its_result(
+    machine: Machine, listener: Listener, name: str
+) -> None:
+    assert machine.run(name).returncode == 0
+    assert (listener.last["kind"], listener.last["value"]) == ("result", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("fails_without_streams", "error"), ("leaves_without_streams", "exit")]
+)
+def test_a_task_that_takes_the_streams_away_and_fails_is_reported(
+    machine: Machine, listener: Listener, name: str, kind: str
+) -> None:
+    assert machine.run(name).returncode == 1
+    assert (listener.last["kind"], listener.last["message"]) == (kind, "no")
 
 
 def test_fetching_cannot_remove_what_is_not_a_report(lonely: Machine) -> None:
