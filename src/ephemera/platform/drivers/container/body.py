@@ -264,10 +264,10 @@ class ContainerBody:
             if request["do"] == "unnamed":
                 return {"bytes": unnamed.bytes_of(self._pids())}
             if request["do"] == "limit":
-                self._cgroup.limit_memory(request["limit_mb"], self._swap_mb)
+                self._cgroup.memory.limit(request["limit_mb"], self._swap_mb)
             if request["do"] == "reclaim":
-                return {"reclaimed": self._cgroup.reclaim(request["amount_mb"] * _MB)}
-            limit, used = self._cgroup.memory()
+                return {"reclaimed": self._cgroup.memory.reclaim(request["amount_mb"] * _MB)}
+            limit, used = self._cgroup.memory.use()
             return {"limit": limit, "available": max(0, limit - used)}
         except OSError as error:
             return {"error": str(error)}
@@ -278,6 +278,6 @@ class ContainerBody:
 
     def facts(self, exit_code: int) -> dict[str, Any]:
         """Say whether it ended for want of memory, and have its cgroup gone."""
-        killed = self._cgroup.oom_kills()
+        killed = self._cgroup.memory.oom_kills()
         self._prepared.remove()
         return {"oom_killed": True} if killed and exit_code else {}

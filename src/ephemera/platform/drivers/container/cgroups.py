@@ -6,7 +6,6 @@ Version 2 has one tree, version 1 one for each controller; both are found where 
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -15,6 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ephemera.platform.drivers.container import groups
+from ephemera.platform.drivers.container.cgroup_memory import CgroupMemory
+from ephemera.platform.drivers.container.control_files import ControlFiles, write
 from ephemera.platform.drivers.monitoring import ending, kernel
 
 #: Processes and threads of one machine: above what programs have, and below what a computer does.
@@ -119,7 +120,15 @@ class Cgroup:
         self._tree = tree
         #: 1 or 2; 0 where there are none to be had.
         self.version = tree.version
-        self._folders = {one: f"{root}/{name}" for one, root in tree.roots.items()}
+        places = {one: f"{root}/{name}" for one, root in tree.roots.items()}
+        self._files = ControlFiles(tree.version, places)
+        #: What it has of this computer's memory.
+        self.memory = CgroupMemory(self._files)
+
+    @property
+    def folders(self) -> list[str]:
+        """What a process has to enter to be in it."""
+        return self._files.folders
 
     def make(self) -> None:
         """Make it, with no limits yet.
@@ -127,7 +136,7 @@ class Cgroup:
         Raises:
             OSError: it cannot be made, or is there.
         """
-        for folder in set(self._folders.values()):
+        for folder in self.folders:
             while True:
                 try:
                     os.mkdir(folder)
@@ -152,96 +161,32 @@ class Cgroup:
             wanted.append(("cpu", "cpu.shares", str(_SHARES * limits.cpus)))
         for limit in wanted:
             with suppress(FileNotFoundError):  # what is not limited here is said when we start
-                self._set(*limit)
+                self._files.write(*limit)
         with suppress(FileNotFoundError):
-            self.limit_memory(limits.memory_mb, limits.swap_mb)
-
-    def limit_memory(self, memory_mb: int, swap_mb: int) -> None:
-        """Limit its memory, which what it has more of is written back or swapped out for.
-
-        Raises:
-            OSError: it uses more, and that cannot be had back.
-        """
-        memory, swap = memory_mb << 20, swap_mb << 20
-        if self.version == 2:
-            used = self.memory()[1]
-            if used > memory:  # which version 2 would kill it for
-                raise OSError(errno.EBUSY, f"{-(-used >> 20)} MB are in use")
-            self._set("memory", "memory.max", str(memory))
-            with suppress(FileNotFoundError):  # a kernel without swap
-                self._set("memory", "memory.swap.max", str(swap))
-            return
-        both = "memory.memsw.limit_in_bytes"
-        raised = [("memory.limit_in_bytes", memory), (both, memory + swap)]
-        if memory + swap >= self._number(both, default=1 << 62):
-            raised.reverse()  # the limit of both is never below that of memory
-        for file, limit in raised:
-            with suppress(FileNotFoundError):  # a kernel that does not count swap
-                self._set("memory", file, str(limit))
-
-    @property
-    def folders(self) -> list[str]:
-        """What a process has to enter to be in it."""
-        return sorted(set(self._folders.values()))
+            self.memory.limit(limits.memory_mb, limits.swap_mb)
 
     def pids(self) -> list[int]:
         """Return its processes."""
-        folder = self._folders.get("pids") or self._folders.get("", "")
-        try:
-            with open(f"{folder}/cgroup.procs") as file:
+        for folder in self.folders[:1]:  # they are in all of them
+            with suppress(FileNotFoundError), open(f"{folder}/cgroup.procs") as file:
                 return [int(line) for line in file]
-        except FileNotFoundError:
-            return []
+        return []
 
     def freeze(self) -> bool:
         """Stop every process of it; whether all of them are stopped in time."""
         if self.version == 2:
-            self._set("", "cgroup.freeze", "1")
+            self._files.write("", "cgroup.freeze", "1")
             return self._until("", "cgroup.events", "frozen 1")
-        self._set("freezer", "freezer.state", "FROZEN")
+        self._files.write("freezer", "freezer.state", "FROZEN")
         return self._until("freezer", "freezer.state", "FROZEN")
 
     def thaw(self) -> None:
         """Let its processes go on. Repeating is safe, also where it is not there."""
         with suppress(FileNotFoundError):
             if self.version == 2:
-                self._set("", "cgroup.freeze", "0")
+                self._files.write("", "cgroup.freeze", "0")
             elif self.version == 1:
-                self._set("freezer", "freezer.state", "THAWED")
-
-    def oom_kills(self) -> int:
-        """Return how many of its processes were killed for want of memory."""
-        file = "memory.events" if self.version == 2 else "memory.oom_control"
-        with suppress(FileNotFoundError):
-            for line in self._read("memory", file).splitlines():
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-        return 0
-
-    def memory(self) -> tuple[int, int]:
-        """Return the limit of its memory, and how much of that cannot be had back; bytes."""
-        if self.version == 2:
-            used, limit = self._number("memory.current"), self._number("memory.max")
-            cache = "inactive_file"
-        else:
-            used = self._number("memory.usage_in_bytes")
-            limit = self._number("memory.limit_in_bytes")
-            cache = "total_inactive_file"
-        for line in self._read("memory", "memory.stat").splitlines():
-            if line.startswith(cache + " "):
-                used -= int(line.split()[1])
-        return limit, max(0, used)
-
-    def reclaim(self, count: int) -> int:
-        """Have memory taken back that is not needed; return how many bytes that was."""
-        file = "memory.current" if self.version == 2 else "memory.usage_in_bytes"
-        before = self._number(file)
-        with suppress(OSError):  # less than that could be had, which the difference tells
-            if self.version == 2:
-                self._set("memory", "memory.reclaim", str(count))
-            else:
-                self._set("memory", "memory.force_empty", "0")
-        return min(count, max(0, before - self._number(file)))
+                self._files.write("freezer", "freezer.state", "THAWED")
 
     def end(self) -> None:
         """Kill every process that is in it, and return when each is dead; frozen ones too."""
@@ -261,7 +206,7 @@ class Cgroup:
         The kernel may need a moment after the last process is dead. Whether it is gone.
         """
         left = int(_REMOVED_WITHIN_S / _LOOK_S)
-        for folder in set(self._folders.values()):
+        for folder in self.folders:
             while True:
                 try:
                     os.rmdir(folder)
@@ -277,32 +222,12 @@ class Cgroup:
 
     def _until(self, controller: str, file: str, said: str) -> bool:
         left = int(_FROZEN_WITHIN_S / _LOOK_S)
-        while said not in self._read(controller, file):
+        while said not in self._files.read(controller, file):
             if not left:
                 return False
             left -= 1
             select.select([], [], [], _LOOK_S)
         return True
-
-    def _file(self, controller: str, file: str) -> str:
-        folder = self._folders.get(controller) or self._folders.get("")
-        if folder is None:
-            raise FileNotFoundError(f"there is no cgroup controller '{controller}'")
-        return f"{folder}/{file}"
-
-    def _set(self, controller: str, file: str, value: str) -> None:
-        if self.version:
-            _write(self._file(controller, file), value)
-
-    def _read(self, controller: str, file: str) -> str:
-        return kernel.said(self._file(controller, file)).decode()
-
-    def _number(self, file: str, default: int = 0) -> int:
-        try:
-            text = self._read("memory", file).strip()
-        except FileNotFoundError:
-            return default
-        return 1 << 62 if text == "max" else int(text)
 
 
 def _pass_on(folder: str) -> None:
@@ -315,14 +240,4 @@ def _pass_on(folder: str) -> None:
     for one in CONTROLLERS:
         if one in there:
             with suppress(OSError):
-                _write(f"{folder}/cgroup.subtree_control", f"+{one}")
-
-
-def _write(path: str, value: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, value.encode())
-    except OSError as error:
-        raise OSError(error.errno, f"{path}: {error.strerror}") from error
-    finally:
-        os.close(fd)
+                write(f"{folder}/cgroup.subtree_control", f"+{one}")

@@ -134,20 +134,20 @@ class TestVersion2:
         self, unified: Unified
     ) -> None:
         cgroup = unified.boot()
-        cgroup.limit_memory(4, 0)
+        cgroup.memory.limit(4, 0)
         with pytest.raises(OSError, match="4 MB are in use") as caught:
-            cgroup.limit_memory(3, 0)
+            cgroup.memory.limit(3, 0)
         assert caught.value.errno == errno.EBUSY
         assert unified.read("memory.max") == str(4 << 20)
 
     def test_memory_that_can_be_had_back_is_not_in_use(self, unified: Unified) -> None:
         cgroup = unified.boot()
-        assert cgroup.memory() == (1 << 62, 4_000_000)
+        assert cgroup.memory.use() == (1 << 62, 4_000_000)
         unified.write("memory.max", "8000000\n")
-        assert cgroup.memory() == (8_000_000, 4_000_000)
+        assert cgroup.memory.use() == (8_000_000, 4_000_000)
 
     def test_what_was_killed_for_want_of_memory_is_counted(self, unified: Unified) -> None:
-        assert unified.boot().oom_kills() == 1
+        assert unified.boot().memory.oom_kills() == 1
 
     def test_freezing_and_thawing(self, unified: Unified) -> None:
         cgroup = unified.boot()
@@ -166,7 +166,7 @@ class TestVersion2:
 
     def test_reclaiming_says_what_was_had(self, unified: Unified) -> None:
         cgroup = unified.boot()
-        assert cgroup.reclaim(123) == 0  # the files do not change by themselves
+        assert cgroup.memory.reclaim(123) == 0  # the files do not change by themselves
         assert unified.read("memory.reclaim") == "123"
 
 
@@ -194,10 +194,16 @@ class TestGoing:
         with pytest.raises(FileExistsError):
             tree.of("1-1").make()
 
+    def test_its_processes_are_known_whatever_controllers_there_are(self, tmp_path: Path) -> None:
+        cgroup = Tree(1, {"memory": str(tmp_path)}).of("1-1")
+        cgroup.make()
+        (tmp_path / "1-1" / "cgroup.procs").write_text("12\n34\n")
+        assert cgroup.pids() == [12, 34]
+
     def test_what_is_not_there_has_nothing(self, tmp_path: Path) -> None:
         cgroup = Tree(1, {"memory": str(tmp_path)}).of("gone")
         assert cgroup.pids() == []
-        assert cgroup.oom_kills() == 0
+        assert cgroup.memory.oom_kills() == 0
         cgroup.thaw()
         cgroup.end()
         assert cgroup.remove()
