@@ -1,16 +1,16 @@
 """The life of one machine: what was seen of its program, and what follows from that.
 
 ```
-     Owner ── start, sleep, end_program ─────────►┌──────┐── start, suspend, signal ──►┌────────┐
-                                                  │ Life │                             │ driver │
-   waiters ◄──────────── ledger ──────────────────└──────┘◄── _seen_* ─────────────────└────────┘
-                           │ every move: state + event, one transaction
-                           ▼
-                         store
+     Owner ── start, sleep, running.end ──►┌──────┐── begin, end ──►┌─────────┐◄──►┌────────┐
+                                           │ Life │                 │ Running │    │ driver │
+   waiters ◄──────── ledger ───────────────└──────┘◄── seen_* ──────└─────────┘    └────────┘
+                       │ every move: state + event, one transaction
+                       ▼
+                     store
 ```
 
-Each `_seen_` method, as each `ask_` of the owner, runs to its end without giving up the event
-loop, so two of them never mix; what takes time is a task that comes back with a `_seen_`. The
+Each `seen_` method, as each `ask_` of the owner, runs to its end without giving up the event
+loop, so two of them never mix; what takes time is a task that comes back with a `seen_`. The
 order is always: write down, then act. A server that was killed in between reads what it had
 written and acts again (`resume`), which drivers allow.
 """
@@ -18,20 +18,18 @@ written and acts again (`resume`), which drivers allow.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from signal import SIGKILL
 from typing import Any
 
 from ephemera.errors import DriverError
 from ephemera.platform import configs
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.machines import happenings, restart
-from ephemera.platform.machines.alarms import Alarms
 from ephemera.platform.machines.chores import Chores
-from ephemera.platform.machines.driving import REFUSED, Driving
+from ephemera.platform.machines.driving import Driving
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.putting_off import AGAIN_S, PuttingOff
 from ephemera.platform.machines.removal import Removal
+from ephemera.platform.machines.running import Running
 from ephemera.platform.machines.sleep import Sleep
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.voice import Voice
@@ -62,16 +60,15 @@ class Life:
         self.chores = Chores(record.id)
         self.voice = Voice(around.logs, lambda: self.record)
         self._around = around
-        self._driving = Driving(record.id, around, self.voice)
+        driving = Driving(record.id, around, self.voice)
         self.sleep = Sleep(
-            self.ledger, self._driving, self.chores, self.voice, around.clock, self._stop_instead
+            self.ledger, driving, self.chores, self.voice, around.clock, self._stop_instead
         )
-        self.removal = Removal(self.ledger, self._driving, self.chores, around)
+        self.removal = Removal(self.ledger, driving, self.chores, around)
         self.putting_off = PuttingOff(self.ledger, self.voice, around)
-        self._start_asked_at = around.clock()
-        self._alarms = Alarms(around.clock)
-        #: Why the program that runs was killed by the platform; empty where it was not.
-        self._killed_for = ""
+        self.running = Running(
+            self.ledger, driving, self.chores, self.voice, self.putting_off, around.clock, self
+        )
 
     @property
     def record(self) -> MachineRecord:
@@ -96,7 +93,7 @@ class Life:
         if self.record.launch:
             # not written by itself: read as `created`, it is begun again, which is the same boot
             self.ledger.move_ahead(Event.START, **self._fresh_boot())
-            self._boot(asked=asked)
+            self.running.begin(asked=asked)
         else:
             self.ledger.move(Event.REST)
 
@@ -106,12 +103,12 @@ class Life:
         if record.state is State.CREATED:
             self.begin(asked=True)
         elif record.state is State.STARTING and not record.handle:
-            self._boot(asked=True)
+            self.running.begin(asked=True)
         elif record.state in (*LIVE, State.DESTROYING) and record.handle:
-            self.chores.begin(self._watch())
+            self.running.watch()
             self._go_on_with_program()
         elif record.state in (*LIVE, State.DESTROYING):
-            self.chores.begin(self._end_unknown_boot())
+            self.running.end_unknown()
         elif happenings.ends_with_an_end(self.ledger.events()):
             self.removal.begin_if_wanted()
 
@@ -122,12 +119,12 @@ class Life:
         elif state is State.SUSPENDING:
             self.sleep.freeze()
         elif state not in (State.STARTED, State.SUSPENDED):
-            self.end_program()
+            self.running.end()
 
     async def close(self) -> None:
         """Stop looking after it, without touching it; another server goes on from the store."""
         self.ledger.release()
-        self._alarms.cancel()
+        self.running.cancel()
         await self.chores.close()
 
     # what is done
@@ -148,29 +145,9 @@ class Life:
         """
         self.ledger.move(event, happened, **self._fresh_boot(), **changes)
         if pause:
-            self._alarms.pause(pause, self._boot_with_room)
+            self.running.begin_after(pause)
         else:
-            self._boot()
-
-    def end_program(self) -> None:
-        """Tell the program to end, as the record says, and kill it when its time is over."""
-        if self._alarms.is_pausing:
-            self._alarms.cancel()
-            self.chores.begin(self.ledger.note(self.ended))
-            return
-        if not self.record.handle:
-            self._driving.cancel_start()
-            return  # it is booting; `_seen_booted` or `_seen_boot_failed` comes back here
-        signum = self.record.stop_signal or SIGKILL
-        self.voice.signalled(signum)
-        self._send(signum, everyone=signum == SIGKILL)
-        self._alarms.expect_end(self.record.stop_by or 0.0, self._overdue)
-
-    def kill(self, why: str) -> None:
-        """Kill the program, and have its exit say why."""
-        self._killed_for = why
-        self.voice.say(f"Machine killed: {why}", level="error")
-        self._send(SIGKILL, everyone=True)
+            self.running.begin()
 
     def ended(self, happened: Sequence[EventRecord] = ()) -> None:
         """Go on after the end of a program that somebody wanted to end, or of none."""
@@ -196,7 +173,7 @@ class Life:
         ending = self.ending(configs.stop_signal(stop), configs.stop_timeout_s(stop))
         self.ledger.move(Event.STOP, [failed], **ending)
         self.voice.say(f"cannot be suspended, stopping instead: {error.message}", level="warning")
-        self.end_program()
+        self.running.end()
 
     def ending(self, signum: int, timeout: float) -> dict[str, Any]:
         """Return what the record says of a program that is to end within `timeout` seconds."""
@@ -204,16 +181,18 @@ class Life:
 
     # what the driver saw
 
-    def _seen_booted(self, handle: str) -> None:
-        if self.record.state is not State.STARTING:  # asked to end while it was booting
+    def seen_booted(self, handle: str, took_s: float) -> None:
+        """Write down that its program runs; have it end, if that was asked while it booted."""
+        if self.record.state is not State.STARTING:
             self.ledger.write(handle=handle)
-            self.end_program()
+            self.running.end()
             return
         started = happenings.started(self.record.id, self._now())
         self.ledger.move(Event.BOOTED, [started], handle=handle)
-        self.voice.started(self._now() - self._start_asked_at, resumed=False)
+        self.voice.started(took_s, resumed=False)
 
-    def _seen_boot_failed(self, error: DriverError) -> None:
+    def seen_boot_failed(self, error: DriverError) -> None:
+        """Write down that its program could not be started."""
         failed = happenings.start_failed(self.record.id, self._now(), error)
         if self.record.state is State.STARTING:
             self.ledger.move(Event.BOOT_FAILED, [failed])
@@ -222,11 +201,8 @@ class Life:
             self.ended([failed])
         self.voice.boot_failed(error)
 
-    def _seen_exit(self, end: Exit) -> None:
-        self._alarms.cancel()
-        if self._killed_for and end.signal == SIGKILL:
-            end = replace(end, error=self._killed_for)
-        self._killed_for = ""
+    def seen_exit(self, end: Exit) -> None:
+        """Write down that its program ended, and go on as the state and its policy say."""
         state = self.record.state
         if state is State.STARTING and end.exit_code == _UNSEEN:
             self._seen_memory_lost(end)
@@ -240,6 +216,17 @@ class Life:
         again = state is State.RESTARTING or replaced
         self.ended([self._exit_event(end, requested=state not in ASLEEP, again=again)])
         self.voice.exited(end, again=again)
+
+    def seen_not_begun(self) -> None:
+        """Go on after a start that was called off before the driver was asked."""
+        self.ended()
+
+    def seen_unknown_gone(self) -> None:
+        """Write down the end of a boot that nobody knows anything of."""
+        killed = Exit(_UNSEEN, error="the server was killed while the machine was starting")
+        open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
+        happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
+        self.ended(happened)
 
     def _seen_memory_lost(self, end: Exit) -> None:
         """What was to be resumed is not there any more: start it from the beginning."""
@@ -266,58 +253,12 @@ class Life:
         if decision.exhausted:
             self.voice.exhausted(len(before))
 
-    # what takes time
+    # the rest
 
     def _fresh_boot(self) -> dict[str, Any]:
         """Return what the record says of a boot that is to come."""
         fresh = {"boot": self.record.boot + 1, "handle": "", "launch": False}
         return fresh | {"stop_signal": None, "stop_by": None}
-
-    def _boot(self, *, asked: bool = False) -> None:
-        self._start_asked_at = self._now()
-        self._killed_for = ""
-        self.chores.begin(self._boot_and_watch(asked=asked))
-
-    def _boot_with_room(self) -> None:
-        if why := self.putting_off.reason():
-            self.chores.begin(self.ledger.note(lambda: self.putting_off.note(why)))
-            self._alarms.pause(AGAIN_S, self._boot_with_room)
-        else:
-            self._boot()
-
-    async def _boot_and_watch(self, *, asked: bool) -> None:
-        try:
-            handle = await self._driving.start(self.record, self._is_starting, asked=asked)
-        except REFUSED as caught:
-            error = caught
-            await self.ledger.note(lambda: self._seen_boot_failed(error))
-            return
-        await self.ledger.note(lambda: self._seen_booted(handle))
-        await self._watch()
-
-    def _is_starting(self) -> bool:
-        return self.record.state is State.STARTING
-
-    async def _watch(self) -> None:
-        end = await self._driving.wait(self.record.handle)
-        await self.ledger.note(lambda: self._seen_exit(end))
-
-    async def _end_unknown_boot(self) -> None:
-        """End a boot of which the server that asked for it never heard back."""
-        await self._driving.destroy()
-        killed = Exit(_UNSEEN, error="the server was killed while the machine was starting")
-        open_boot = self.record.boot > 0 and not happenings.has_ended(self.ledger.events())
-        happened = [self._exit_event(killed, requested=True, again=False)] if open_boot else []
-        await self.ledger.note(lambda: self.ended(happened))
-
-    def _overdue(self) -> None:
-        self._send(SIGKILL, everyone=True)
-
-    def _send(self, signum: int, *, everyone: bool) -> None:
-        handle = self.record.handle
-        self.chores.begin(self._driving.signal(handle, signum, everyone=everyone))
-
-    # the rest
 
     def _exit_event(self, end: Exit, *, requested: bool, again: bool) -> EventRecord:
         now = self._now()

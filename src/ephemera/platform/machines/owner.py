@@ -1,7 +1,7 @@
 """The owner of one machine: what callers may ask of it, and when the answer is no.
 
 ```
-   routes ── ask_*() ──►┌───────┐── start, sleep, end_program ──►┌──────┐
+   routes ── ask_*() ──►┌───────┐── start, sleep, running.end ──►┌──────┐
                         │ Owner │                                │ Life │◄──► driver
    waiters ◄── ledger ──└───────┘◄───────── ledger ──────────────└──────┘
 ```
@@ -132,7 +132,7 @@ class Owner:
             self.ledger.move(Event.STOP, asked, **self._ending(signum, timeout))
         else:
             raise refusals.wrong_state("stop", state)
-        self._life.end_program()
+        self._life.running.end()
 
     def ask_suspend(self) -> None:
         """Have the program frozen where it is, to go on there when the machine is started.
@@ -164,7 +164,7 @@ class Owner:
             self._life.start(Event.START, asked)
         elif Event.RESTART in MOVES[state]:
             self.ledger.move(Event.RESTART, asked, **self._ending(signum, timeout))
-            self._life.end_program()
+            self._life.running.end()
         elif state is not State.RESTARTING:
             raise refusals.wrong_state("restart", state)
 
@@ -193,7 +193,7 @@ class Owner:
             **changes,
         )
         if state in LIVE:
-            self._life.end_program()
+            self._life.running.end()
         else:
             self._life.chores.begin(self.ledger.note(self._life.ended))
         if not launch and not skip_launch:
@@ -213,14 +213,14 @@ class Owner:
         ending = self._life.ending(SIGKILL, 0.0) | self._without_remains()
         self.ledger.move(Event.DESTROY, asked, **ending)
         if state in LIVE:
-            self._life.end_program()
+            self._life.running.end()
         else:
             self._life.removal.begin()
 
     def kill(self, why: str) -> None:
         """Kill its program if it runs, for a reason that its exit tells."""
         if self.has_program:
-            self._life.kill(why)
+            self._life.running.kill(why)
 
     # what changes it without a move
 

@@ -5,12 +5,13 @@ import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ephemera.errors import DriverError
 from ephemera.platform import logfile
 from ephemera.platform.drivers.base import BootSpec, Say
 from ephemera.platform.logs import Wanted
-from ephemera.platform.machines import driving
+from ephemera.platform.machines import driving, ledger
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import MachineRecord
 from ephemera.platform.refusals import Refusal
@@ -424,31 +425,49 @@ def test_the_name_of_a_destroyed_machine_is_free_again(play: Play) -> None:
     play(scene)
 
 
+def fail_twice(monkeypatch: pytest.MonkeyPatch, state: State) -> list[int]:
+    """Have a machine's way into a state fail to be written down twice; return what is left."""
+    write, failures = Store.move_machine, [1, 2]
+    monkeypatch.setattr(ledger, "_STORE_RETRY_S", 0.001)
+
+    def move(self: Store, *args: object, **changes: object) -> object:
+        if failures and changes.get("state") is state:
+            failures.pop()
+            raise OperationalError("UPDATE", {}, Exception("disk is full"))
+        return write(self, *args, **changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "move_machine", move)
+    return failures
+
+
 def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sqlalchemy.exc import OperationalError
-
-    from ephemera.platform.machines import ledger
-
-    monkeypatch.setattr(ledger, "_STORE_RETRY_S", 0.01)
-
     async def scene(world: World) -> None:
         owner = world.create("run")
         await reach(owner, State.STARTED)
-        write, failures = Store.move_machine, [1, 2]
-
-        def fail_twice(self: Store, *args: object, **changes: object) -> object:
-            if failures and changes.get("state") is State.STOPPED:
-                failures.pop()
-                raise OperationalError("UPDATE", {}, Exception("disk is full"))
-            return write(self, *args, **changes)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(Store, "move_machine", fail_twice)
+        failures = fail_twice(monkeypatch, State.STOPPED)
         owner.ask_stop(signal.SIGTERM, 5)
         await reach(owner, State.STOPPED)
         assert failures == []
         assert happened(owner).count("exit/stopped") == 1
+
+    play(scene)
+
+
+def test_why_a_program_was_killed_is_told_also_where_the_disk_was_full(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("run", restart={"policy": "no"})
+        await reach(owner, State.STARTED)
+        failures = fail_twice(monkeypatch, State.STOPPED)
+        owner.kill("the disk is nearly full")
+        await reach(owner, State.STOPPED)
+        request = owner.ledger.events()[0].request
+        assert failures == []
+        assert request
+        assert request["exit_event"]["error"] == "the disk is nearly full"
 
     play(scene)
 

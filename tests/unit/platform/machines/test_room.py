@@ -234,7 +234,7 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.space = PLENTY
         monkeypatch.setattr(platform_module, "space", lambda _: self.space)
-        for module in ("life", "unasked_starts"):
+        for module in ("life", "running", "unasked_starts"):
             monkeypatch.setattr(f"ephemera.platform.machines.{module}.AGAIN_S", 0.001)
 
 
