@@ -50,8 +50,16 @@ def test_a_layer_may_be_packed_in_several_streams_one_after_the_other(
     assert done.diff_id == "sha256:" + hashlib.sha256(tar).hexdigest()
 
 
-def test_an_empty_layer_is_one(tmp_path: Path) -> None:
-    assert unpack(images.packed(bytes(1024), "gzip"), tmp_path / "l").entries == 0
+@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("size_bytes", [0, 1024])
+def test_an_empty_layer_is_one(size_bytes: int, compression: str, tmp_path: Path) -> None:
+    assert unpack(images.packed(bytes(size_bytes), compression), tmp_path / "l").entries == 0
+
+
+def test_an_archive_may_end_without_saying_so(tmp_path: Path) -> None:
+    tar = images.archive(file("a", b"x")).rstrip(b"\0").ljust(1024, b"\0")
+    assert len(tar) == 1024
+    assert unpack(tar, tmp_path / "l").diff_id == "sha256:" + hashlib.sha256(tar).hexdigest()
 
 
 def test_what_follows_the_end_of_an_archive_counts_for_its_digest(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ class Source:
     """The archive, in whatever portions its reader wants.
 
     Args:
-        next_piece: Returns the next bytes; empty at the end.
+        next_piece: Returns the next bytes; empty at the end, after which it is not called again.
     """
 
     def __init__(self, next_piece: Callable[[], bytes]) -> None:
         self._next_piece = next_piece
         self._piece = memoryview(b"")
         self._at = 0
+        self._has_ended = False
 
     def take(self, count: int) -> bytes:
         """Return so many bytes.
@@ -59,13 +60,15 @@ class Source:
         """Return whether there is nothing more."""
         if self._at < len(self._piece):
             return False
-        self._piece, self._at = memoryview(self._next_piece()), 0
-        return not self._piece
+        if not self._has_ended:
+            self._piece, self._at = memoryview(self._next_piece()), 0
+            self._has_ended = not self._piece
+        return self._has_ended
 
     def drain(self) -> None:
         """Read to the end."""
-        while self._next_piece():
-            pass
+        while not self.at_end():
+            self._at = len(self._piece)
 
     def _fill(self) -> None:
         if self.at_end():
