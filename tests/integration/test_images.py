@@ -117,6 +117,13 @@ def test_a_layer_that_an_image_has_twice_is_used_once_where_it_is_highest(
     assert [(path / "it").read_bytes() for path in pulls.layers(image)] == [b"b", b"a", b"c"]
 
 
+def test_a_layer_may_hide_all_that_is_below_it(registry: Registry, pulls: Pulls, name: str) -> None:
+    hides = images.layer(file(".wh..wh..opq"), file("it", b"b"))
+    below, above = (images.layer(file("it", content)) for content in (b"a", b"c"))
+    image, _ = pulls.prepare(registry.push(name, images.build(below, hides, above)))
+    assert [(path / "it").read_bytes() for path in pulls.layers(image)] == [b"b", b"c"]
+
+
 def test_layers_that_another_image_has_are_not_sent_again(
     registry: Registry, pulls: Pulls, name: str
 ) -> None:

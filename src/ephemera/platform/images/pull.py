@@ -15,10 +15,13 @@ Nothing that is not whole has a name in `layers/`.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ephemera.errors import ImageUnavailable
 from ephemera.oci import manifests
@@ -102,9 +105,17 @@ class Pull:
     def _record(self, digest: str, layers: Sequence[Layer], contents: Contents) -> Record:
         # An overlay takes no layer twice. Of two, what the upper one has hides the lower one.
         once = tuple(reversed({layer.name: layer for layer in reversed(layers)}.values()))
+        once = once[self._lowest_seen([layer.name for layer in once]) :]
         names = tuple(layer.name for layer in once)
         image = Image(str(self.reference), digest, names, contents.config)
         return Record(image, once, time.time(), records.boot_id())
+
+    def _lowest_seen(self, names: Sequence[str]) -> int:
+        """Return which layer hides all below it: overlayfs does not look at that of a root."""
+        for number in reversed(range(len(names))):
+            if _is_opaque(self.records.layers / names[number]):
+                return number
+        return 0
 
     async def _layers(
         self, descriptors: Sequence[Descriptor], diff_ids: Sequence[str]
@@ -151,6 +162,14 @@ class Pull:
         async for piece in self.repository.blob(wanted):
             progress.came(len(piece))
             yield piece
+
+
+def _is_opaque(layer: Path) -> bool:
+    """Whether the root of a layer that was unpacked hides all that is below it."""
+    for kind in ("trusted", "user"):  # as the unpacker writes it, as root and without
+        with suppress(OSError):
+            return os.getxattr(layer, f"{kind}.overlay.opaque") == b"y"
+    return False
 
 
 def _compare(what: str, kind: str, got: str, promised: str) -> None:
