@@ -114,6 +114,8 @@ class TestTheImagesOwn:
     def test_working_folder_which_is_made(self, machines: Machines, registry: Registry) -> None:
         said = self._run(machines, registry, "dir", WorkingDir="/a/new/one", cmd=["/bin/pwd"])
         assert said == ["/a/new/one"]
+        said = self._run(machines, registry, "dots", WorkingDir="a/../b/./c", cmd=["/bin/pwd"])
+        assert said == ["/b/c"]
         env = {"EPHEMERA_WORKDIR": "/another"}
         assert machines.output("pwd; stat -c %u .", env=env) == ["/another", "0"]
 

@@ -99,7 +99,8 @@ def furnish_mounted(request: Message, setup: Setup, prepared: Prepared, owner: O
     try:
         _write_files(root, request)
         user = users.find(root, request["user"])
-        workdir = request["workdir"] or "/"
+        # cleaned by its letters, as Docker does it: images have relative ones, and such with `..`
+        workdir = os.path.normpath("/" + request["workdir"].lstrip("/"))
         _have_folder(root, workdir)
         env = _environment(request["env"], user)
         others = [_beside(root, one, workdir) for one in request["beside"]]

@@ -55,10 +55,11 @@ def find(root: Root, wanted: str) -> User:
 
 
 def _memberships(groups: list[list[str]], member: str) -> tuple[int, ...]:
+    # what has a number that no machine has owns no file of one: not to be in it changes nothing
     return tuple(
         int(one[2])
         for one in groups
-        if member and len(one) > 3 and member in one[3].split(",") and _is_number(one[2])
+        if member and len(one) > 3 and member in one[3].split(",") and _is_id(one[2])
     )
 
 
@@ -67,11 +68,11 @@ def _rows(text: str, fields: int) -> list[list[str]]:
     return [row for row in rows if len(row) >= fields]
 
 
-def _is_number(text: str) -> bool:
-    return text.isdecimal() and len(text) <= _DIGITS_MAX
+def _is_id(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS_MAX and int(text) <= _ID_MAX
 
 
 def _number(text: str, what: str, name: str) -> int:
-    if not _is_number(text) or int(text) > _ID_MAX:
+    if not _is_id(text):
         raise NotStarted(f"{what} '{name}' is not a number from 0 to {_ID_MAX}")
     return int(text)

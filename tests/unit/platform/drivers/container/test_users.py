@@ -21,6 +21,7 @@ odd:x:notanumber:1::/:
 homeless:x:7:7:::
 """
 _GROUP = "root:x:0:\napp:x:1001:\ndisk:x:6:other,app\n77:x:88:\nwide:x:5:appendix\nbad:x:z:app\n"
+_GROUP += "large:x:65536:app\nhuge:x:4294967297:app\n"
 
 
 @pytest.fixture
