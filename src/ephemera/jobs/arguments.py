@@ -48,7 +48,8 @@ def _check_argument(function: Callable[..., Any], name: str, value: Any) -> None
     if why:
         raise ConfigError(
             f"{why}, so {function.__qualname__}() cannot be enqueued with it",
-            hint="arguments travel as JSON: text, numbers, booleans, None, lists, objects",
+            hint="arguments travel as JSON: text, numbers, booleans, None, lists, dictionaries;"
+            " pass a date as its isoformat(), a row of a database as its key",
         )
 
 

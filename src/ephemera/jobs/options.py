@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 else:
     from ephemera.jobs.untyped import TypedDict
 
-_GUEST_FIELDS = frozenset({"cpu_kind", "cpus", "memory_mb"})
+#: What each field of a guest must be.
+_GUEST_FIELDS = {"cpu_kind": str, "cpus": int, "memory_mb": int}
 #: The module names that mean "the file the program was started with"; the last one is the
 #: runner's.
 _MAIN_NAMES = frozenset({"__main__", "__mp_main__", "__ephemera_main__"})
@@ -45,20 +46,37 @@ def check_options(options: Options) -> Options:
     Raises:
         ConfigError: one of them cannot be used; the message names it and its value.
     """
-    unknown = set(options) - set(Options.__annotations__)
+    known = Options.__annotations__
+    unknown = set(options) - set(known)
     if unknown:
-        raise ConfigError(f"a task has no option {min(unknown)!r}")
+        raise ConfigError(
+            f"a task has no option {min(unknown)!r}", hint=f"it has {', '.join(known)}"
+        )
     for name in ("app", "image", "region"):
         if not isinstance(options.get(name, ""), str):
             raise ConfigError(f"'{name}' is {options.get(name)!r}, not text")
     for name in ("timeout", "start_timeout"):
         _check_seconds(name, options.get(name, 1.0))
+    for name in ("env", "guest"):
+        if not hasattr(options.get(name, {}), "items"):
+            raise ConfigError(f"'{name}' is {options.get(name)!r}, not a dictionary")
     for name, value in options.get("env", {}).items():
         _check_variable(name, value)
-    for name in options.get("guest", {}):
-        if name not in _GUEST_FIELDS:
-            raise ConfigError(f"'guest' has no {name!r}", hint="cpu_kind, cpus and memory_mb")
+    for name, value in options.get("guest", {}).items():
+        _check_guest_field(name, value)
     return options
+
+
+def _check_guest_field(name: str, value: Any) -> None:
+    wanted = _GUEST_FIELDS.get(name)
+    if wanted is None:
+        raise ConfigError(f"'guest' has no {name!r}", hint=f"it has {', '.join(_GUEST_FIELDS)}")
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        noun = "text" if wanted is str else "a whole number"
+        raise ConfigError(
+            f"'{name}' of 'guest' is {value!r}, not {noun}",
+            hint='such as guest={"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}',
+        )
 
 
 def _check_seconds(name: str, value: Any) -> None:

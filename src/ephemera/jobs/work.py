@@ -16,6 +16,8 @@ DEFAULT_TIMEOUT_S = 3600.0
 DEFAULT_START_TIMEOUT_S = 300.0
 #: What image `host` takes over from the environment of the process that enqueues.
 _HOST_VARIABLES = ("PATH", "VIRTUAL_ENV")
+#: Which project a process of Django is of: `manage.py` and servers set it within themselves.
+_DJANGO_VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 
 def place(settings: Settings, options: Options) -> Work:
@@ -26,11 +28,17 @@ def place(settings: Settings, options: Options) -> Work:
         image=image,
         region=options.get("region") or settings.region,
         guest={**DEFAULT_GUEST, **options.get("guest", {})},
-        env=dict(options.get("env", {})),
+        env={**_django_project(), **options.get("env", {})},
         timeout_s=float(options.get("timeout", DEFAULT_TIMEOUT_S)),
         start_timeout_s=float(options.get("start_timeout", DEFAULT_START_TIMEOUT_S)),
         host=_host_place() if image == HOST_IMAGE else None,
     )
+
+
+def _django_project() -> dict[str, str]:
+    """Return what names the Django project of this process, so that its machines are of it, too."""
+    project = os.environ.get(_DJANGO_VARIABLE)
+    return {_DJANGO_VARIABLE: project} if project and "django" in sys.modules else {}
 
 
 def _host_place() -> HostPlace:

@@ -118,7 +118,12 @@ def why_not_json(value: object, where: str) -> str:
         return next(filter(None, (why_not_json(part, place) for place, part in parts)), "")
     if isinstance(value, dict):
         return _why_not_object(value, where)
-    return f"{where} is of type {type(value).__module__}.{type(value).__qualname__}"
+    return f"{where} is of type {_name_of(type(value))}, which JSON does not have"
+
+
+def _name_of(kind: type) -> str:
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
 
 
 def _why_not_object(value: dict[object, object], where: str) -> str:
@@ -428,9 +433,19 @@ def import_task(module: str, qualname: str, file: str) -> Callable[..., object]:
     global importing_task
     importing_task = True
     try:
+        set_up_django()
         return find_task(module, qualname, file)
     finally:
         importing_task = False
+
+
+def set_up_django() -> None:
+    """Do what `manage.py` and servers do in a Django project: before it no model can be imported.
+
+    Source: https://docs.djangoproject.com/en/stable/topics/settings/
+    """
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        __import__("django").setup()
 
 
 def find_task(module: str, qualname: str, file: str) -> Callable[..., object]:
@@ -486,21 +501,30 @@ def _run_to_its_end(awaitable: object) -> object:
 
 
 def _report_of_result(value: object) -> dict[str, object]:
-    why = why_not_json(value, "the result")
+    try:
+        why = why_not_json(value, "the result")
+        size = 0 if why else len(write_json(value))
+    except RecursionError:
+        return _refused("ResultNotJSON", "the result contains itself, or is nested too deeply")
     if why:
-        return {"kind": "error", "type": "ResultNotJSON", "message": why}
-    size = len(write_json(value))
+        return _refused("ResultNotJSON", why)
     if size > RESULT_MAX_BYTES:
-        message = f"the result is {size} bytes as JSON; at most {RESULT_MAX_BYTES} are allowed"
-        return {"kind": "error", "type": "ResultTooLarge", "message": message}
+        why = f"the result is {size} bytes as JSON; at most {RESULT_MAX_BYTES} are allowed"
+        return _refused("ResultTooLarge", why)
     return {"kind": "result", "value": value}
+
+
+def _refused(kind: str, why: str) -> dict[str, object]:
+    _say_aloud(f"{kind}: {why}\n")
+    return {"kind": "error", "type": kind, "message": why}
 
 
 def _report_of_exit(left: SystemExit) -> dict[str, object]:
     if left.code is None or isinstance(left.code, int):
         return {"kind": "exit", "exit_code": (left.code or 0) & 0xFF}
-    _say_aloud(f"{left.code}\n")
-    return {"kind": "exit", "exit_code": 1, "message": str(left.code)[-TEXT_MAX_CHARS:]}
+    message = _text_of(left.code)
+    _say_aloud(f"{message}\n")
+    return {"kind": "exit", "exit_code": 1, "message": message[-TEXT_MAX_CHARS:]}
 
 
 def _report_of_error(error: BaseException) -> dict[str, object]:
@@ -514,9 +538,17 @@ def _report_of_error(error: BaseException) -> dict[str, object]:
     return {
         "kind": "error",
         "type": type(error).__qualname__,
-        "message": str(error)[-TEXT_MAX_CHARS:],
+        "message": _text_of(error)[-TEXT_MAX_CHARS:],
         "traceback": text[-TEXT_MAX_CHARS:],
     }
+
+
+def _text_of(value: object) -> str:
+    """Return what it says of itself; where that fails, what a traceback has in its place."""
+    try:
+        return str(value)
+    except BaseException:  # noqa: BLE001 - it is the task's, and must not cost the report
+        return f"<{_name_of(type(value))} str() failed>"
 
 
 def set_import_path(path: list[str]) -> None:

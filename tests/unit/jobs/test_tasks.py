@@ -7,6 +7,7 @@ import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -99,10 +100,10 @@ class Colour(enum.Enum):
     ("value", "named"),
     [
         (Colour.RED, "Colour"),
-        (b"bytes", "builtins.bytes"),
+        (b"bytes", "bytes"),
         ({1: "a"}, "key of type int"),
         (float("nan"), "nan"),
-        ([0, {"a": {2}}], "argument 'album'[1]['a'] is of type builtins.set"),
+        ([0, {"a": {2}}], "argument 'album'[1]['a'] is of type set"),
         (Path("x"), "pathlib"),
     ],
 )
@@ -182,6 +183,11 @@ def test_a_command_must_be_a_list_of_texts(argv: Any) -> None:
         {"env": {"A": 1}},
         {"env": {"A=B": "x"}},
         {"guest": {"gpus": 1}},
+        {"guest": {"memory_mb": "1gb"}},
+        {"guest": {"cpus": True}},
+        {"guest": {"cpu_kind": 1}},
+        {"guest": 512},
+        {"env": ["A=b"]},
         {"region": 1},
         {"colour": "red"},
     ],
@@ -189,6 +195,34 @@ def test_a_command_must_be_a_list_of_texts(argv: Any) -> None:
 def test_a_wrong_option_is_refused_when_the_task_is_declared(options: Any) -> None:
     with pytest.raises(ConfigError):
         command(["true"], **options)
+
+
+def test_an_unknown_option_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigError) as caught:
+        command(["true"], retries=3)  # type: ignore[call-arg]
+    assert "start_timeout" in caught.value.hint
+
+
+def test_machines_of_a_django_project_are_told_its_name(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
+    monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
+    bill.enqueue("paris")
+    sized.enqueue()
+    assert [job.work.env for job in store.jobs()] == [
+        {"DJANGO_SETTINGS_MODULE": "shop.settings", "A": "b"},
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    ]
+
+
+def test_a_project_that_this_process_is_not_of_is_not_told(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
+    monkeypatch.delitem(sys.modules, "django", raising=False)
+    bill.enqueue("paris")
+    assert store.jobs()[0].work.env == {}
 
 
 def test_a_function_typed_at_a_prompt_cannot_be_a_task() -> None:

@@ -40,6 +40,25 @@ def leave(code):
 def unwritable():
     return {"a": [1, {2}]}
 
+def endless():
+    value = []
+    value.append(value)
+    return value
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+def raises_speechless():
+    raise Speechless
+
+def leaves_speechless():
+    sys.exit(Speechless())
+
+def model():
+    from django.contrib.contenttypes.models import ContentType
+    return ContentType._meta.label
+
 def huge():
     return "x" * 1_000_001
 
@@ -295,10 +314,36 @@ def test_sys_exit_is_reported_with_its_code(
 def test_a_result_that_is_not_json_is_an_error_that_names_the_place(
     machine: Machine, listener: Listener
 ) -> None:
-    assert machine.run("unwritable").returncode == 1
+    ran = machine.run("unwritable")
+    assert ran.returncode == 1
+    assert "the result['a'][1] is of type set" in ran.stderr
     last = listener.last
     assert last["type"] == "ResultNotJSON"
-    assert last["message"] == "the result['a'][1] is of type builtins.set"
+    assert last["message"] == "the result['a'][1] is of type set, which JSON does not have"
+
+
+def test_a_result_that_contains_itself_is_an_error(machine: Machine, listener: Listener) -> None:
+    machine.run("endless")
+    assert listener.last["type"] == "ResultNotJSON"
+    assert "contains itself" in listener.last["message"]
+
+
+@pytest.mark.parametrize("name", ["raises_speechless", "leaves_speechless"])
+def test_an_exception_that_cannot_say_what_it_is_costs_no_report(
+    machine: Machine, listener: Listener, name: str
+) -> None:
+    assert machine.run(name).returncode == 1
+    assert listener.last["message"] == "<tasks.Speechless str() failed>"
+
+
+def test_a_task_of_a_django_project_can_import_its_models(
+    machine: Machine, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applications = "INSTALLED_APPS = ['django.contrib.contenttypes']\n"
+    (machine.folder / "shop_settings.py").write_text(applications)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop_settings")
+    machine.run("model")
+    assert listener.last["value"] == "contenttypes.ContentType"
 
 
 def test_a_result_that_is_too_large_is_an_error(machine: Machine, listener: Listener) -> None:
@@ -498,8 +543,8 @@ def test_json_is_what_the_json_module_makes_of_it(
         ([1, 2.5, "a", None, True, (1,), {"a": {}}], ""),
         (float("inf"), "x is inf, which JSON does not have"),
         ({"a": {1: 2}}, "x['a'] has a key of type int, 1"),
-        ([object], "x[0] is of type builtins.type"),
-        (os, "x is of type builtins.module"),
+        ([object], "x[0] is of type type, which JSON does not have"),
+        (os, "x is of type module, which JSON does not have"),
     ],
 )
 def test_why_not_json_names_the_place(value: object, why: str) -> None:
