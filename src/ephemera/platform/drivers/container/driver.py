@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import (
@@ -31,6 +29,7 @@ from ephemera.platform.drivers.container import (
     choosing,
     host,
     seccomp,
+    shown,
     starting,
     survivors,
     syscalls,
@@ -38,21 +37,15 @@ from ephemera.platform.drivers.container import (
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.pins import Pins
 from ephemera.platform.drivers.container.places import Places
-from ephemera.platform.drivers.container.setup import (
-    Setup,
-    cgroup_tree,
-    hidden_from_machines,
-    mounted_beside,
-    shown_apart,
-)
+from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
+from ephemera.platform.drivers.container.visits import Visits
 from ephemera.platform.drivers.image_waits import ImageWaits
 from ephemera.platform.drivers.monitoring import folder as folders
-from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.driver import MonitoredDriver
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import LinkLost
-from ephemera.platform.drivers.monitoring.terminals import MonitorTerminal, opened
+from ephemera.platform.drivers.monitoring.terminals import opened
 from ephemera.platform.images import Image, Images
 from ephemera.platform.network.router import Network
 
@@ -61,8 +54,6 @@ _log = logging.getLogger(__name__)
 #: The image that is this computer's own file system.
 HOST_IMAGE = "host"
 _MB = 1 << 20
-#: Who may look into one machine at a time: each has a copy, up to half a gigabyte of memory.
-_LOOKS_MAX = 4
 #: How long a monitor is waited for that adds up files.
 _UNNAMED_S = 2.0
 
@@ -85,7 +76,7 @@ class ContainerDriver(MonitoredDriver):
         self._pins = Pins(self._machines)
         self._tree = Tree(0, {})
         self._image_waits = ImageWaits()
-        self._looks: dict[str, set[MonitorTerminal]] = {}
+        self._visits = Visits(self._monitors)
         #: What it can do here; known when it is open.
         self.capabilities = Capabilities(
             images=None,
@@ -120,7 +111,8 @@ class ContainerDriver(MonitoredDriver):
         await self.network.open(survivors.monitors(str(self._machines)))
         for lack in (*checks.limitations(found), *self.network.problems()):
             _log.warning("%s", lack)
-        self._sweep()
+        self._tree = cgroup_tree(self._name)
+        survivors.end_strays(self._tree)
         setup = await asyncio.to_thread(self._setup, found)
         self._nursery.argument = setup.encode()
         self._nursery.descriptors = [setup.router]
@@ -218,45 +210,22 @@ class ContainerDriver(MonitoredDriver):
         """
         request = await self._visit(spec, "look")
         request |= {"command": list(command), "tty": True, "rows": rows, "columns": columns}
-        looks = self._looks.setdefault(spec.machine_id, set())
-        if len(looks) >= _LOOKS_MAX:
-            raise BootFailed(
-                f"{_LOOKS_MAX} others look into machine {spec.machine_id} already",
-                hint="leave one of those shells, or export the machine's files instead",
-            )
-        try:
-            terminal = await opened(await self._monitors.visit(request))
-        except LinkLost as error:
-            raise BootFailed("whoever was to look was killed") from error
-        looks.add(terminal)
-        terminal.when_over(lambda: looks.discard(terminal))
-        return terminal
+        return await self._visits.look(spec.machine_id, request)
 
-    async def export(self, spec: BootSpec) -> AsyncIterator[bytes]:
+    async def export(self, spec: BootSpec) -> AsyncGenerator[bytes, None]:
         """Yield the file system of a boot as a tar archive. The boot may be running.
 
         Raises:
             BootFailed: there is nothing left of the boot, or it could not be read to the end.
         """
-        try:
-            link = await self._monitors.visit(await self._visit(spec, "export"))
-        except LinkLost as error:
-            raise BootFailed("whoever was to pack it was killed") from error
-        try:
-            while data := await link.read():
+        request = await self._visit(spec, "export")
+        async with aclosing(self._visits.export(spec.machine_id, request)) as archive:
+            async for data in archive:
                 yield data
-            done = await link.done
-        finally:
-            link.close()
-        if done is None or done["exit_code"]:
-            raise BootFailed(f"what is left of {spec.machine_id} could not be read to the end")
 
     async def _visit(self, spec: BootSpec, what: str) -> Message:
-        folder = self._boot_of(spec).folder
         image = await self._image(spec, lambda *_: None)
-        request = starting.request(spec, folder, image, None)
-        nothing = {"files": [], "mounts": [], "beside": [], "api_folder": ""}
-        return {**request, **nothing, "do": "visit", "what": what}
+        return starting.visit(spec, self._boot_of(spec).folder, image, what)
 
     async def memory(self, handle: str) -> Memory:
         """Return how much memory the boot may use, and how much of that it does not."""
@@ -276,15 +245,6 @@ class ContainerDriver(MonitoredDriver):
         found = await self._ask(handle, {"do": "reclaim", "amount_mb": amount_mb})
         return int(found["reclaimed"]) // _MB
 
-    async def _ask(self, handle: str, request: Message) -> dict[str, Any]:
-        try:
-            answer = await self._monitors.ask(handle, request)
-        except LinkLost as error:
-            raise BootFailed(f"the machine of '{handle}' has ended") from error
-        if "error" in answer:
-            raise BootFailed(answer["error"])
-        return answer
-
     async def written(self, machine_ids: Collection[str]) -> Mapping[str, int]:
         """Return how much of this computer's disk each machine takes with what it wrote; bytes."""
         named = await super().written(machine_ids)
@@ -303,8 +263,7 @@ class ContainerDriver(MonitoredDriver):
 
     async def destroy(self, machine_id: str) -> None:
         """Kill whatever of the machine lives, and remove what it left. Unknown is fine."""
-        for look in tuple(self._looks.pop(machine_id, ())):
-            await look.close()
+        await self._visits.send_away(machine_id)
         await super().destroy(machine_id)
         self._pins.forget(machine_id)
         await self.network.unplug(machine_id)
@@ -327,38 +286,9 @@ class ContainerDriver(MonitoredDriver):
             own_ids=found.idmap,
             filter_compiled=compiled,
             filter_section=seccomp.section() if found.seccomp and not compiled else {},
-            beside=self._beside(),
-            hidden=hidden_from_machines(
-                home, list(_homes()), os.environ, {one.pw_dir for one in pwd.getpwall()}
-            ),
+            beside=shown.beside(self._places),
+            hidden=shown.hidden(home),
             router=self.network.router_fd(),
             user_namespace=self._places.user_namespace,
             launches=choosing.launches(found, os.environ, filters=bool(compiled)),
         )
-
-    def _beside(self) -> list[str]:
-        """Return where what machines with image `host` see is mounted, beside `/`."""
-        mounts, home = kernel.mounts(), self._places.home
-        if self._places.user_namespace:
-            return shown_apart(home, mounts)
-        return mounted_beside(home, mounts)
-
-    def _sweep(self) -> None:
-        """Remove cgroups that nobody lives in: who made them was killed."""
-        self._tree = cgroup_tree(self._name)
-        for name in self._tree.left():
-            pid, _, start = name.partition("-")
-            first = kernel.process(int(pid))
-            gone = first is None or first.start != int(start)
-            if gone or kernel.is_ending(int(pid)):
-                self._tree.of(name).end()
-                self._tree.of(name).remove()
-
-
-def _homes() -> Iterator[str]:
-    """Yield the home folders of those who run the server."""
-    yield str(Path.home())
-    for name in (os.environ.get("SUDO_USER"), pwd.getpwuid(os.getuid()).pw_name):
-        if name:
-            with suppress(KeyError):
-                yield pwd.getpwnam(name).pw_dir

@@ -60,6 +60,12 @@ def request(spec: BootSpec, folder: BootFolder, image: Image | None, plug: Plug 
     }
 
 
+def visit(spec: BootSpec, folder: BootFolder, image: Image | None, what: str) -> Message:
+    """Return what a monitor is asked that is to visit what a boot left: `look` or `export`."""
+    nothing = {"files": [], "mounts": [], "beside": [], "api_folder": ""}
+    return {**request(spec, folder, image, None), **nothing, "do": "visit", "what": what}
+
+
 def _command(spec: BootSpec, config: ImageConfig) -> list[str]:
     if spec.after_entrypoint:
         return [*config.entrypoint, *spec.command]

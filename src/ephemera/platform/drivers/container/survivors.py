@@ -1,9 +1,10 @@
-"""The monitors that live, whatever became of the server that started them."""
+"""What is there of machines when a server starts: monitors that live, cgroups that nobody owns."""
 
 from __future__ import annotations
 
 import os
 
+from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.monitoring import folder as folders
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.folder import BootFolder
@@ -25,3 +26,18 @@ def monitors(machines: str) -> list[int]:
             if record and first and first.start == record["start"]:
                 found.append(first.parent)
     return found
+
+
+def end_strays(tree: Tree) -> None:
+    """Remove the cgroups of machines whose monitors were killed, with what is left in them.
+
+    A cgroup has the name of its machine's first process, which ends with its monitor.
+    """
+    for name in tree.left():
+        pid, _, start = name.partition("-")
+        if not (pid.isdecimal() and start.isdecimal()):  # not one of ours
+            continue
+        first = kernel.process(int(pid))
+        if first is None or first.start != int(start) or kernel.is_ending(int(pid)):
+            tree.of(name).end()
+            tree.of(name).remove()

@@ -139,12 +139,7 @@ class MonitoredDriver:
             "stdin": base64.b64encode(stdin).decode(),
             "timeout": timeout,
         }
-        try:
-            answer = await self._monitors.ask(handle, request)
-        except LinkLost as error:
-            raise BootFailed(f"the machine of '{handle}' has ended") from error
-        if "error" in answer:
-            raise BootFailed(answer["error"])
+        answer = await self._ask(handle, request)
         return Executed(
             exit_code=answer["exit_code"],
             exit_signal=answer["exit_signal"],
@@ -152,6 +147,20 @@ class MonitoredDriver:
             stderr=base64.b64decode(answer["stderr"]),
             timed_out=answer["timed_out"],
         )
+
+    async def _ask(self, handle: str, request: Message) -> Message:
+        """Ask the monitor of a boot that runs.
+
+        Raises:
+            BootFailed: it cannot be done, or the boot has ended.
+        """
+        try:
+            answer = await self._monitors.ask(handle, request)
+        except LinkLost as error:
+            raise BootFailed(f"the machine of '{handle}' has ended") from error
+        if "error" in answer:
+            raise BootFailed(answer["error"])
+        return answer
 
     async def suspend(self, handle: str) -> None:
         """Stop every process of the boot where it is. A boot that has ended is not an error.

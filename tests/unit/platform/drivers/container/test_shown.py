@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ephemera.platform.drivers.container.setup import (
+from ephemera.platform.drivers.container.shown import (
     hidden_from_machines,
     mounted_beside,
     shown_apart,

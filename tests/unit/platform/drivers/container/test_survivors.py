@@ -1,0 +1,21 @@
+"""What is left of machines whose monitors were killed, when a server starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ephemera.platform.drivers.container import survivors
+from ephemera.platform.drivers.container.cgroups import Tree
+from ephemera.platform.drivers.monitoring import kernel
+
+
+def test_cgroups_go_whose_first_process_is_gone(tmp_path: Path) -> None:
+    tree = Tree(1, {"memory": str(tmp_path)})
+    me = kernel.process(os.getpid())
+    assert me
+    alive, reused = f"{me.pid}-{me.start}", f"{me.pid}-{me.start + 1}"
+    for name in (alive, reused, f"{2**30}-7", "of-others", "notes"):
+        (tmp_path / name).mkdir()
+    survivors.end_strays(tree)
+    assert tree.left() == {alive, "of-others", "notes"}
