@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.root, needs.linux, needs.root, needs.nft]
 ONE, OTHER = "fdaa:1:2::/48", "fdaa:1:3::/48"
 WORLD = "192.0.2.1"
 REFUSED = "refused:"
+#: AWS and most others, AWS for containers, Alibaba, Azure.
+CREDENTIALS = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16")
 
 
 class Scene:
@@ -179,11 +181,13 @@ def test_no_machine_reaches_where_clouds_keep_credentials(
         world = internet(scene.host.namespace, scene.stack)
         with namespaces.inside(world.namespace, netlink.connect) as sock:
             index = netlink.named(sock)["world"].index
-            netlink.ask(sock, netlink.assign(index, "169.254.169.254/32"))
-        world.serve("169.254.169.254", 80)
+            for address in CREDENTIALS:
+                netlink.ask(sock, netlink.assign(index, f"{address}/32"))
+        world.serve("0.0.0.0", 80)
         machine = await scene.machine()
-        assert scene.host.ask("169.254.169.254", 80), "this computer does"
-        assert REFUSED in machine.ask("169.254.169.254", 80)
+        for address in CREDENTIALS:
+            assert scene.host.ask(address, 80), "this computer does"
+            assert REFUSED in machine.ask(address, 80)
 
     play(act)
 

@@ -22,6 +22,9 @@ from typing import NamedTuple
 #: The router's end of the way out.
 UPLINK = "uplink"
 DNS_PORT, API_PORT, PROXY_PORT = 53, 4280, 80
+#: Where clouds keep the credentials of a computer: all of what is of a link only, which nobody
+#: forwards anyway (RFC 3927, section 7), and the two that lie elsewhere, Alibaba's and Azure's.
+_CREDENTIALS = "169.254.0.0/16, 100.100.100.200, 168.63.129.16"
 
 _ROUTER = """\
 table inet ephemera {{}}
@@ -44,7 +47,7 @@ table inet ephemera {{
   chain forward {{
     type filter hook forward priority filter; policy drop;
     iifname @closed oifname "{uplink}" jump closed
-    iifname "n*" ip daddr 169.254.169.254 reject with icmpx type admin-prohibited
+    iifname "n*" ip daddr {{ {credentials} }} reject with icmpx type admin-prohibited
     ct state established,related accept
     iifname "n*" oifname "{uplink}" accept
     iifname "n*" oifname "n*" fib daddr . iif oif exists accept
@@ -118,6 +121,7 @@ def of_router(closed: Iterable[str], host: Host) -> str:
         api=API_PORT,
         proxy=PROXY_PORT,
         uplink=UPLINK,
+        credentials=_CREDENTIALS,
         from_host="\n    ".join(from_host),
         to_host="\n    ".join(to_host),
     )
