@@ -562,7 +562,7 @@ def test_a_replay_goes_where_the_app_says_within_its_organisation(play: Play) ->
             assert name == "fly-replay-failed"
             assert "instance=gone" in value
             assert "reason=no_candidate" in value
-            world.platform.create_app("other", "elsewhere", "")
+            world.platform.apps.create("other", "elsewhere", "")
             told = []
             for app in ("other", "none"):  # nobody is told which there are elsewhere
                 error = await refused(world, replayed(app=app, fallback="prefer_self"))
@@ -577,7 +577,7 @@ def test_an_app_that_was_replayed_to_may_replay_to_its_own_machines(play: Play) 
     async def scene(world: World) -> None:
         async with listening() as program:
             web(world, program.port)
-            other = world.platform.create_app("other", "personal", "")
+            other = world.platform.apps.create("other", "personal", "")
             init = {"exec": ["run"]}
             config = {"image": "host", "init": init, "services": [service(program.port)]}
             theirs, _ = world.platform.creation.create(
@@ -595,7 +595,7 @@ def test_a_replay_does_not_lead_a_machine_out_of_its_closed_network(
     async def scene(world: World) -> None:
         async with listening() as program:
             own = web(world, program.port)
-            other = world.platform.create_app("other", "personal", "")
+            other = world.platform.apps.create("other", "personal", "")
             targets = world.platform.traffic.router._targets
             monkeypatch.setattr(targets, "_reaches", lambda _, app: app.id != other.id)
             replay = Replay(app="other", source_app_id=own.record.app_id)

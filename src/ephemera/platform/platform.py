@@ -15,6 +15,7 @@ from ephemera.platform.access.oidc import Issuer
 from ephemera.platform.access.sockets import Sockets
 from ephemera.platform.access.store import AccessStore
 from ephemera.platform.access.tokens import Tokens
+from ephemera.platform.apps.belongings import Belongings
 from ephemera.platform.apps.builds import Builds
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.apps.removal import Removals
@@ -40,13 +41,12 @@ from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
 from ephemera.platform.proxy.traffic import Parts, Traffic
 from ephemera.platform.proxy.urls import ProxyUrls
-from ephemera.platform.records import AppRecord, EventRecord, MachineRecord
+from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.registry.registry import Registry
 from ephemera.platform.secrets.appsecrets import Secrets
 from ephemera.platform.secrets.keys import SecretKeys
 from ephemera.platform.secrets.store import SecretStore
 from ephemera.platform.settings import Settings
-from ephemera.platform.states import BUSY
 from ephemera.platform.store import Store
 from ephemera.platform.volumes.service import Volumes
 
@@ -102,22 +102,29 @@ class Platform:
             proxies.plain,
             lambda app: self.traffic.door(app),
         )
-        self._apps = Apps(store, clock)
-        self.registry = Registry(home / "registry", self._apps, url, clock)
+        #: Which apps there are.
+        self.apps = Apps(store, clock)
+        self.registry = Registry(home / "registry", self.apps, url, clock)
         access = AccessStore(store.engine)
-        self.tokens = Tokens(access, self._apps.__contains__, clock)
+        self.tokens = Tokens(access, self.apps.__contains__, clock)
         self.issuer = Issuer(access, self.vault, url, clock)
         edge = EdgeStore(store.engine)
         self.addresses = Addresses(edge, clock, settings.regions)
-        self.certificates = Certificates(edge, self.vault, clock, self._apps.__contains__)
-        #: What goes with an app. Rows need no step: they go by themselves, see `apps/rows.py`.
-        steps = [self.volumes.drop_app, self._drop_log, self._drop_secrets, self._drop_tokens]
-        steps += [self._drop_network, self.registry.drop_app]
-        steps += [Builds(home, self._apps.is_taken).drop_app]
-        self._removals = Removals(self._apps, lambda app: self._owners.of(app.id), steps)
+        self.certificates = Certificates(edge, self.vault, clock, self.apps.__contains__)
         self._owners = Owners()
-        self.networks = PrivateNetworks(driver, self._apps, self._records, self._reach)
-        #: Told of each write of any machine, once it is on disk.
+        self.networks = PrivateNetworks(driver, self.apps, self._records, self._reach)
+        belongings = Belongings(
+            self.volumes,
+            self.logs,
+            self._secret_store,
+            self.tokens,
+            self.networks,
+            self.registry,
+            Builds(home, self.apps.is_taken),
+        )
+        self._removals = Removals(
+            self.apps, lambda app: self._owners.of(app.id), belongings.take_away
+        )
         self._unasked = Unasked(
             clock,
             self.logs,
@@ -128,7 +135,7 @@ class Platform:
         self.traffic = Traffic(
             Parts(
                 home,
-                self._apps,
+                self.apps,
                 self.networks,
                 self.certificates,
                 self.addresses,
@@ -141,6 +148,7 @@ class Platform:
                 proxies.plain,
             )
         )
+        #: Told of each write of any machine, once it is on disk.
         self.observers: list[Observer] = [
             self.sockets.moved,
             self._unasked.moved,
@@ -160,14 +168,14 @@ class Platform:
             self._held if hold else None,
         )
         #: Finds machines.
-        self.machines = Directory(self._owners, self._apps, self._around)
+        self.machines = Directory(self._owners, self.apps, self._around)
         self._watch = Watch(home, self._owners.running, driver.written, self._kill)
         #: Makes machines, and checks what they are to be made of.
         self.creation = Creation(
             self._around,
             self._owners,
             self.leases,
-            self._apps.__contains__,
+            self.apps.__contains__,
             self.volumes.mounting.place,
             self.registry.check_use,
         )
@@ -179,7 +187,7 @@ class Platform:
             DriverError: the driver cannot run here.
         """
         self._store.forget_machines(self.clock() - _DESTROYED_KEPT_S)
-        leaving = self._apps.open()
+        leaving = self.apps.open()
         for record in self._store.live_machines():
             self._owners.add(Owner(record, self._around))
         self.volumes.open()
@@ -220,34 +228,6 @@ class Platform:
 
     # apps
 
-    def apps(self, org_slug: str) -> list[AppRecord]:
-        """Return the apps of an organisation, oldest first."""
-        return self._apps.of_org(org_slug)
-
-    def app(self, name: str) -> AppRecord:
-        """Return an app by its name.
-
-        Raises:
-            Refusal: there is none.
-        """
-        return self._apps.named(name)
-
-    def app_with_id(self, app_id: str) -> AppRecord:
-        """Return an app by its id, also while it is being deleted."""
-        return self._apps[app_id]
-
-    def orgs(self) -> set[str]:
-        """Return the organisations that have apps."""
-        return self._apps.orgs()
-
-    def create_app(self, name: str, org_slug: str, network: str) -> AppRecord:
-        """Create an app.
-
-        Raises:
-            Refusal: the name is taken or not one.
-        """
-        return self._apps.create(name, org_slug, network)
-
     async def delete_app(self, name: str, *, force: bool) -> None:
         """Delete an app with everything that it has.
 
@@ -255,31 +235,16 @@ class Platform:
         goes later, also when the server is killed before.
 
         Raises:
-            Refusal: it has machines that are not stopped, and `force` is not given.
+            Refusal: there is none, or it has machines that are not stopped and `force` is not
+                given.
         """
-        app = self.app(name)
-        busy = [owner for owner in self._owners.of(app.id) if owner.record.state in BUSY]
-        if busy and not force:
-            raise refusals.app_has_machines(len(busy))
-        await self._removals.remove(app, wait=_DELETE_WAIT_S)
-
-    async def _drop_log(self, app: AppRecord) -> None:
-        await self.logs.drop(app.id)
-
-    async def _drop_secrets(self, app: AppRecord) -> None:
-        self._secret_store.forget_app(app.id)
-
-    async def _drop_tokens(self, app: AppRecord) -> None:
-        self.tokens.forget_app(app.id)
-
-    async def _drop_network(self, app: AppRecord) -> None:
-        await self.networks.forget(app)
+        await self._removals.remove(self.apps.named(name), force=force, wait=_DELETE_WAIT_S)
 
     # machines
 
     def address(self, record: MachineRecord) -> str:
         """Return where the programs of a machine listen."""
-        return self._reach.address(self._apps[record.app_id], record.id)
+        return self._reach.address(self.apps[record.app_id], record.id)
 
     def _records(self, app_id: str) -> list[MachineRecord]:
         return [owner.record for owner in self._owners.of(app_id)]
@@ -287,7 +252,7 @@ class Platform:
     # what owners need
 
     def _boot_spec(self, record: MachineRecord) -> BootSpec:
-        app = self._apps[record.app_id]
+        app = self.apps[record.app_id]
         secrets = self.secrets.environment(app.id, record.secrets_version)
         mounts = self.volumes.mounting.mounts(record)
         return boots.spec(app, record, self._reach, self.logs.folder(app.id), secrets, mounts)
@@ -299,7 +264,7 @@ class Platform:
 
     async def _held(self, ledger: Ledger) -> None:
         assert self._hold
-        await self._hold(self._apps[ledger.record.app_id].name, ledger)
+        await self._hold(self.apps[ledger.record.app_id].name, ledger)
 
     def _need_room(self) -> None:
         now = space(self.home)

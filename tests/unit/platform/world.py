@@ -63,9 +63,9 @@ class World:
 
     def app(self) -> AppRecord:
         """Return the app, created at the first call."""
-        if not self.platform.apps("personal"):
-            self.platform.create_app("demo", "personal", "")
-        return self.platform.app("demo")
+        if not self.platform.apps.of_org("personal"):
+            self.platform.apps.create("demo", "personal", "")
+        return self.platform.apps.named("demo")
 
     def create(self, *command: str, name: str = "", **more: Any) -> Owner:
         """Create a machine that plays a command of the mock driver's script."""

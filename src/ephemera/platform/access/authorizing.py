@@ -114,7 +114,7 @@ def looked_up(platform: Platform, asked: TokenAccess) -> Access:
 def _app(platform: Platform, asked: TokenAccess) -> AppRecord | None:
     """Return the app of an access, also where only something in it is named."""
     if asked.app_name:
-        return platform.app(asked.app_name)
+        return platform.apps.named(asked.app_name)
     if asked.machine_id:
         return platform.machines.located(asked.machine_id)[0]
     if asked.volume_id:
@@ -122,7 +122,7 @@ def _app(platform: Platform, asked: TokenAccess) -> AppRecord | None:
         app_id = next(theirs, None)
         if app_id is None:
             raise volume_not_found()
-        return platform.app_with_id(app_id)
+        return platform.apps[app_id]
     return None
 
 

@@ -16,11 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy.exc import OperationalError
 
+from ephemera.platform import refusals
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
-from ephemera.platform.states import State
+from ephemera.platform.states import BUSY, State
 
 _log = logging.getLogger(__name__)
 
@@ -35,26 +36,32 @@ class Removals:
 
     Args:
         owners: Says whose machines are still there.
-        steps: What else is to be done for an app, once it has no machine any more: remove what
-            it has on disk and in memory. Rows go by themselves.
+        take_away: Removes what an app has on disk and in memory, once it has no machine any more.
+            Its rows go by themselves, see `rows`.
     """
 
     def __init__(
         self,
         apps: Apps,
         owners: Callable[[AppRecord], Sequence[Owner]],
-        steps: Sequence[Callable[[AppRecord], Awaitable[None]]],
+        take_away: Callable[[AppRecord], Awaitable[None]],
     ) -> None:
         self._apps = apps
         self._owners = owners
-        self._steps = steps
+        self._take_away = take_away
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def remove(self, app: AppRecord, *, wait: float) -> None:
+    async def remove(self, app: AppRecord, *, force: bool, wait: float) -> None:
         """Have an app taken away; return when nothing of it is left, or after `wait` seconds.
 
         It goes on in any case, also when the caller is cancelled, or the server is killed.
+
+        Raises:
+            Refusal: it has machines that are not stopped, and `force` is not given.
         """
+        busy = [owner for owner in self._owners(app) if owner.record.state in BUSY]
+        if busy and not force:
+            raise refusals.app_has_machines(len(busy))
         self._apps.leave(app)
         await asyncio.wait([self.begin(app)], timeout=wait)
 
@@ -87,8 +94,7 @@ class Removals:
                 owner.ask_destroy(force=True)
             for owner in owners:
                 await owner.ledger.until(_is_destroyed, _LOOK_AGAIN_S)
-        for step in self._steps:
-            await step(app)
+        await self._take_away(app)
         self._apps.forget(app)
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -24,7 +24,7 @@ async def list_apps(request: Request) -> Response:
     platform, principal = platform_of(request), principal_of(request)
     org_slug = request.query_params.get("org_slug") or _DEFAULT_ORG
     role = request.query_params.get("app_role")
-    apps = [] if role else platform.apps(org_slug)
+    apps = [] if role else platform.apps.of_org(org_slug)
     volumes = Counter(volume.app_id for volume in platform.volumes.all())
     shown = [_shown(platform, app, volumes[app.id]) for app in apps if principal.may_touch(app.id)]
     return JSONResponse({"total_apps": len(shown), "apps": shown})
@@ -38,7 +38,7 @@ async def create_app(request: Request) -> Response:
     if not name:
         raise refusals.invalid("name is required")
     org_slug = body.org_slug or _DEFAULT_ORG
-    app = platform_of(request).create_app(name, org_slug, body.network or "")
+    app = platform_of(request).apps.create(name, org_slug, body.network or "")
     return JSONResponse({"id": app.id, "created_at": int(app.created_at * 1000)}, 201)
 
 

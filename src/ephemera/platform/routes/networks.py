@@ -31,7 +31,7 @@ async def change(request: Request) -> Response:
             " networks, use 'container'"
         )
     await platform.networks.set_outside(app, outside=body.outside)
-    return _shown(platform.app(app.name))
+    return _shown(platform.apps.named(app.name))
 
 
 async def reach(request: Request) -> Response:

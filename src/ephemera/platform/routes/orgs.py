@@ -55,7 +55,7 @@ async def list_volumes(request: Request) -> Response:
 
 def _apps(request: Request) -> dict[str, AppRecord]:
     """Return the apps of the organisation that the sender may see, by their ids."""
-    apps = platform_of(request).apps(request.path_params["org_slug"])
+    apps = platform_of(request).apps.of_org(request.path_params["org_slug"])
     return {app.id: app for app in apps if principal_of(request).may_touch(app.id)}
 
 

@@ -61,7 +61,7 @@ def app_named(request: Request, repository: str) -> AppRecord:
     """
     name = names.app_of(repository)
     try:
-        app = platform_of(request).app(name)
+        app = platform_of(request).apps.named(name)
     except Refusal:
         raise refusals.no_such_app(name) from None
     if not principal_of(request).may_touch(app.id):

@@ -31,7 +31,7 @@ def app_of(request: HTTPConnection) -> AppRecord:
     Raises:
         Refusal: there is none (404), or it is not for the sender of the request (403).
     """
-    app = platform_of(request).app(request.path_params["app_name"])
+    app = platform_of(request).apps.named(request.path_params["app_name"])
     if not principal_of(request).may_touch(app.id):
         raise refusals.unauthorized()
     return app

@@ -51,8 +51,7 @@ async def list_tokens(request: Request) -> Response:
     owner_only(request)
     platform = platform_of(request)
     shown = [
-        views.listed(record, platform.app_with_id(record.app_id))
-        for record in platform.tokens.usable()
+        views.listed(record, platform.apps[record.app_id]) for record in platform.tokens.usable()
     ]
     return JSONResponse({"tokens": shown})
 
@@ -76,8 +75,8 @@ async def current_tokens(request: Request) -> Response:
 
 def _infos(platform: Platform, shown: Shown) -> list[dict[str, object]]:
     if shown.record:
-        return [views.of_app(shown.record.id, platform.app_with_id(shown.record.app_id))]
-    return [views.of_owner(org) for org in sorted({_DEFAULT_ORG, *platform.orgs()})]
+        return [views.of_app(shown.record.id, platform.apps[shown.record.app_id])]
+    return [views.of_owner(org) for org in sorted({_DEFAULT_ORG, *platform.apps.orgs()})]
 
 
 async def authenticate(request: Request) -> Response:
@@ -112,7 +111,7 @@ def _verified(request: Request, body: Authenticate) -> list[Shown]:
 
 
 def _app_of(request: Request, shown: Shown) -> AppRecord | None:
-    return platform_of(request).app_with_id(shown.record.app_id) if shown.record else None
+    return platform_of(request).apps[shown.record.app_id] if shown.record else None
 
 
 async def create_oidc_token(request: Request) -> Response:

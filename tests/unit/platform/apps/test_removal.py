@@ -77,7 +77,7 @@ def test_a_new_app_of_the_same_name_sees_nothing_of_the_old_one(play: Play) -> N
     async def scene(world: World) -> None:
         old = await furnish(world)
         await world.platform.delete_app(old.name, force=True)
-        new = world.platform.create_app(old.name, "personal", "")
+        new = world.platform.apps.create(old.name, "personal", "")
         assert world.platform.machines.owners(new, include_deleted=True) == []
         assert world.platform.addresses.of(new) == []
 
@@ -90,10 +90,10 @@ def test_a_name_is_free_before_the_machines_are_gone(play: Play) -> None:
         deletion = asyncio.create_task(world.platform.delete_app(old.name, force=True))
         await asyncio.sleep(0)  # it gives up the loop when the first machine is to be waited for
         with pytest.raises(Refusal, match="app not found"):
-            world.platform.app(old.name)
-        new = world.platform.create_app(old.name, "personal", "")
+            world.platform.apps.named(old.name)
+        new = world.platform.apps.create(old.name, "personal", "")
         await deletion
-        assert world.platform.app(old.name) is new
+        assert world.platform.apps.named(old.name) is new
         assert builds_folder(world.home, new.name).exists()  # it may be deployed already
         assert rows(world, old) == {}
 
@@ -103,10 +103,10 @@ def test_a_name_is_free_before_the_machines_are_gone(play: Play) -> None:
 def test_a_deletion_that_was_only_written_down_is_done_by_the_next_server(play: Play) -> None:
     async def scene(world: World) -> None:
         app = await furnish(world)
-        world.platform._apps.leave(app)
+        world.platform.apps.leave(app)
         await world.reopen()
         with pytest.raises(Refusal, match="app not found"):
-            world.platform.app(app.name)
+            world.platform.apps.named(app.name)
         await removed(world)
         assert rows(world, app) == {}
         assert not log_folder(world, app)
@@ -165,14 +165,14 @@ def test_an_app_with_a_busy_machine_is_left_alone_unless_forced(play: Play) -> N
             await world.platform.delete_app(app.name, force=False)
         assert caught.value.status == 412
         await world.reopen()
-        assert world.platform.app(app.name) == app
+        assert world.platform.apps.named(app.name) == app
 
     play(scene)
 
 
 def test_rows_of_other_apps_stay(play: Play) -> None:
     async def scene(world: World) -> None:
-        other = world.platform.create_app("other", "elsewhere", "")
+        other = world.platform.apps.create("other", "elsewhere", "")
         world.platform.addresses.assign(other, AssignIp(type="v4"))
         app = await furnish(world)
         before = rows(world, other)

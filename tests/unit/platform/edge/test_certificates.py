@@ -86,7 +86,7 @@ def test_nothing_is_kept_for_an_app_that_was_deleted_meanwhile(play: Play) -> No
         world.now = time.time()
         with pytest.raises(Refusal, match="app not found"):
             await world.platform.certificates.upload(app, given)
-        new = world.platform.create_app(app.name, "personal", "")
+        new = world.platform.apps.create(app.name, "personal", "")
         assert world.platform.certificates.page(new, "", "", 10).total == 0
 
     play(scene)

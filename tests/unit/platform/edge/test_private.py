@@ -100,7 +100,7 @@ def test_names_tell_of_the_machines_of_the_apps_in_a_network(play: Play) -> None
         resting = world.create("run", skip_launch=True)
         await reach(started, State.STARTED)
         await reach(resting, State.STOPPED)
-        other = world.platform.create_app("other", "personal", "")
+        other = world.platform.apps.create("other", "personal", "")
         assert list(private.apps(prefix(app))) == ["demo"]
         assert list(private.apps(prefix(other))) == ["other"]
         assert list(private.machines(prefix(other), "demo")) == []
@@ -116,20 +116,20 @@ def test_names_tell_of_the_machines_of_the_apps_in_a_network(play: Play) -> None
 def test_apps_that_share_a_network_see_each_other_and_share_its_way_out(play: Play) -> None:
     async def scene(world: World) -> None:
         platform = world.platform
-        one, two = (platform.create_app(name, "personal", "back") for name in ("one", "two"))
-        alone = platform.create_app("alone", "personal", "")
+        one, two = (platform.apps.create(name, "personal", "back") for name in ("one", "two"))
+        alone = platform.apps.create("alone", "personal", "")
         assert prefix(one) == prefix(two)
         assert list(platform.networks.apps(prefix(one))) == ["one", "two"]
         await platform.networks.set_outside(one, outside=False)
         assert network_of(world).outside == {prefix(one): False}
-        three = platform.create_app("three", "personal", "back")
-        found = {app.name: app.outside for app in platform.apps("personal")}
+        three = platform.apps.create("three", "personal", "back")
+        found = {app.name: app.outside for app in platform.apps.of_org("personal")}
         assert found == {"one": False, "two": False, "three": False, "alone": True}
         await world.reopen()
         assert network_of(world).outside == {prefix(one): False, prefix(alone): True}
-        assert not world.platform.app("three").outside
+        assert not world.platform.apps.named("three").outside
         await world.platform.networks.set_outside(three, outside=True)
-        assert {app.outside for app in world.platform.apps("personal")} == {True}
+        assert {app.outside for app in world.platform.apps.of_org("personal")} == {True}
 
     play(scene)
 
@@ -147,7 +147,7 @@ def test_a_boot_of_a_closed_app_is_closed_from_the_beginning(play: Play) -> None
 def test_a_network_goes_with_the_last_app_in_it(play: Play) -> None:
     async def scene(world: World) -> None:
         platform = world.platform
-        one, two = (platform.create_app(name, "personal", "back") for name in ("one", "two"))
+        one, two = (platform.apps.create(name, "personal", "back") for name in ("one", "two"))
         await platform.delete_app("one", force=True)
         assert network_of(world).dropped == []
         await platform.delete_app("two", force=True)
@@ -171,9 +171,9 @@ def test_a_machine_reaches_the_apps_of_its_network_and_if_that_is_open_of_its_or
 ) -> None:
     async def scene(world: World) -> None:
         platform = world.platform
-        one, two = (platform.create_app(name, "personal", "back") for name in ("one", "two"))
-        near = platform.create_app("near", "personal", "")
-        strange = platform.create_app("strange", "others", "")
+        one, two = (platform.apps.create(name, "personal", "back") for name in ("one", "two"))
+        near = platform.apps.create("near", "personal", "")
+        strange = platform.apps.create("strange", "others", "")
         client = networks.machine_address(one, "m")
 
         def reached() -> list[str]:

@@ -132,7 +132,7 @@ def test_all_secrets_together_fit_into_an_environment(play: Play) -> None:
 def test_the_same_value_has_another_digest_in_another_app(play: Play) -> None:
     async def scene(world: World) -> None:
         write(world, A="same", B="same")
-        other = world.platform.create_app("other", "personal", "")
+        other = world.platform.apps.create("other", "personal", "")
         world.platform.secrets.write(other.id, {"A": "same"})
         ours = {record.digest for record in world.platform.secrets.all(world.app().id)}
         theirs = {record.digest for record in world.platform.secrets.all(other.id)}
