@@ -16,6 +16,7 @@ import fcntl
 import os
 import select
 import signal
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted
 #: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
 #: runs, and may stop whoever comes into it, has less time to keep its own end from it.
 _STARTED_WITHIN_S, _EXECUTED_WITHIN_S = 60, 10
+#: How often it is looked whether the machine did that.
+_LOOK_S = 0.05
 
 
 class Waiting:
@@ -75,23 +78,36 @@ class Waiting:
             NotStarted: it is no program, and is gone.
         """
         try:
-            is_late = not self._is_executed(within_s)
-            failure = self._calls.failure
+            hindrance = self._hindrance(within_s)
+            failure = hindrance or self._calls.failure
         finally:
             self.give_up()
-        if is_late:
+        if hindrance:
             os.kill(self.pid, signal.SIGKILL)
-            failure = f"the program was not executed after {within_s} seconds"
         if failure:
             with suppress(ChildProcessError):  # who ignores the end of children has none to reap
                 os.waitpid(self.pid, 0)
             raise NotStarted(failure)
         return self.pid
 
-    def _is_executed(self, within_s: float) -> bool:
+    def _hindrance(self, within_s: float) -> str:
+        """Wait until it is a program, or dead, and return nothing; else what keeps it from that."""
         poll = select.poll()
         poll.register(self._wake, 0)  # that nobody reads is told of in any case
-        return bool(poll.poll(within_s * 1000))
+        until = time.monotonic() + within_s
+        while not poll.poll(_LOOK_S * 1000):
+            if self._was_stopped():
+                return "a process of the machine stopped who came to start the program"
+            if time.monotonic() >= until:
+                return f"the program was not executed after {within_s} seconds"
+        return ""
+
+    def _was_stopped(self) -> bool:
+        """Whether somebody has sent it SIGSTOP, be it that it may go on by now."""
+        which = os.WSTOPPED | os.WCONTINUED
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.pid, which | os.WNOHANG | os.WNOWAIT) is not None
+        return False
 
 
 class Ahead(NamedTuple):
