@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -35,7 +34,7 @@ def show_apart(entry: LogEntry) -> None:
 
 def show_aside(entry: LogEntry) -> None:
     """Write all lines to stderr."""
-    print(entry.message, file=sys.stderr, flush=True)
+    note(entry.message)
 
 
 def show_remarks(entry: LogEntry) -> None:

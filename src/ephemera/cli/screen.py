@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -11,15 +12,51 @@ from typing import Any
 
 from ephemera.errors import EphemeraError
 
+#: Control characters, of which only tabs, line ends and colours are for anybody to print: with
+#: the others a program in a machine would give orders to the terminal of whoever reads its log.
+_CONTROL = re.compile(r"(?P<colour>\x1b\[[0-9;:]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def say(text: str) -> None:
-    """Write a line of the result, at once, so that a reader who follows sees it."""
-    print(text, flush=True)
+    """Write a line of the result, at once, so that a reader who follows sees it.
+
+    Raises:
+        EphemeraError: it cannot be written; on a full disk, for example.
+    """
+    try:
+        print(printable(text, sys.stdout), flush=True)
+    except BrokenPipeError:
+        raise  # a reader who has enough, which is no error
+    except OSError as error:
+        sys.stdout = None  # or Python would try once more at its end, and complain
+        raise EphemeraError(f"the output cannot be written: {error.strerror}") from error
 
 
 def note(text: str) -> None:
     """Write a line that is not part of the result."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def printable(text: str, stream: Any) -> str:
+    """Return a text as it can be written there.
+
+    A terminal gets control characters as `cat -v` shows them, and all else gets them as they are.
+    What the stream's encoding does not have is escaped.
+    """
+    if stream is None:  # it was closed before we were started
+        return text
+    encoding = stream.encoding or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    if not stream.isatty() or not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub(_in_sight, text) + "\x1b[0m"
+
+
+def _in_sight(found: re.Match[str]) -> str:
+    if found["colour"]:
+        return found["colour"]
+    code = ord(found[0])
+    return f"^{chr(code ^ 0x40)}" if code < 0x80 else f"\\x{code:02x}"
 
 
 def complain(error: EphemeraError) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 
 import pytest
 
 from ephemera.cli import screen
-from ephemera.errors import ConfigError
+from ephemera.errors import ConfigError, EphemeraError
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,49 @@ def test_a_table_without_rows_has_its_titles(capsys: pytest.CaptureFixture[str])
 def test_a_record_leaves_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
     screen.say_record({"id": "1", "outcome": "", "machine": "m"})
     assert capsys.readouterr().out == "id       1\nmachine  m\n"
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that says it is one."""
+
+    def __init__(self, *, is_one: bool = True, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding=encoding)
+        self._is_one = is_one
+
+    def isatty(self) -> bool:
+        return self._is_one
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("plain\ttext\nGrüße", "plain\ttext\nGrüße"),
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m\x1b[0m"),
+        ("\x1b]0;title\x07\x1b[2J\r\x7f", "^[]0;title^G^[[2J^M^?\x1b[0m"),
+        ("\x9b2J", "\\x9b2J\x1b[0m"),
+    ],
+)
+def test_a_terminal_gets_colours_and_no_other_orders(written: str, seen: str) -> None:
+    assert screen.printable(written, Terminal()) == seen
+    assert screen.printable(written, Terminal(is_one=False)) == written
+
+
+def test_what_an_encoding_does_not_have_is_escaped() -> None:
+    assert screen.printable("ü \udc80", Terminal(encoding="ascii")) == "\\xfc \\udc80"
+    assert screen.printable("ü \udc80", Terminal(is_one=False)) == "ü \\udc80"
+
+
+class Full(Terminal):
+    """A stream on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_output_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(EphemeraError, match="the output cannot be written: No space left"):
+        screen.say("anything")
 
 
 def test_an_error_is_told_on_stderr_with_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
