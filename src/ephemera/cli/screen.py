@@ -34,6 +34,8 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Write a line that is not part of the result."""
+    if sys.stderr is None:  # it was closed, and `print` would take stdout for it
+        return
     print(printable(text, sys.stderr), file=sys.stderr, flush=True)
 
 

@@ -85,6 +85,14 @@ def test_what_an_encoding_does_not_have_is_escaped() -> None:
     assert screen.printable("ü \udc80", Terminal(is_one=False)) == "ü \\udc80"
 
 
+def test_notes_do_not_go_to_the_result_where_there_is_no_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    screen.note("anything")
+    assert capsys.readouterr().out == ""
+
+
 class Full(Terminal):
     """A stream on a disk without room."""
 
