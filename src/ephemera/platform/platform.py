@@ -25,12 +25,14 @@ from ephemera.platform.edge.addresses import Addresses
 from ephemera.platform.edge.certificates import Certificates
 from ephemera.platform.edge.private import PrivateNetworks
 from ephemera.platform.edge.store import EdgeStore
+from ephemera.platform.forgetting import Forgetting
 from ephemera.platform.images.keeping import keeper
 from ephemera.platform.logs import Logs
 from ephemera.platform.machines import boots
 from ephemera.platform.machines.boots import Reach
 from ephemera.platform.machines.creation import Creation
 from ephemera.platform.machines.directory import Directory
+from ephemera.platform.machines.forgetting import forget_destroyed, forget_events
 from ephemera.platform.machines.leases import Leases
 from ephemera.platform.machines.ledger import Ledger, Observer
 from ephemera.platform.machines.owner import Owner
@@ -50,8 +52,6 @@ from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
 from ephemera.platform.volumes.service import Volumes
 
-#: How long a destroyed machine is remembered. Looked at when a server starts.
-_DESTROYED_KEPT_S = 7 * 24 * 3600.0
 #: How long the deletion of an app is waited for before it is answered.
 _DELETE_WAIT_S = 30.0
 
@@ -170,6 +170,15 @@ class Platform:
         #: Finds machines.
         self.machines = Directory(self._owners, self.apps, self._around)
         self._watch = Watch(home, self._owners.running, driver.written, self._kill)
+        self._forgetting = Forgetting(
+            clock,
+            [
+                lambda: forget_destroyed(store.engine, clock()),
+                lambda: forget_events(store.engine),
+                self.volumes.forget_destroyed,
+                self.tokens.forget_expired,
+            ],
+        )
         #: Makes machines, and checks what they are to be made of.
         self.creation = Creation(
             self._around,
@@ -186,7 +195,6 @@ class Platform:
         Raises:
             DriverError: the driver cannot run here.
         """
-        self._store.forget_machines(self.clock() - _DESTROYED_KEPT_S)
         leaving = self.apps.open()
         for record in self._store.live_machines():
             self._owners.add(Owner(record, self._around))
@@ -203,6 +211,7 @@ class Platform:
             owner.resume()
         self._unasked.open(self._owners.all())
         self._watch.open()
+        self._forgetting.open()
         self.traffic.open(owner.record for owner in self._owners.all())
         for app in leaving:
             self._removals.begin(app)
@@ -216,6 +225,7 @@ class Platform:
     async def close(self) -> None:
         """Let go of all machines without touching them, and of all who wait."""
         self.release()
+        await self._forgetting.close()
         await self._watch.close()
         await self._removals.close()
         await self.volumes.close()

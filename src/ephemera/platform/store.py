@@ -202,17 +202,6 @@ class Store:
                 attachments.detach(transaction, fresh)
         return fresh
 
-    def forget_machines(self, before: float) -> None:
-        """Delete machines that were destroyed before a time, with their events."""
-        gone = (schema.machines.c.state == State.DESTROYED) & (
-            schema.machines.c.updated_at < before
-        )
-        ids = select(schema.machines.c.id).where(gone)
-        with self._engine.begin() as connection:
-            for table in (schema.events, schema.leases, schema.machine_versions):
-                connection.execute(delete(table).where(table.c.machine_id.in_(ids)))
-            connection.execute(delete(schema.machines).where(gone))
-
     # events
 
     def events(self, machine_id: str, limit: int) -> list[EventRecord]:

@@ -81,6 +81,16 @@ class Tokens:
         for token_id in mine:
             del self._by_id[token_id]
 
+    def forget_expired(self) -> int:
+        """Forget the tokens whose time is over; return how many."""
+        now = self._clock()
+        expired = [token.id for token in self._by_id.values() if token.expires_at <= now]
+        if expired:
+            self._store.drop_expired_tokens(now)
+        for token_id in expired:
+            del self._by_id[token_id]
+        return len(expired)
+
     def _is_usable(self, record: TokenRecord) -> bool:
         return record.expires_at > self._clock() and self._lives(record.app_id)
 

@@ -79,7 +79,6 @@ class Volumes:
 
     def open(self) -> None:
         """Go on with whatever was under way. Needs a running event loop."""
-        self._store.forget(self._clock() - _DESTROYED_KEPT_S)
         volumes = self._store.all()
         self._remove_strays(volumes)
         for volume in volumes:
@@ -92,6 +91,13 @@ class Volumes:
                 self.sizing.thaw(volume)
                 self.sizing.enlarge(volume)
         self.snapshots.open()
+
+    def forget_destroyed(self) -> int:
+        """Forget volumes that were destroyed a week ago; return how many."""
+        forgotten = self._store.forget(self._clock() - _DESTROYED_KEPT_S)
+        for volume_id in forgotten:
+            self._works.begin(self._folders.remove(self._folders.of(volume_id)))
+        return len(forgotten)
 
     async def close(self) -> None:
         """Let go of all; another server goes on from the store."""

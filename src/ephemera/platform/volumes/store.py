@@ -65,12 +65,18 @@ class VolumeStore:
         with self._engine.connect() as connection:
             return connection.execute(select(func.count()).where(its)).scalar_one()
 
-    def forget(self, before: float) -> None:
-        """Delete volumes that were destroyed before a time and have no snapshot any more."""
+    def forget(self, before: float) -> Sequence[str]:
+        """Delete volumes that were destroyed before a time and have no snapshot any more.
+
+        Returns:
+            Their ids.
+        """
         gone = (_volume.state == State.DESTROYED) & (_volume.updated_at < before)
         unused = _volume.id.not_in(select(_snapshot.volume_id))
         with self._engine.begin() as connection:
-            connection.execute(delete(schema.volumes).where(gone & unused))
+            ids = connection.execute(select(_volume.id).where(gone & unused)).scalars().all()
+            connection.execute(delete(schema.volumes).where(_volume.id.in_(ids)))
+        return ids
 
     def _volumes(self, condition: Any) -> list[VolumeRecord]:
         query = (

@@ -279,10 +279,10 @@ def test_a_destroyed_volume_is_forgotten_after_a_week_unless_it_has_snapshots(pl
             shelf.volumes.destroy(volume)
             await shelf.reaches(volume, State.DESTROYED)
         shelf.clock.move(6 * _DAY_S)
-        await shelf.reopen()
+        assert shelf.volumes.forget_destroyed() == 0
         assert len(shelf.volumes.all(include_deleted=True)) == 2
         shelf.clock.move(2 * _DAY_S)
-        await shelf.reopen()
+        assert shelf.volumes.forget_destroyed() == 1
         assert [one.id for one in shelf.volumes.all(include_deleted=True)] == [kept.id]
         await shelf.until(lambda: not (shelf.home / "volumes" / bare.id).exists())
 
