@@ -385,3 +385,22 @@ def test_a_wish_for_another_protocol_that_is_not_met_changes_nothing() -> None:
             writer.close()
 
     run(check())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"],
+)
+def test_a_body_is_passed_on_of_clients_that_offer_another_protocol_with_it(body: bytes) -> None:
+    async def check() -> None:
+        async with proxy(echo) as world:
+            reader, writer = await world.connect()
+            post = GET.replace(b"GET", b"POST")
+            offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+            writer.write(post + offer + body + GET + b"\r\n")
+            told = await reader.readuntil(b"GET / HTTP/1.1\r\n")
+            assert b"body" in told.partition(b"POST / HTTP/1.1")[2]
+            assert b"upgrade" not in told.lower()
+            writer.close()
+
+    run(check())

@@ -27,7 +27,6 @@ from typing import Any
 import uvicorn
 import uvloop
 from sqlalchemy.exc import DatabaseError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ephemera import __version__
 from ephemera.errors import ConfigError
@@ -50,6 +49,7 @@ from ephemera.platform.platform import Platform
 from ephemera.platform.proxy.front import Front
 from ephemera.platform.settings import Settings
 from ephemera.platform.store import Store
+from ephemera.platform.upgrading import HttpProtocol
 
 _log = logging.getLogger(__name__)
 _socket_log = logging.getLogger(f"{__name__}.sockets")
@@ -200,7 +200,7 @@ class _Server(uvicorn.Server):
     def __init__(self, platform: Platform, front: Front, token: str, stage: Stage | None) -> None:
         config = uvicorn.Config(
             app.build(platform, token, stage),
-            http=SeverableProtocol if stage else HttpToolsProtocol,
+            http=SeverableProtocol if stage else HttpProtocol,
             lifespan="off",
             ws=_web_socket,  # type: ignore[arg-type]  # it is called, and nothing else
             ws_max_size=_MESSAGE_BYTES_MAX,

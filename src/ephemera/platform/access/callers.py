@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ephemera.platform.access.principal import Principal
 from ephemera.platform.faults.over_http import SeverableProtocol
+from ephemera.platform.upgrading import HttpProtocol
 
 #: Of one machine: through its socket, and from each of its addresses.
 MACHINE_MAX = 64
@@ -91,7 +91,7 @@ class Callers:
         return [Share(address, MACHINE_MAX), Share(f"network {network}", NETWORK_MAX)]
 
 
-class Caller(HttpToolsProtocol):
+class Caller(HttpProtocol):
     """Speaks to a program in a machine.
 
     Args:

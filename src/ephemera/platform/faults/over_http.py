@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ephemera.platform.clock import Clock, sleep
 from ephemera.platform.faults.menu import Asked, Menu
 from ephemera.platform.faults.orders import Delay, Dropped, Error, LostAnswer
+from ephemera.platform.upgrading import HttpProtocol
 
 #: Where a request finds the way to end its connection, among the extensions of its scope.
 _SEVER = "ephemera.sever"
@@ -18,7 +18,7 @@ _SEVER = "ephemera.sever"
 _SPARED = "/ephemera/testing/"
 
 
-class SeverableProtocol(HttpToolsProtocol):
+class SeverableProtocol(HttpProtocol):
     """Lets the application end a connection without an answer, which ASGI has no word for."""
 
     def on_message_begin(self) -> None:

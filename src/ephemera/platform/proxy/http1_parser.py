@@ -22,6 +22,7 @@ from ephemera.platform.proxy.streams import (
     Pipe,
     RequestHead,
 )
+from ephemera.platform.upgrading import RequestParser
 
 
 class Reader(Protocol):
@@ -55,7 +56,7 @@ class Parser:
         self._reader = reader
         self._wire = wire
         self._client = client
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = RequestParser(self, lambda: (self._url, self._headers))
         self._url = b""
         self._headers: Headers = []
         self._arriving: Request | None = None
@@ -128,6 +129,8 @@ class Parser:
         """Take the head as a whole."""
         self._unreported = 0
         parser = self._parser
+        if parser.puts_off:
+            return
         version = parser.get_http_version()
         try:
             head = checked(parser.get_method(), self._url, self._headers, version)

@@ -68,6 +68,14 @@ class CreationContract(Contract):
         config = {**app.config(app.subject.programs.runs), **more}
         assert app.post("/machines", json={"config": config, "skip_launch": True})["id"]
 
+    def test_a_body_is_read_of_clients_that_offer_another_protocol_with_it(
+        self, app: AppUnderTest
+    ) -> None:
+        offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AA"}
+        body = {"config": app.config(app.subject.programs.runs), "skip_launch": True}
+        made = [app.post("/machines", json=body, headers=offer)["id"] for _ in range(2)]
+        assert {one["id"] for one in app.get("/machines")} == set(made)
+
     def test_a_name_is_kept_and_unique_among_those_alive(self, app: AppUnderTest) -> None:
         body = {"name": "twin", "config": app.config(app.subject.programs.runs)}
         first = app.post("/machines", json=body)
