@@ -80,6 +80,7 @@ class MonitoredDriver:
         if answer.get("late"):
             say("warning", "the machine's monitor was killed; what it left behind was ended")
         if boot.folder.boot > 1:
+            self._monitors.forget_earlier(boot)
             try:
                 await asyncio.to_thread(clear_earlier, boot.folder)
             except OSError as error:  # they go when the machine does

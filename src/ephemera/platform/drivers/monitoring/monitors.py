@@ -73,6 +73,17 @@ class Monitors:
         folder = BootFolder(str(self._machines / machine_id), int(number))
         return self._boots.setdefault(handle, Boot(machine_id, folder))
 
+    def forget_earlier(self, boot: Boot) -> None:
+        """Forget the boots of a machine before this one, which have ended.
+
+        A machine may be started again and again for months.
+        """
+        number = boot.folder.boot - 1
+        while earlier := self._boots.pop(f"{boot.machine_id}/{number}", None):
+            if earlier.link is not None:
+                earlier.link.close()
+            number -= 1
+
     async def end(self, handle: str) -> None:
         """Have nothing of a boot alive, and the boot buried."""
         boot = self.boot(handle)
