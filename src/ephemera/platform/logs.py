@@ -13,9 +13,9 @@ import logging
 import os
 import shutil
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -91,7 +91,7 @@ class Logs:
         self._folder = str(folder)
         self._clock = clock
         self._closed = False
-        self._readers: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self._readers: dict[str, set[asyncio.Future[None]]] = {}
 
     def folder(self, app_id: str) -> str:
         """Return where the lines of an app are; monitors append there by themselves."""
@@ -183,14 +183,12 @@ class Logs:
         deadline = loop.time() + timeout
         while True:
             # Enlisted before reading: a line appended in between wakes us all the same.
-            woken = loop.create_future()
-            self._readers[app_id].add(woken)
-            lines, end = self.page(app_id, begin, wanted)
-            at_the_end = begin == end
-            left = 0.0 if self._closed else deadline - loop.time()
-            if not lines and (left > 0 or not at_the_end):
-                await asyncio.wait([woken], timeout=left if at_the_end else 0)
-            self._readers[app_id].discard(woken)
+            with self._enlisted(app_id) as woken:
+                lines, end = self.page(app_id, begin, wanted)
+                at_the_end = begin == end
+                left = 0.0 if self._closed else deadline - loop.time()
+                if not lines and (left > 0 or not at_the_end):
+                    await asyncio.wait([woken], timeout=left if at_the_end else 0)
             begin = end
             if lines or (left <= 0 and at_the_end):
                 return lines, begin
@@ -201,14 +199,27 @@ class Logs:
         for app_id in list(self._readers):
             self.appended(app_id)
 
+    @contextmanager
+    def _enlisted(self, app_id: str) -> Iterator[asyncio.Future[None]]:
+        """Have a future that is done when a line is appended; within the block."""
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readers.setdefault(app_id, set()).add(woken)
+        try:
+            yield woken
+        finally:
+            readers = self._readers.get(app_id, set())
+            readers.discard(woken)
+            if not readers:
+                self._readers.pop(app_id, None)
+
     def _back_from(self, app_id: str, end: Cursor) -> Cursor:
-        if end.offset >= _TAIL_BYTES:
-            return _line_start(self.folder(app_id), Cursor(end.segment, end.offset - _TAIL_BYTES))
-        older = end.segment - 1
-        if older in logfile.segments(self.folder(app_id)):
-            size = Path(logfile.segment_path(self.folder(app_id), older)).stat().st_size
-            place = Cursor(older, max(0, size - _TAIL_BYTES))
-            return _line_start(self.folder(app_id), place)
+        folder = self.folder(app_id)
+        with suppress(FileNotFoundError):  # there is no older one, or it has just gone
+            if end.offset >= _TAIL_BYTES:
+                return _line_start(folder, Cursor(end.segment, end.offset - _TAIL_BYTES))
+            older = end.segment - 1
+            size = os.path.getsize(logfile.segment_path(folder, older))
+            return _line_start(folder, Cursor(older, max(0, size - _TAIL_BYTES)))
         return Cursor(end.segment, 0)
 
     def _read(self, app_id: str, begin: Cursor) -> Iterator[tuple[LogEntry, Cursor]]:
@@ -230,7 +241,8 @@ def _remove(folder: str) -> None:
 
 
 def _lines(path: str, offset: int) -> Iterator[tuple[bytes, int]]:
-    with Path(path).open("rb", buffering=_CHUNK_BYTES) as file:
+    """Yield each whole line of a segment; none of one that was the oldest and has just gone."""
+    with suppress(FileNotFoundError), Path(path).open("rb", buffering=_CHUNK_BYTES) as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):

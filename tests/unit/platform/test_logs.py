@@ -111,6 +111,31 @@ def test_an_empty_page_means_the_end_however_many_lines_are_passed_over(
     assert asyncio.run(logs.more("app", end, Wanted("m1"), timeout=0)) == ([], end)
 
 
+def test_a_reader_that_gives_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    logs = _logs(tmp_path)
+
+    async def give_up() -> None:
+        reading = asyncio.create_task(logs.more("app", START, ANY, timeout=30))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    asyncio.run(give_up())
+    assert logs._readers == {}
+
+
+def test_a_segment_that_goes_while_it_is_about_to_be_read_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = _logs(tmp_path)
+    logs.say("app", "m1", "local", "kept")
+    folder = Path(logs.folder("app"))
+    (folder / "0000000001.jsonl").rename(folder / "0000000003.jsonl")
+    monkeypatch.setattr(logfile, "segments", lambda _: [1, 2, 3])
+    assert [line.message for line in logs.page("app", START, ANY)[0]] == ["kept"]
+    assert [line.message for line in logs.tail("app", ANY)[0]] == ["kept"]
+
+
 def test_release_sends_readers_away(tmp_path: Path) -> None:
     logs = _logs(tmp_path)
 

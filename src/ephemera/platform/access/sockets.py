@@ -134,7 +134,12 @@ class Sockets:
         one = self._open.pop(machine_id, None)
         if one:
             one.close()
-            _remove(f"{self._folder}/{machine_id}")
+            try:
+                _remove(f"{self._folder}/{machine_id}")
+            except OSError as error:  # the next server does
+                _log.warning(
+                    "the API socket of machine %s cannot be removed: %s", machine_id, error
+                )
 
     def _bound(self, path: str) -> socket.socket:
         try:

@@ -3,14 +3,15 @@
 IPv6 addresses follow from names and need no record. IPv4 addresses are few: each network has a
 /20 of 100.64.0.0/10, and a machine one of its addresses from its first boot until it is
 destroyed. `network.json` has a line of JSON for each thing that happened. A line is appended
-before it counts, so a server may be killed anywhere; opening writes what still holds in its place,
-all at once.
+before it counts, so a server may be killed anywhere; what still holds is written in their place,
+all at once, when it is opened and whenever many have come.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from typing import IO
 
 from ephemera.errors import BootFailed
 
+_log = logging.getLogger(__name__)
+
 #: All that machines have: what RFC 6598 sets apart for networks behind a NAT.
 MACHINES = IPv4Network("100.64.0.0/10")
 _SUBNET_BITS = 20
@@ -29,6 +32,8 @@ _SUBNET_BITS = 20
 NETWORKS_MAX = (1 << _SUBNET_BITS - MACHINES.prefixlen) - 2
 #: The first address of a network is its gateway, the last is for broadcasts.
 _FIRST, _LAST = 2, (1 << 32 - _SUBNET_BITS) - 2
+#: How many lines are appended until the file is written anew; each machine that goes leaves two.
+_APPENDED_MAX = 10_000
 _PRIVATE = IPv6Network("fdaa::/16")
 _PREFIX_BITS = 48
 
@@ -125,6 +130,8 @@ class Numbers:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
+        #: How many lines were appended since it was written anew.
+        self._appended = 0
         self.networks: dict[str, Network] = {}
         #: The networks of machines, by their ids.
         self._of: dict[str, Network] = {}
@@ -140,10 +147,7 @@ class Numbers:
         self.networks, self._of, self._slots = {}, {}, {}
         for line in self._lines():
             self._apply(line)
-        fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(b"".join(_encoded(line) for line in self._whole()))
-        fresh.replace(self._path)
-        self._file = self._path.open("ab", buffering=0)
+        self._write_anew()
 
     def close(self) -> None:
         """Close the file. Repeating is safe."""
@@ -223,6 +227,26 @@ class Numbers:
             self._file.truncate(self._file.tell() - written)
             raise OSError(errno.ENOSPC, f"{self._path} cannot be written to: the disk is full")
         self._apply(line)
+        self._appended += 1
+        if self._appended >= _APPENDED_MAX:
+            try:
+                self._write_anew()
+            except OSError as error:  # what was written holds; it is tried again when more has come
+                self._appended = 0
+                _log.warning("%s cannot be written anew yet: %s", self._path, error)
+
+    def _write_anew(self) -> None:
+        """Have the file say what holds, and nothing else.
+
+        Raises:
+            OSError: it cannot be written; it says what it said.
+        """
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(b"".join(_encoded(line) for line in self._whole()))
+        file = fresh.open("ab", buffering=0)  # before it is the one that counts: it may fail
+        fresh.replace(self._path)
+        self.close()
+        self._file, self._appended = file, 0
 
     def _apply(self, line: list[object]) -> None:
         match line:

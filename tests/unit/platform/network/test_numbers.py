@@ -55,6 +55,36 @@ def test_a_machine_that_moves_to_another_network_leaves_the_first(path: Path) ->
     assert list(other.places) == ["m0"]
 
 
+class TestManyThatCameAndWent:
+    def come_and_go(self, made: Numbers, count: int) -> None:
+        network = made.network(ONE, outside=True)
+        made.take(network, "stays")
+        for number in range(count):
+            made.take(network, f"m{number}")
+            made.give_back(f"m{number}")
+
+    def test_they_do_not_make_the_file_longer_for_ever(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(numbers, "_APPENDED_MAX", 10)
+        made = opened(path)
+        self.come_and_go(made, 100)
+        assert len(path.read_bytes().splitlines()) < 13
+        assert opened(path).ipv4("stays") == made.ipv4("stays") == "100.64.16.2"
+
+    def test_a_full_disk_costs_none_of_it(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(numbers, "_APPENDED_MAX", 10)
+        made = opened(path)
+        path.with_suffix(".new").mkdir()  # what cannot be written either
+        self.come_and_go(made, 20)
+        path.with_suffix(".new").rmdir()
+        assert opened(path).ipv4("stays") == "100.64.16.2"
+        self.come_and_go(made, 20)
+        assert len(path.read_bytes().splitlines()) < 13
+
+
 def test_whatever_was_given_is_known_to_the_next_server_also_without_a_close(path: Path) -> None:
     made = opened(path)
     network = made.network(ONE, outside=True)

@@ -31,7 +31,7 @@ class Pins:
 
     def __init__(self, machines: Path) -> None:
         self._machines = machines
-        self._known: dict[str, _Pin | None] = {}
+        self._known: dict[str, _Pin] = {}
 
     def read(self, machine_id: str, version: str, reference: str) -> str:
         """Return the digest that a version of a machine has for its image; empty for none yet."""
@@ -59,9 +59,10 @@ class Pins:
         return {pin.digest for one in ids if (pin := self._pin(one))}
 
     def _pin(self, machine_id: str) -> _Pin | None:
-        if machine_id not in self._known:
-            self._known[machine_id] = _read(f"{self._machines}/{machine_id}/{_FILE}")
-        return self._known[machine_id]
+        pin = self._known.get(machine_id)
+        if pin is None and (pin := _read(f"{self._machines}/{machine_id}/{_FILE}")):
+            self._known[machine_id] = pin
+        return pin
 
 
 def _read(path: str) -> _Pin | None:
