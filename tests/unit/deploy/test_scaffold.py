@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.deploy.launch import State, Wishes, plan
-from ephemera.deploy.scaffold import FRAMEWORKS, create
+from ephemera.deploy.scaffold import FRAMEWORKS, create, creating
 from ephemera.errors import ConfigError
 
 
@@ -27,6 +27,18 @@ def test_the_tests_of_a_new_application_pass_as_they_are(tmp_path: Path, framewo
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("from_checkout", "installs"),
+    [(True, "pip install path/to/ephemera -r"), (False, "pip install -r")],
+)
+def test_a_new_application_says_how_this_ephemera_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, from_checkout: bool, installs: str
+) -> None:
+    monkeypatch.setattr(creating, "is_from_no_index", lambda: from_checkout)
+    readme = (create(tmp_path, "my-shop", "flask") / "README.md").read_text()
+    assert f"\n{installs} requirements-dev.txt\n" in readme
 
 
 @pytest.mark.parametrize(

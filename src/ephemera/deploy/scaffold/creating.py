@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ephemera import __version__
+from ephemera.deploy.build.ourselves import is_from_no_index
 from ephemera.deploy.launch.names import name_of
 from ephemera.deploy.rendering import render
 from ephemera.deploy.scaffold.names import check_name, package_of
@@ -67,6 +68,7 @@ def _files(name: str, framework: str) -> Iterator[tuple[str, str]]:
         "version": __version__,
         "run": run,
         "port": port,
+        "from_checkout": is_from_no_index(),
     }
     places = _PLACES_IN_DJANGO if framework == "django" else _PLACES
     templates = resources.files("ephemera.deploy") / "templates"
