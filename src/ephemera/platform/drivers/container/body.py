@@ -1,8 +1,8 @@
-"""The programs of one boot as a container of `crun`, in the hands of a monitor.
+"""The programs of one boot as a container, in the hands of a monitor.
 
 ```
  prepare (in the spare)   own mounts ─► folder in memory ─► init in new namespaces ─► a cable
- start                    cgroup ─► file system, files, volumes ─► network ─► crun run ─► program
+ start                    cgroup ─► file system, files, volumes ─► network ─► runtime ─► program
  end                      kill init: everything is dead ─► cgroup empty, removed
 ```
 

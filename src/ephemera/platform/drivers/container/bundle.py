@@ -1,4 +1,4 @@
-"""What `crun` is told of a machine: the OCI's config of a container, and of a process in it.
+"""What a runtime is told of a machine: the OCI's config of a container, and of a process in it.
 
 Source: the runtime specification of the OCI, and for what is masked and kept read-only, the
 kernel's documentation of `/proc` and `/sys`. Standard library only.
@@ -51,7 +51,7 @@ class Bind(NamedTuple):
 def process(
     command: Sequence[str], env: Mapping[str, str], user: User, folder: str, *, tty: bool
 ) -> dict[str, Any]:
-    """Return a process, as `crun run` and `crun exec` take it."""
+    """Return a process, as the OCI has it."""
     return {
         "terminal": tty,
         "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},

@@ -44,11 +44,11 @@ class Furnished(NamedTuple):
     env: Mapping[str, str]
     command: Sequence[str]
     tty: bool
-    #: The programs beside the main one, as `crun` is told of them.
+    #: The programs beside the main one, as `bundle` describes them.
     others: Sequence[dict[str, Any]]
 
     def config(self) -> dict[str, Any]:
-        """Return what `crun run` is told."""
+        """Return the machine as the OCI has it, for the runtime."""
         main = bundle.process(self.command, self.env, self.user, self.workdir, tty=self.tty)
         return bundle.config(
             main,
@@ -166,7 +166,7 @@ def _environment(given: Mapping[str, str], user: User) -> dict[str, str]:
 
 
 def _beside(root: Root, asked: Message, workdir: str) -> dict[str, Any]:
-    """Return a program that runs beside the main one, as `crun exec` is told of it."""
+    """Return a program that runs beside the main one, as the OCI has it."""
     user = users.find(root, asked["user"])
     env = _environment(asked["env"], user)
     return bundle.process(_checked(asked["command"]), env, user, workdir, tty=False)
@@ -179,7 +179,7 @@ def _checked(command: Sequence[str]) -> Sequence[str]:
 
 
 def _binds(request: Message, setup: Setup, prepared: Prepared) -> Iterator[Bind]:
-    """Yield what of this computer the machine sees, which is put where crun gets at it."""
+    """Yield what of this computer the machine sees, which is put where the runtime gets at it."""
     run = setup.places.run
     if request["api_folder"]:
         api = f"{run}/api"

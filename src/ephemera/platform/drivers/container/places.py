@@ -5,15 +5,15 @@
   layers/   the layers of images, with the owners that machines see
   host/     this computer's own file system, likewise
   root/     the file system of the one machine that a monitor has
-  run/      what a monitor and crun tell each other
+  run/      what a monitor has for its one boot, and what it and crun tell each other
   nowhere/  nothing, which is what the first process of a machine sees
   crun      the program, read-only
   init      what that process is
   caller    what becomes a program of a machine, see `programs`
   enter     what becomes crun, likewise
 ```
-Not in the state folder, which is its owner's alone: `crun` is there already as somebody else, the
-root of a machine, when it comes to these.
+Not in the state folder, which is its owner's alone: whoever becomes the program is somebody else
+already, the root of a machine, when it comes to these.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Places(NamedTuple):
 
     @property
     def run(self) -> str:
-        """What a monitor and crun tell each other."""
+        """What a monitor has for its one boot, and what it and crun tell each other."""
         return f"{self.base}/run"
 
     @property

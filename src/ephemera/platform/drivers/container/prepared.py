@@ -20,7 +20,7 @@ from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.network import namespaces, netlink, wiring
 
-#: For what crun is told and says: a few pages of a machine.
+#: For binds, sockets, and what crun is told and says: a few pages of a machine.
 _RUN_OPTIONS = "mode=711,size=16m"
 
 
