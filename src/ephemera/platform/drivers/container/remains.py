@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ephemera.platform.drivers.container import furnishing, mapping, ranges, rootfs, syscalls
 from ephemera.platform.drivers.container.cgroups import Limits
@@ -29,9 +29,6 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.peer import Peer
 from ephemera.platform.drivers.monitoring.program import NotStarted
 from ephemera.platform.drivers.monitoring.sitting import Consoles
-
-if TYPE_CHECKING:
-    import tarfile
 
 #: What may be written to a copy, in memory.
 _COPY_OPTIONS = "mode=700,size=512m"
@@ -201,7 +198,10 @@ def _blocks(pipe: int, link: socket.socket) -> Iterator[bytes]:
 
 def _pack(where: str, userns: int, sink: int) -> None:
     """Write an archive of a file system, as its own root sees it. Does not return."""
-    import tarfile  # monitors are small because the zygote has loaded no more than all of them need
+    # here, because monitors are small: the zygote has loaded no more than all of them need
+    import tarfile
+
+    from ephemera.platform.drivers.container.packing import pack
 
     code = 1
     try:
@@ -217,17 +217,8 @@ def _pack(where: str, userns: int, sink: int) -> None:
             setattr(tarfile, lookup, None)
         sys.meta_path.clear()
         os.chroot(".")
-        with (
-            open(sink, "wb") as file,
-            tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            for name in sorted(os.listdir("/")):
-                tar.add(f"/{name}", name, filter=_packed)
+        with open(sink, "wb") as file:
+            pack("", file)
         code = 0
     finally:
         os._exit(code)
-
-
-def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out what no archive holds: sockets are left out by `tarfile`, whiteouts here."""
-    return None if member.ischr() and not member.devmajor and not member.devminor else member
