@@ -6,6 +6,7 @@ A command about an app takes `app: App = None, config: ConfigFile = None` and ha
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,13 @@ import typer
 from ephemera.cli import completing
 from ephemera.wire.durations import parse_duration
 
+_SECONDS = re.compile(r"[0-9]+\.[0-9]*|\.[0-9]+")
+
 
 def parsed_duration(text: str) -> float:
-    """Return the seconds that an option such as `24h` or `90s` names."""
+    """Return the seconds that an option such as `24h`, `90s` or `1.5` names."""
     try:
-        return parse_duration(text)
+        return parse_duration(float(text) if _SECONDS.fullmatch(text) else text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

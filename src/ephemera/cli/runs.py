@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ephemera.cli.choosing import usual_app
-from ephemera.cli.options import App, ConfigFile, Json
+from ephemera.cli.options import App, ConfigFile, Json, parsed_duration
 from ephemera.cli.screen import note, say, say_json
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ def run(
     ] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Stop it if it takes longer; status 124."),
+        typer.Option(
+            parser=parsed_duration,
+            metavar="DURATION",
+            help="Stop it if it takes longer: `90s`; the exit status is 124.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
