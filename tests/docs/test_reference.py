@@ -18,6 +18,7 @@ from ephemera.jobs.outcome import Cause
 from ephemera.jobs.runtime import configure
 from ephemera.platform import app, configs, logfile, logs, orgs, requests
 from ephemera.platform.drivers.monitoring import asking
+from ephemera.platform.drivers.monitoring.beside import OUTPUT_BYTES_MAX
 from ephemera.platform.edge import addresses, chains
 from ephemera.platform.faults.presets import PRESETS
 from ephemera.platform.machines import leases, waiting
@@ -95,6 +96,7 @@ def test_the_limits_on_the_page_of_the_api_are_those_of_the_code() -> None:
     assert f"`wait` | 1 to {waiting.TIMEOUT_MAX_S} s" in limits
     assert f"`exec` | 1 to {inside._EXEC_TIMEOUT_MAX_S} s" in limits
     assert f"default {inside._EXEC_TIMEOUT_S} s" in limits
+    assert f"`stderr` of `exec`, each | {OUTPUT_BYTES_MAX:,} bytes" in limits
     assert f"{configs.STOP_TIMEOUT_MAX_S:.0f} s" in limits
     assert f"1 to {leases.TTL_MAX_S:,} s" in limits
     assert f"{logs.PAGE_LINES} lines" in limits

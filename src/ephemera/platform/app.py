@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ephemera import __version__
@@ -193,6 +193,17 @@ def _failure(error: Exception, request_id: str, path: str) -> Response:
 async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = f"{request.method} {request.url.path}: {error.detail.lower()}"
+    headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
     if _is_registry(request.url.path):
-        raise RegistryRefusal(error.status_code, "UNSUPPORTED", said, error.headers)
-    return JSONResponse({"error": said}, error.status_code, headers=error.headers)
+        raise RegistryRefusal(error.status_code, "UNSUPPORTED", said, headers)
+    return JSONResponse({"error": said}, error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> str:
+    """Return what may be asked of a path. Starlette knows the methods of one route at a time."""
+    here = (
+        route.methods or ()
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    )
+    return ", ".join(sorted({method for methods in here for method in methods}))

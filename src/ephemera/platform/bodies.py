@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ephemera.wire.models import Duration, MachineConfig, Wire
+
+#: What Go calls the values of JSON that are no objects, and what Python makes of them.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "array": list,
+    "string": str,
+    "bool": bool,
+    "number": (int, float),
+    "null": type(None),
+}
 
 
 class CreateApp(Wire):
@@ -52,6 +61,15 @@ class Stop(Wire):
 
     signal: str | int | None = None
     timeout: Duration | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _object(cls, given: object) -> object:
+        """Refuse what is no object, in the words that Fly.io is known to have for it."""
+        if isinstance(given, dict):
+            return given
+        kind = next(word for word, kinds in _KINDS.items() if isinstance(given, kinds))
+        raise ValueError(f"json: cannot unmarshal {kind} into Go value of type main.stopRequest")
 
 
 class SendSignal(Wire):

@@ -149,8 +149,10 @@ def _parsed(body: bytes, values_max: int) -> Any:
         raise refusals.invalid("the body is not UTF-8, or holds half a character") from None
     except RecursionError:
         raise refusals.invalid("the body is nested too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise refusals.invalid(f"the body is not JSON: {error}") from None
+    except ValueError:
+        raise refusals.invalid("the body holds a number of too many digits") from None
     return parsed
 
 
@@ -167,7 +169,7 @@ def _check_count(parsed: Any, values_max: int) -> None:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise refusals.invalid(f"the body is not JSON: {name} is none of its words")
 
 
 def _first(error: ValidationError) -> str:

@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from ephemera.platform.bodies import CreateMachine, Stop
+from ephemera.platform.bodies import CreateMachine, Exec, Stop
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.requests import ModelT, model
 
@@ -39,7 +39,7 @@ def test_a_body_that_may_be_left_out_may_be_null_too(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b'"text"', b"null"])
 def test_what_is_not_an_object_is_told_in_the_words_of_json(body: bytes) -> None:
-    said = refusal(body, Stop)
+    said = refusal(body, Exec)
     assert said.status == 400
     assert said.error == "invalid_argument: the body: input should be an object"
 

@@ -177,6 +177,8 @@ class Owner:
             changes: What else of the record is different in the new version.
         """
         state = self.record.state
+        if state in (State.DESTROYING, State.DESTROYED):
+            raise refusals.wrong_state("update", state)
         if Event.UPDATE not in MOVES[state]:
             raise refusals.changed_meanwhile()
         launch = (state in LIVE - ASLEEP or self.record.launch) and not skip_launch

@@ -87,6 +87,18 @@ class MovesContract(Contract):
         refused(app.ask("POST", f"/machines/{machine}/stop", json=body), 400)
         assert app.state(machine) == "started"
 
+    @pytest.mark.parametrize(
+        ("body", "kind"), [("[]", "array"), ('"5s"', "string"), ("5", "number")]
+    )
+    def test_a_stop_whose_body_is_no_object_is_refused_as_fly_refuses_it(
+        self, app: AppUnderTest, body: str, kind: str
+    ) -> None:
+        machine = app.ended()
+        answer = app.ask("POST", f"/machines/{machine}/stop", content=body)
+        assert refused(answer, 400).endswith(
+            f"json: cannot unmarshal {kind} into Go value of type main.stopRequest"
+        )
+
     def test_a_stopped_machine_is_started_again(self, app: AppUnderTest) -> None:
         machine = app.ended(3)
         said = app.post(f"/machines/{machine}/start")
@@ -189,6 +201,15 @@ class UpdateContract(Contract):
         assert app.get(f"/machines/{machine}")["instance_id"] == new
 
     @pytest.mark.parametrize("body", [{}, {"config": {}}, {"config": None}, {"name": "other"}])
+    def test_a_destroyed_machine_is_not_updated_however_often_one_tries(
+        self, app: AppUnderTest
+    ) -> None:
+        machine = app.ended()
+        app.ask("DELETE", f"/machines/{machine}")
+        app.reaches(machine, "destroyed")
+        answer = app.ask("POST", f"/machines/{machine}", json={"config": app.config(["x"])})
+        refused(answer, 404, 412)
+
     def test_an_update_needs_the_whole_config(
         self, app: AppUnderTest, body: dict[str, Any]
     ) -> None:
