@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import BootFailed, DriverError
-from ephemera.platform.drivers.container import crun
 from ephemera.platform.drivers.container.driver import ContainerDriver
+from ephemera.platform.drivers.monitoring import program
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
@@ -206,9 +206,9 @@ def test_a_monitor_killed_while_crun_hangs_ends_the_boot(world: World, act: Act)
 
 def test_a_crun_that_hangs_is_not_waited_for_for_ever() -> None:
     with subprocess.Popen(["sleep", "1000"]) as hangs:
-        assert not crun._ends_in_time(hangs.pid, 0.1)
+        assert not program.ends_in_time(hangs.pid, 0.1)
         hangs.kill()
-        assert crun._ends_in_time(hangs.pid, 60)
+        assert program.ends_in_time(hangs.pid, 60)
 
 
 def test_a_crun_that_is_no_program_is_refused_when_the_platform_starts(

@@ -48,9 +48,10 @@ _NUMBERS = {
     "open_tree": (428, 428),
     "pivot_root": (155, 41), "prctl": (157, 167), "prlimit64": (302, 261), "read": (0, 63),
     "seccomp": (317, 277), "sendmsg": (46, 211), "sethostname": (170, 161),
-    "setgroups": (116, 159), "setns": (308, 268), "setresgid": (119, 149), "setresuid": (117, 147),
-    "setsid": (112, 157), "socket": (41, 198), "symlinkat": (266, 36), "umask": (95, 166),
-    "umount2": (166, 39), "unshare": (272, 97), "write": (1, 64),
+    "setgroups": (116, 159), "setns": (308, 268), "setpriority": (141, 140),
+    "setresgid": (119, 149), "setresuid": (117, 147), "setsid": (112, 157),
+    "socket": (41, 198), "symlinkat": (266, 36), "umask": (95, 166), "umount2": (166, 39),
+    "unshare": (272, 97), "write": (1, 64),
 }  # fmt: skip
 
 #: A number, or the address of a text or of bytes, which are put into the memory.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +21,7 @@ from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
-from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted
+from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted, ends_in_time
 
 _NAME = "machine"
 #: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
@@ -121,7 +120,7 @@ class Crun:
 
     def _started(self, pid: int, process: Mapping[str, Any], within_s: float) -> int:
         """Wait for crun, which leaves, and return the pid of what it started."""
-        is_late = not _ends_in_time(pid, within_s)
+        is_late = not ends_in_time(pid, within_s)
         if is_late:
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
@@ -155,13 +154,3 @@ class Crun:
         if refused:
             return f"command '{program}' cannot be executed: {refused['why']}"
         return re.sub(r"^\S+ ", "", said) if said[:4].isdigit() else said
-
-
-def _ends_in_time(child: int, within_s: float) -> bool:
-    pidfd = os.pidfd_open(child)
-    try:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(within_s * 1000))
-    finally:
-        os.close(pidfd)

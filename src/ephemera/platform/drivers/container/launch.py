@@ -32,6 +32,7 @@ _CLOSE_RANGE_CLOEXEC, _LAST_DESCRIPTOR = 4, 2**32 - 1
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _UMASK = 0o022
+_PRIO_PROCESS, _FIRST = 0, -20
 #: Of a user who has more, the calls are not kept for other lists: nobody knows how many there are.
 _GROUPS_USUAL = 64
 _AF_UNIX, _SOCK_STREAM = 1, 1
@@ -54,6 +55,8 @@ class Launch:
         self._calls = calls
         self._mounting = Mounting(calls)
         self._console = -1
+        #: What the program is to have, where it hurries on its way; as of `man 2 nice`.
+        self._nice: int | None = None
         #: Descriptors of namespaces that are entered, by the OCI's names.
         self._opened: dict[str, int] = {}
         self._is_first = False
@@ -100,6 +103,7 @@ class Launch:
             nowhere: A folder in which nothing is mounted.
             console: The socket that is told of the terminal, where it has one.
         """
+        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
         self._go_inside(cgroup, namespaces, console, nowhere)
         self._be_root()
         self._set_namespace("mount", syscalls.CLONE_NEWNS)
@@ -124,6 +128,8 @@ class Launch:
             have_less(rights, user, filter_)
         else:
             calls.part(repr((rights, user, filter_)), lambda: have_less(rights, user, filter_))
+        if self._nice is not None:
+            calls.add("setpriority", _PRIO_PROCESS, 0, self._nice)
         becoming.execute(calls, process["args"], process["env"])
 
     def _have_less(
@@ -159,6 +165,11 @@ class Launch:
         add("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         add("close_range", WAKE + 1, _LAST_DESCRIPTOR, 0)
         add("umask", _UMASK)
+        if self._nice is not None:
+            # else thousands of the machine's own may be before it, while its monitor waits for it;
+            # refused where it is not root of this computer
+            refused = (errno.EACCES, errno.EPERM)
+            add("setpriority", _PRIO_PROCESS, 0, _FIRST, expected=refused)
         self._hide()
         self._speak_to(console)
         for folder in cgroup:

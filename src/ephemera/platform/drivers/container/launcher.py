@@ -28,7 +28,7 @@ from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.launch import WAKE, Launch
 from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.monitoring.body import Streams
-from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted
+from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted, ends_in_time
 
 #: It takes milliseconds. While it is waited for, its monitor does nothing else, so a machine that
 #: runs, and may stop whoever comes into it, has less time to keep its own end from it.
@@ -151,9 +151,10 @@ class Launcher:
         unified = self._cgroup.version == 2
         launch.wait(self._cgroup.folders, self._namespaces, unified=unified)
         try:
-            self._ahead = Ahead(self._call(calls, streams), launch, streams)
+            waiting = self._call(calls, streams, _STARTED_WITHIN_S)
         except NotStarted as error:
             raise OSError(0, str(error)) from error
+        self._ahead = Ahead(waiting, launch, streams)
 
     def start(self, config: Mapping[str, Any], console: str = "") -> int:
         """Start the program of the machine, and return its pid.
@@ -184,7 +185,7 @@ class Launcher:
         except (NotStarted, OSError):
             calls.end()
             raise
-        return self._call(calls, streams).program(_EXECUTED_WITHIN_S)
+        return self._call(calls, streams, _EXECUTED_WITHIN_S).program(_EXECUTED_WITHIN_S)
 
     def give_up(self) -> None:
         """Have what was begun end without a program. Repeating is safe."""
@@ -206,7 +207,7 @@ class Launcher:
         calls = Calls(code, range(WAKE + 1))
         return calls, Launch(calls)
 
-    def _call(self, calls: Calls, streams: Streams) -> Waiting:
+    def _call(self, calls: Calls, streams: Streams, within_s: float) -> Waiting:
         """Have calls be made, and return the process in the machine that makes the last of them.
 
         Raises:
@@ -217,9 +218,9 @@ class Launcher:
         lifted = fcntl.fcntl(wait, fcntl.F_DUPFD_CLOEXEC, programs.CALLS_FD + 1)
         os.close(wait)
         try:
-            self._leave_behind(calls, streams, lifted)
+            self._leave_behind(calls, streams, lifted, within_s)
             if not calls.pid:
-                raise NotStarted(calls.failure or "whoever starts programs was killed")
+                raise NotStarted(calls.failure or "whoever starts programs was killed, or is late")
         except (NotStarted, OSError):
             os.close(wake)
             calls.end()
@@ -228,8 +229,8 @@ class Launcher:
             os.close(lifted)
         return Waiting(calls.pid, calls, wake)
 
-    def _leave_behind(self, calls: Calls, streams: Streams, wait: int) -> None:
-        """Start a process that makes calls, and return when it left another behind, or failed."""
+    def _leave_behind(self, calls: Calls, streams: Streams, wait: int, within_s: float) -> None:
+        """Start a process that makes calls, and return when it left another behind, or did not."""
         given = [*enumerate(streams), (programs.CALLS_FD, calls.fileno()), (WAKE, wait)]
         os.chdir(self._places.run)
         pid = os.posix_spawn(
@@ -240,5 +241,9 @@ class Launcher:
             setsigmask=(),
             setsigdef=TO_DEFAULT,
         )
-        with suppress(ChildProcessError):  # who ignores the end of children has none to wait for
+        # who ignores the end of children has none to wait for
+        with suppress(ChildProcessError, ProcessLookupError):
+            # of the machine's processor it may have next to nothing
+            if not ends_in_time(pid, within_s):
+                os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

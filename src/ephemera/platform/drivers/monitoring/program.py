@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 from collections.abc import Mapping, Sequence
 
@@ -26,6 +27,17 @@ _WHY_NOT_EXECUTED = {
 
 class NotStarted(Exception):
     """The program was not executed; the message says why."""
+
+
+def ends_in_time(child: int, within_s: float) -> bool:
+    """Wait for the end of a child, which is left to be reaped; whether it came. Linux only."""
+    pidfd = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+    finally:
+        os.close(pidfd)
 
 
 def find(command: str, path: str, folder: str) -> str:

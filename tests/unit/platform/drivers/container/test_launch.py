@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 from typing import Any
 
@@ -140,7 +141,8 @@ class TestEveryWay:
         assert calls.all("seccomp")[0].expected == ()
 
     def test_is_filtered_last_of_all(self, calls: Written) -> None:
-        assert {one.name for one in calls.after("seccomp")} <= {"faccessat", "execve", "chdir"}
+        left = {one.name for one in calls.after("seccomp")}
+        assert left <= {"setpriority", "faccessat", "execve", "chdir"}
 
     def test_leaves_nothing_open_to_the_program(self, calls: Written) -> None:
         closing = calls.place("close_range", WAKE, _LAST, _CLOEXEC)
@@ -205,6 +207,13 @@ class TestAVisitor:
         mounts = calls.last("setns")
         root = (calls.place("setresuid", 0, 0, 0), calls.place("setgroups", 0))
         assert max(root) < calls.last("prctl", _DUMPABLE, 0) < mounts
+
+    def test_goes_before_all_processes_of_the_machine_until_it_is_one(self) -> None:
+        calls = _visitor()
+        hurried = calls.place("setpriority", os.PRIO_PROCESS, 0, -20)
+        assert hurried < calls.place("openat"), "the first is of the cgroup"
+        usual = calls.last("setpriority", os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))
+        assert calls.place("seccomp") < usual < calls.place("execve")
 
 
 def _outside(calls: list[Call]) -> list[Call]:
