@@ -15,6 +15,7 @@ from ephemera.cli import takedown
 from ephemera.cli.running import Running
 from ephemera.errors import ConfigError
 from ephemera.home import Endpoint, read_endpoint, write_endpoint
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.store import Store
 from ephemera.testing.machines_api import AppUnderTest, Subject, answered
 from ephemera.testing.serving import serving
@@ -80,7 +81,7 @@ def test_machines_of_an_app_that_was_being_deleted_are_taken_down_too(tmp_path: 
             app.running()
         server.kill()
         store = Store(tmp_path / "platform.db")
-        store.delete_app(app_id, time.time())
+        AppStore(store.engine).leave(app_id, time.time())
         store.close()
         (machine,) = takedown.live_at_rest(tmp_path)
         assert machine.app == ""

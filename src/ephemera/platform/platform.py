@@ -19,6 +19,7 @@ from ephemera.platform.apps.belongings import Belongings
 from ephemera.platform.apps.builds import Builds
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.apps.removal import Removals
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.clock import Clock, SystemClock
 from ephemera.platform.drivers.base import BootSpec, Driver
 from ephemera.platform.edge.addresses import Addresses
@@ -103,7 +104,7 @@ class Platform:
             lambda app: self.traffic.door(app),
         )
         #: Which apps there are.
-        self.apps = Apps(store, clock)
+        self.apps = Apps(AppStore(store.engine), clock)
         self.registry = Registry(home / "registry", self.apps, url, clock)
         access = AccessStore(store.engine)
         self.tokens = Tokens(access, self.apps.__contains__, clock)

@@ -31,8 +31,9 @@ from sqlalchemy.pool import StaticPool
 
 from ephemera.errors import Stale
 from ephemera.platform import schema
+from ephemera.platform.columns import columns_of, row_of
 from ephemera.platform.machines import versions
-from ephemera.platform.records import AppRecord, EventRecord, LeaseRecord, MachineRecord
+from ephemera.platform.records import EventRecord, LeaseRecord, MachineRecord
 from ephemera.platform.states import State
 from ephemera.platform.transactions import Statement, Transaction, Transactions
 from ephemera.platform.volumes import attachments
@@ -71,42 +72,6 @@ class Store:
     def close(self) -> None:
         """Close the file. The store cannot be used afterwards."""
         self._engine.dispose()
-
-    # apps
-
-    def apps(self) -> list[AppRecord]:
-        """Return the apps that live, oldest first."""
-        query = (
-            select(*_columns(schema.apps, AppRecord))
-            .where(schema.apps.c.deleted_at.is_(None))
-            .order_by(schema.apps.c.created_at)
-        )
-        with self._engine.connect() as connection:
-            return [AppRecord(**row) for row in connection.execute(query).mappings()]
-
-    def add_app(self, app: AppRecord) -> None:
-        """Write down a new app.
-
-        Raises:
-            NameTaken: a live app has this name.
-        """
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(schema.apps), _row(app))
-        except IntegrityError as error:
-            raise NameTaken(app.name) from error
-
-    def delete_app(self, app_id: str, deleted_at: float) -> None:
-        """Mark an app as gone, which frees its name."""
-        query = update(schema.apps).where(schema.apps.c.id == app_id)
-        with self._engine.begin() as connection:
-            connection.execute(query.values(deleted_at=deleted_at))
-
-    def set_outside(self, app_ids: Sequence[str], *, outside: bool) -> None:
-        """Write down whether the machines of some apps may reach the world outside."""
-        query = update(schema.apps).where(schema.apps.c.id.in_(app_ids))
-        with self._engine.begin() as connection:
-            connection.execute(query.values(outside=outside))
 
     # machines
 
@@ -148,7 +113,7 @@ class Store:
         order: Sequence[Any] = (schema.machines.c.created_at, schema.machines.c.id),
         limit: int | None = None,
     ) -> list[MachineRecord]:
-        columns = _columns(schema.machines, MachineRecord)
+        columns = columns_of(schema.machines, MachineRecord)
         query = select(*columns).where(condition).order_by(*order).limit(limit)
         with self._engine.connect() as connection:
             return [
@@ -169,12 +134,12 @@ class Store:
         """
         try:
             with self._transactions.begin() as transaction:
-                transaction.run(_ADD_MACHINE, _row(machine))
+                transaction.run(_ADD_MACHINE, row_of(machine))
                 versions.add(transaction, machine)
                 attachments.attach(transaction, machine)
                 _add_events(transaction, happened)
                 if lease:
-                    transaction.run(_ADD_LEASE, _row(lease))
+                    transaction.run(_ADD_LEASE, row_of(lease))
         except IntegrityError as error:
             raise NameTaken(machine.name) from error
 
@@ -207,7 +172,7 @@ class Store:
     def events(self, machine_id: str, limit: int) -> list[EventRecord]:
         """Return the newest events of a machine, newest first."""
         query = (
-            select(*_columns(schema.events, EventRecord))
+            select(*columns_of(schema.events, EventRecord))
             .where(schema.events.c.machine_id == machine_id)
             .order_by(schema.events.c.id.desc())
             .limit(limit)
@@ -225,7 +190,7 @@ class Store:
 
     def leases(self) -> list[LeaseRecord]:
         """Return every lease, expired ones included."""
-        query = select(*_columns(schema.leases, LeaseRecord))
+        query = select(*columns_of(schema.leases, LeaseRecord))
         with self._engine.connect() as connection:
             return [LeaseRecord(**row) for row in connection.execute(query).mappings()]
 
@@ -233,7 +198,7 @@ class Store:
         """Write down a lease in the place of any older one of the same machine."""
         with self._engine.begin() as connection:
             connection.execute(_lease_of(lease.machine_id))
-            connection.execute(insert(schema.leases), _row(lease))
+            connection.execute(insert(schema.leases), row_of(lease))
 
     def drop_lease(self, machine_id: str) -> None:
         """Forget the lease of a machine. Repeating is safe."""
@@ -281,18 +246,9 @@ def _lease_of(machine_id: str) -> Any:
     return delete(schema.leases).where(schema.leases.c.machine_id == machine_id)
 
 
-def _columns(table: Any, record: Any) -> list[Any]:
-    return [table.c[name] for name in record.__dataclass_fields__]
-
-
-def _row(record: Any) -> dict[str, Any]:
-    """Return a record as a row; `asdict` would copy a config's files down to the last one."""
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
-
-
 def _add_events(transaction: Transaction, happened: Iterable[EventRecord]) -> None:
     for one in happened:
-        transaction.run(_ADD_EVENT, _row(one))
+        transaction.run(_ADD_EVENT, row_of(one))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ephemera.platform import schema
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.store import Store
 from ephemera.platform.transactions import Statement, Transactions
 
@@ -24,13 +25,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def _names(store: Store) -> list[str]:
-    return [app.name for app in store.apps()]
+    return [app.name for app in AppStore(store.engine).living()]
 
 
 def test_the_engine_reads_what_was_written_past_it(store: Store) -> None:
     with Transactions(store.engine).begin() as transaction:
         assert transaction.run(_ADD, _APP | {"outside": False}) == 1
-    [app] = store.apps()
+    [app] = AppStore(store.engine).living()
     assert (app.id, app.created_at, app.outside) == ("a", 1.0, False)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, Table, delete, insert, select
 
 from ephemera.platform import schema
 from ephemera.platform.access.records import SigningKeyRecord, TokenRecord
+from ephemera.platform.columns import columns_of, row_of
 
 
 class AccessStore:
@@ -45,12 +46,10 @@ class AccessStore:
         self._add(schema.signing_keys, key)
 
     def _rows(self, table: Table, record: Any) -> list[Any]:
-        columns = [table.c[name] for name in record.__dataclass_fields__]
         with self._engine.connect() as connection:
-            query = select(*columns).order_by(table.c.created_at, table.c.id)
+            query = select(*columns_of(table, record)).order_by(table.c.created_at, table.c.id)
             return list(connection.execute(query).mappings())
 
     def _add(self, table: Table, record: Any) -> None:
-        row = {name: getattr(record, name) for name in record.__dataclass_fields__}
         with self._engine.begin() as connection:
-            connection.execute(insert(table), row)
+            connection.execute(insert(table), row_of(record))

@@ -13,18 +13,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ephemera.platform import refusals
-from ephemera.platform.apps import names, rows
+from ephemera.platform.apps import names
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.clock import Clock
 from ephemera.platform.edge import networks
 from ephemera.platform.records import AppRecord
-from ephemera.platform.store import NameTaken, Store
+from ephemera.platform.store import NameTaken
 from ephemera.wire.ids import new_app_id
 
 
 class Apps:
     """The apps of one platform."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: AppStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._by_id: dict[str, AppRecord] = {}
@@ -32,9 +33,9 @@ class Apps:
 
     def open(self) -> list[AppRecord]:
         """Read the store; return the apps whose deletion a server that is gone had begun."""
-        for app in self._store.apps():
+        for app in self._store.living():
             self._by_id[app.id] = self._by_name[app.name] = app
-        leaving = rows.leaving_apps(self._store.engine)
+        leaving = self._store.leaving()
         self._by_id |= {app.id: app for app in leaving}
         return leaving
 
@@ -86,7 +87,7 @@ class Apps:
         app = AppRecord(new_app_id(), name, org_slug, network, self._clock())
         app = replace(app, outside=all(other.outside for other in self.sharing(app)))
         try:
-            self._store.add_app(app)
+            self._store.add(app)
         except NameTaken:
             raise refusals.app_name_taken() from None
         self._by_id[app.id] = self._by_name[app.name] = app
@@ -108,10 +109,10 @@ class Apps:
 
     def leave(self, app: AppRecord) -> None:
         """Write down that an app is to go. From now on nobody finds it, and its name is free."""
-        self._store.delete_app(app.id, self._clock())
+        self._store.leave(app.id, self._clock())
         del self._by_name[app.name]
 
     def forget(self, app: AppRecord) -> None:
         """Delete every row of an app that has left."""
-        rows.purge_app(self._store.engine, app.id)
+        self._store.purge(app.id)
         self._by_id.pop(app.id, None)

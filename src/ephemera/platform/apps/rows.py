@@ -9,16 +9,6 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Engine, Table, delete, or_, select
 
 from ephemera.platform import schema
-from ephemera.platform.records import AppRecord
-
-
-def leaving_apps(engine: Engine) -> list[AppRecord]:
-    """Return the apps whose deletion was written down and is not done, oldest first."""
-    columns = [schema.apps.c[name] for name in AppRecord.__dataclass_fields__]
-    query = select(*columns).where(schema.apps.c.deleted_at.is_not(None))
-    with engine.connect() as connection:
-        ordered = connection.execute(query.order_by(schema.apps.c.created_at))
-        return [AppRecord(**row) for row in ordered.mappings()]
 
 
 def purge_app(engine: Engine, app_id: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Engine, delete, func, insert, select
 
 from ephemera.platform import schema
+from ephemera.platform.columns import columns_of, row_of
 from ephemera.platform.edge.records import AddressRecord, CertificateRecord
 
 
@@ -29,7 +30,7 @@ class EdgeStore:
     def add_address(self, address: AddressRecord) -> None:
         """Write down an address that the app does not have yet."""
         with self._engine.begin() as connection:
-            connection.execute(insert(schema.ip_assignments), _row(address))
+            connection.execute(insert(schema.ip_assignments), row_of(address))
 
     def drop_address(self, app_id: str, ip: str) -> bool:
         """Forget an address; return whether the app had it."""
@@ -40,7 +41,7 @@ class EdgeStore:
 
     def _addresses(self, which: ColumnElement[bool]) -> list[AddressRecord]:
         table = schema.ip_assignments
-        query = select(*_columns(table, AddressRecord)).where(which)
+        query = select(*columns_of(table, AddressRecord)).where(which)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.created_at, table.c.ip))
             return [AddressRecord(**row) for row in rows.mappings()]
@@ -72,7 +73,7 @@ class EdgeStore:
         """Write down a host name in the place of what was known of it."""
         with self._engine.begin() as connection:
             connection.execute(_this(certificate.hostname))
-            connection.execute(insert(schema.certificates), _row(certificate))
+            connection.execute(insert(schema.certificates), row_of(certificate))
 
     def drop_certificate(self, hostname: str) -> None:
         """Forget a host name. Repeating is safe."""
@@ -81,7 +82,7 @@ class EdgeStore:
 
     def _certificates(self, which: ColumnElement[bool], limit: int) -> list[CertificateRecord]:
         table = schema.certificates
-        query = select(*_columns(table, CertificateRecord)).where(which)
+        query = select(*columns_of(table, CertificateRecord)).where(which)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(table.c.hostname).limit(limit))
             return [CertificateRecord(**row) for row in rows.mappings()]
@@ -89,11 +90,3 @@ class EdgeStore:
 
 def _this(hostname: str) -> Any:
     return delete(schema.certificates).where(schema.certificates.c.hostname == hostname)
-
-
-def _columns(table: Table, record: Any) -> list[Any]:
-    return [table.c[name] for name in record.__dataclass_fields__]
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}

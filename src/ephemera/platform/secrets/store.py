@@ -7,13 +7,13 @@ transaction. The versions are in memory too: every creation of a machine asks fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from ephemera.platform import schema
+from ephemera.platform.columns import columns_of, row_of
 from ephemera.platform.secrets.history import superfluous
 from ephemera.platform.secrets.records import KeyRecord, SecretRecord
 from ephemera.platform.secrets.vault import Vault
@@ -67,7 +67,7 @@ class SecretStore:
         """Write down what secrets are from the next version on, and drop what nobody sees."""
         with self._engine.begin() as connection:
             _count(connection, app_id, version)
-            connection.execute(insert(schema.secrets), [_row(row) for row in rows])
+            connection.execute(insert(schema.secrets), [row_of(row) for row in rows])
             wanted = {version, *_versions_of_machines(connection, app_id)}
             unseen = superfluous(_history(connection, app_id), wanted)
             if unseen:  # thousands, where somebody writes as many at once
@@ -81,14 +81,14 @@ class SecretStore:
     def keys(self, app_id: str) -> list[KeyRecord]:
         """Return the secret keys of an app, by name."""
         this = schema.secret_keys.c.app_id == app_id
-        query = select(*_columns(schema.secret_keys, KeyRecord)).where(this)
+        query = select(*columns_of(schema.secret_keys, KeyRecord)).where(this)
         with self._engine.connect() as connection:
             found = connection.execute(query.order_by(schema.secret_keys.c.name))
             return [KeyRecord(**row) for row in found.mappings()]
 
     def key(self, app_id: str, name: str) -> KeyRecord | None:
         """Return a secret key of an app."""
-        query = select(*_columns(schema.secret_keys, KeyRecord)).where(_this_key(app_id, name))
+        query = select(*columns_of(schema.secret_keys, KeyRecord)).where(_this_key(app_id, name))
         with self._engine.connect() as connection:
             row = connection.execute(query).mappings().first()
             return KeyRecord(**row) if row else None
@@ -98,7 +98,7 @@ class SecretStore:
         with self._engine.begin() as connection:
             _count(connection, key.app_id, key.version)
             connection.execute(delete(schema.secret_keys).where(_this_key(key.app_id, key.name)))
-            connection.execute(insert(schema.secret_keys), _row(key))
+            connection.execute(insert(schema.secret_keys), row_of(key))
         self._versions[key.app_id] = key.version
 
     def drop_key(self, app_id: str, name: str, version: int) -> None:
@@ -126,7 +126,7 @@ def _count(connection: Connection, app_id: str, version: int) -> None:
 def _history(connection: Connection, app_id: str) -> list[SecretRecord]:
     secret = schema.secrets.c
     query = (
-        select(*_columns(schema.secrets, SecretRecord))
+        select(*columns_of(schema.secrets, SecretRecord))
         .where(secret.app_id == app_id)
         .order_by(secret.name, secret.version)
     )
@@ -146,11 +146,3 @@ def _versions_of_machines(connection: Connection, app_id: str) -> Sequence[int]:
 
 def _this_key(app_id: str, name: str) -> Any:
     return (schema.secret_keys.c.app_id == app_id) & (schema.secret_keys.c.name == name)
-
-
-def _columns(table: Table, record: Any) -> list[Any]:
-    return [table.c[field.name] for field in fields(record)]
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}

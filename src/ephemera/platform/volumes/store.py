@@ -7,13 +7,14 @@ Nothing is kept in memory: a machine's creation and end write to the same rows, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from ephemera.errors import Stale
 from ephemera.platform import schema
+from ephemera.platform.columns import columns_of, row_of
 from ephemera.platform.volumes.records import SnapshotRecord, VolumeRecord
 from ephemera.platform.volumes.states import LEAVING, State, Status
 
@@ -31,7 +32,7 @@ class VolumeStore:
     def add(self, volume: VolumeRecord) -> None:
         """Write down a new volume."""
         with self._engine.begin() as connection:
-            connection.execute(insert(schema.volumes), _row(volume))
+            connection.execute(insert(schema.volumes), row_of(volume))
 
     def change(self, old: VolumeRecord, **changes: Any) -> VolumeRecord:
         """Change a volume.
@@ -80,7 +81,7 @@ class VolumeStore:
 
     def _volumes(self, condition: Any) -> list[VolumeRecord]:
         query = (
-            select(*_columns(schema.volumes, VolumeRecord))
+            select(*columns_of(schema.volumes, VolumeRecord))
             .where(condition)
             .order_by(_volume.created_at, _volume.id)
         )
@@ -95,13 +96,13 @@ class VolumeStore:
     def add_snapshot(self, snapshot: SnapshotRecord) -> None:
         """Write down a new snapshot."""
         with self._engine.begin() as connection:
-            connection.execute(insert(schema.snapshots), _row(snapshot))
+            connection.execute(insert(schema.snapshots), row_of(snapshot))
 
     def add_backup(self, snapshot: SnapshotRecord, next_at: float) -> None:
         """Write down a snapshot that was due, and when the next one is."""
         this = update(schema.volumes).where(_volume.id == snapshot.volume_id)
         with self._engine.begin() as connection:
-            connection.execute(insert(schema.snapshots), _row(snapshot))
+            connection.execute(insert(schema.snapshots), row_of(snapshot))
             connection.execute(this.values(backup_at=next_at))
 
     def finish_snapshot(self, snapshot_id: str, status: Status, **seen: Any) -> None:
@@ -131,7 +132,7 @@ class VolumeStore:
 
     def _snapshots(self, condition: Any) -> list[SnapshotRecord]:
         query = (
-            select(*_columns(schema.snapshots, SnapshotRecord))
+            select(*columns_of(schema.snapshots, SnapshotRecord))
             .where(condition)
             .order_by(_snapshot.created_at.desc(), _snapshot.id.desc())
         )
@@ -164,11 +165,3 @@ class VolumeStore:
 _MAY_EXPIRE = (_snapshot.status != Status.PENDING) & _snapshot.id.not_in(
     select(_volume.source_id).where(_volume.state == State.RESTORING)
 )
-
-
-def _columns(table: Table, record: type) -> Sequence[Any]:
-    return [table.c[field.name] for field in fields(record)]
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}

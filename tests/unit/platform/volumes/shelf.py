@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ephemera.platform import migrate
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.clock import MovableClock
 from ephemera.platform.logs import Logs
 from ephemera.platform.records import AppRecord
@@ -39,8 +40,9 @@ class Shelf:
         """Open the volumes of the folder."""
         self.store = Store(self.home / "platform.db")
         migrate.upgrade(self.store.engine)
-        if not self.store.apps():
-            self.store.add_app(self.app)
+        apps = AppStore(self.store.engine)
+        if not apps.living():
+            apps.add(self.app)
         self.volumes = Volumes(
             self.store.engine,
             self.home / "volumes",

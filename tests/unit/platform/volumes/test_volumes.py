@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ephemera.platform import tools
+from ephemera.platform.apps.store import AppStore
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.volumes.bodies import UpdateVolume
 from ephemera.platform.volumes.records import Room
@@ -134,7 +135,7 @@ def test_what_another_may_not_see_is_as_good_as_not_there(play: Play) -> None:
         volume = shelf.add()
         snapshot = await shelf.snapshot(volume)
         shelf.app = type(shelf.app)("otherapp", "other", "personal", "", 0.0)
-        shelf.store.add_app(shelf.app)
+        AppStore(shelf.store.engine).add(shelf.app)
         for kind, made_from in (("snapshot_id", snapshot.id), ("source_volume_id", volume.id)):
             with pytest.raises(Refusal, match="not found"):
                 shelf.add(**{kind: made_from})
