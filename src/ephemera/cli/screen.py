@@ -83,7 +83,11 @@ def say_json(value: Any) -> None:
 
 
 def say_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows under titles, in columns as wide as they must be; nothing is cut off."""
+    """Write rows under titles, in columns as wide as they must be; nothing is cut off.
+
+    A row is a line: an end of line in it is written as `\\n`.
+    """
+    rows = [[cell.replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -45,6 +45,11 @@ def test_a_table_has_columns_as_wide_as_they_must_be(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_row_of_a_table_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.say_table(("PID", "COMMAND"), [("2", "python3 -c import os\nos.abort()")])
+    assert capsys.readouterr().out.splitlines()[1] == r"2    python3 -c import os\nos.abort()"
+
+
 def test_a_table_without_rows_has_its_titles(capsys: pytest.CaptureFixture[str]) -> None:
     screen.say_table(("ID", "NAME"), [])
     assert capsys.readouterr().out == "ID  NAME\n"

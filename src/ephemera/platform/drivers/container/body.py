@@ -118,6 +118,8 @@ class ContainerBody:
         self._furnished: Furnished | None = None
         self._swap_mb = 0
         self._main = 0
+        #: When the machine was begun; see `usage.now`.
+        self._begun = 0
         #: The terminal of the main program, where it has one.
         self.terminal: int | None = None
         self.is_frozen = False
@@ -131,6 +133,7 @@ class ContainerBody:
             NotStarted, OSError: nothing of it is left running.
         """
         record(self._prepared.init.pid)
+        self._begun = usage.now()
         try:
             return self._start(request, streams)
         except (NotStarted, OSError):
@@ -247,9 +250,11 @@ class ContainerBody:
 
     def ps(self) -> list[dict[str, Any]]:
         """Return what `ps` shows of the processes, by the numbers that they have inside."""
-        processes = (kernel.process(pid) for pid in self._pids())
-        found = usage.listing((one for one in processes if one), f"/proc/{self._main}/net")
-        return [{**one, "pid": kernel.inner_pid(one["pid"])} for one in found]
+        found = (kernel.process(pid) for pid in self._pids())
+        # the program has waited in a spare until then
+        processes = (one._replace(start=max(one.start, self._begun)) for one in found if one)
+        told = usage.listing(processes, f"/proc/{self._main}/net")
+        return [{**one, "pid": kernel.inner_pid(one["pid"])} for one in told]
 
     def _pids(self) -> list[int]:
         """Return the processes of the machine but its first; without a cgroup, all we reap."""

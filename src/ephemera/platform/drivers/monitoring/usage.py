@@ -23,6 +23,11 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 
 
+def now() -> int:
+    """Return the time as the starts of processes are told: clock ticks since the computer did."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS)
+
+
 def listing(processes: Iterable[Process], network: str = "/proc/self/net") -> list[dict[str, Any]]:
     """Return what `ps` shows of these processes, without those that are gone by now.
 
@@ -39,7 +44,7 @@ def _stat(one: Process, sockets: dict[str, dict[str, str]]) -> dict[str, Any] | 
         with open(f"/proc/{one.pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         used_s = (int(fields[11]) + int(fields[12])) / _TICKS
-        lived_s = max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - one.start / _TICKS)
+        lived_s = max(0, now() - one.start) / _TICKS
         return {
             "pid": one.pid,
             "command": _command(one.pid),

@@ -13,6 +13,7 @@ import pytest
 from ephemera.platform.drivers.container.body import ContainerBody
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.monitoring import kernel, usage
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 
 _MAIN = 4321
@@ -64,3 +65,13 @@ def test_signals_that_waited_are_sent_once_and_in_their_order(machine: Frozen) -
 def test_a_kill_waits_for_nothing(machine: Frozen) -> None:
     machine.body.signal(SIGKILL, everyone=True)
     assert machine.sent == [(SIGKILL, True)]
+
+
+def test_a_program_is_not_older_than_its_machine(
+    machine: Frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = kernel.Process(os.getpid(), os.getppid(), os.getpgrp(), start=0)
+    monkeypatch.setattr(kernel, "process", lambda pid: waited)  # noqa: ARG005
+    monkeypatch.setattr(machine.body, "_pids", lambda: [waited.pid])
+    machine.body._begun = usage.now() + 1_000_000  # whatever the computer's clock says by then
+    assert [one["rtime"] for one in machine.body.ps()] == [0]
