@@ -71,7 +71,7 @@ def test_a_program_is_not_older_than_its_machine(
     machine: Frozen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited = kernel.Process(os.getpid(), os.getppid(), os.getpgrp(), start=0)
-    monkeypatch.setattr(kernel, "process", lambda pid: waited)  # noqa: ARG005
+    monkeypatch.setattr(kernel, "process", lambda pid: waited)
     monkeypatch.setattr(machine.body, "_pids", lambda: [waited.pid])
     machine.body._begun = usage.now() + 1_000_000  # whatever the computer's clock says by then
     assert [one["rtime"] for one in machine.body.ps()] == [0]
