@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from sqlalchemy.exc import OperationalError
 
+from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock, sleep
 
 _log = logging.getLogger(__name__)
@@ -27,24 +27,19 @@ class Forgetting:
     def __init__(self, clock: Clock, steps: Sequence[Callable[[], int]]) -> None:
         self._clock = clock
         self._steps = steps
-        self._task: asyncio.Task[None] | None = None
+        self._chores = Chores("what is to be forgotten")
 
     def open(self) -> None:
         """Begin. Needs a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._chores.repeat(self._forget, lambda: sleep(self._clock, _EVERY_S))
 
     async def close(self) -> None:
         """Forget nothing more. Repeating is safe."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._chores.close()
 
-    async def _run(self) -> None:
-        while True:
-            for step in self._steps:
-                await _to_the_end(step)
-            await sleep(self._clock, _EVERY_S)
+    async def _forget(self) -> None:
+        for step in self._steps:
+            await _to_the_end(step)
 
 
 async def _to_the_end(step: Callable[[], int]) -> None:

@@ -18,13 +18,13 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ephemera.platform.access.principal import Principal, of_machine
+from ephemera.platform.chores import Chores
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.spreading import spread
 from ephemera.platform.states import LIVE
@@ -78,7 +78,7 @@ class Sockets:
         self._folder = str(folder)
         self._serve: Serve | None = None
         self._open: dict[str, _Socket] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._chores = Chores("the API sockets of machines")
 
     def path(self, machine_id: str) -> str:
         """Return where a machine's socket is; empty where no program could connect to it."""
@@ -110,12 +110,12 @@ class Sockets:
         """Answer those who come; those who came before wait until now."""
         self._serve = serve
         for one in self._open.values():
-            self._spawn(one.accept(serve))
+            self._chores.begin(one.accept(serve))
 
     async def stop(self) -> None:
         """Stop answering. The files stay, for the server that comes next."""
         self._serve = None
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._chores.finish()
         for one in self._open.values():
             one.close()
         self._open.clear()
@@ -128,7 +128,7 @@ class Sockets:
             return
         one = self._open[record.id] = _Socket(of_machine(record.id, record.app_id), listener)
         if self._serve:
-            self._spawn(one.accept(self._serve))
+            self._chores.begin(one.accept(self._serve))
 
     def _close(self, machine_id: str) -> None:
         one = self._open.pop(machine_id, None)
@@ -148,11 +148,6 @@ class Sockets:
             os.mkdir(self._folder, 0o700)
             spread(Path(self._folder))
             return _bound(path)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _bound(path: str) -> socket.socket:

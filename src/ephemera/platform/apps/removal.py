@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from ephemera.platform import refusals
 from ephemera.platform.apps.registry import Apps
+from ephemera.platform.chores import Chores
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.records import AppRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
@@ -49,7 +50,7 @@ class Removals:
         self._apps = apps
         self._owners = owners
         self._take_away = take_away
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._chores = Chores("an app that leaves")
 
     async def remove(self, app: AppRecord, *, force: bool, wait: float) -> None:
         """Have an app taken away; return when nothing of it is left, or after `wait` seconds.
@@ -67,16 +68,11 @@ class Removals:
 
     def begin(self, app: AppRecord) -> asyncio.Task[None]:
         """Begin to take away an app that leaves, or go on with it."""
-        task = asyncio.get_running_loop().create_task(self._until_gone(app))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
+        return self._chores.begin(self._until_gone(app))
 
     async def close(self) -> None:
         """Let go; the next server goes on."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._chores.close()
 
     async def _until_gone(self, app: AppRecord) -> None:
         while True:
@@ -96,12 +92,6 @@ class Removals:
                 await owner.ledger.until(_is_destroyed, _LOOK_AGAIN_S)
         await self._take_away(app)
         self._apps.forget(app)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error:
-            _log.error("an app is left behind: this is a defect", exc_info=error)
 
 
 def _is_destroyed(record: MachineRecord) -> bool:

@@ -14,11 +14,11 @@ from enum import Enum, auto
 from typing import Any
 
 from ephemera.platform.checks.asking import Asker, Finding
+from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock, sleep
 from ephemera.platform.configs import HealthCheck, health_checks, stored
 from ephemera.platform.dialing import SocketTo
 from ephemera.platform.logs import Logs, timestamp
-from ephemera.platform.machines.chores import Chores
 from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
@@ -90,7 +90,7 @@ class Checks:
         #: Told of each machine of which a check found something else than before.
         self.observers: list[Callable[[str], None]] = []
         self._watches: dict[str, _Watch] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending = Chores("checks that end")
 
     def moved(self, record: MachineRecord, _happened: Sequence[EventRecord] = ()) -> None:
         """Look at a machine that was written, or read when the server started."""
@@ -147,7 +147,7 @@ class Checks:
         for watch in self._watches.values():
             self._end(watch)
         self._watches.clear()
-        await asyncio.gather(*self._ending)
+        await self._ending.finish()
 
     def _begin(self, record: MachineRecord, boot: tuple[str, int]) -> None:
         begun = record.updated_at
@@ -155,15 +155,13 @@ class Checks:
             _Seen(check, WARNING if check.grace_s else CRITICAL, "not checked yet", begun, begun)
             for check in _checks_of(record)
         ]
-        tasks = Chores(record.id)
+        tasks = Chores(f"machine {record.id}")
         self._watches[record.id] = _Watch(boot, seen, tasks)
         for one in seen:
             tasks.begin(self._watch(record, one))
 
     def _end(self, watch: _Watch) -> None:
-        task = asyncio.get_running_loop().create_task(watch.tasks.close())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._ending.begin(watch.tasks.close())
 
     async def _watch(self, record: MachineRecord, seen: _Seen) -> None:
         while True:

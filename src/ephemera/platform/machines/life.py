@@ -22,9 +22,9 @@ from typing import Any
 
 from ephemera.errors import DriverError
 from ephemera.platform import configs
+from ephemera.platform.chores import Chores
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.machines import happenings, restart
-from ephemera.platform.machines.chores import Chores
 from ephemera.platform.machines.driving import Driving
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.putting_off import AGAIN_S, PuttingOff
@@ -57,7 +57,7 @@ class Life:
         self.ledger = Ledger(
             record, around.store, around.clock, around.moved, happened, around.hold
         )
-        self.chores = Chores(record.id)
+        self.chores = Chores(f"machine {record.id}")
         self.voice = Voice(around.logs, lambda: self.record)
         self._around = around
         driving = Driving(record.id, around, self.voice)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from signal import SIGKILL
 
+from ephemera.platform.chores import Chores
 from ephemera.platform.machines import happenings
-from ephemera.platform.machines.chores import Chores
 from ephemera.platform.machines.driving import Driving
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.surroundings import Surroundings

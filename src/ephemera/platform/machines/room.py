@@ -17,9 +17,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from ephemera.platform.chores import Chores
 
 _log = logging.getLogger(__name__)
 
@@ -120,19 +121,15 @@ class Watch:
         self._free_bytes = 0
         #: How often the disk was looked at since.
         self._quiet = 0
-        self._task: asyncio.Task[None] | None = None
+        self._chores = Chores("the watch over the disk")
 
     def open(self) -> None:
-        """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        """Begin, at once: what machines write that are started from now on is all news."""
+        self._chores.repeat(self._look_if_possible, lambda: asyncio.sleep(_LOOK_S))
 
     async def close(self) -> None:
         """End. Repeating is safe."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._chores.close()
 
     async def look(self) -> None:
         """Look once, and do what is to be done.
@@ -159,13 +156,11 @@ class Watch:
         step = now.kept_bytes // (_CULPRIT_PART if now.is_short else _STEP_PART)
         return now.free_bytes >= self._free_bytes - step
 
-    async def _run(self) -> None:
-        while True:  # at once: what machines write that are started from now on is all news
-            try:
-                await self.look()
-            except OSError as error:
-                _log.warning("nobody knows how full the disk is: %s", error)
-            await asyncio.sleep(_LOOK_S)
+    async def _look_if_possible(self) -> None:
+        try:
+            await self.look()
+        except OSError as error:
+            _log.warning("nobody knows how full the disk is: %s", error)
 
 
 def _gb(count: int) -> str:

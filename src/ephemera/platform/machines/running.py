@@ -17,10 +17,10 @@ from signal import SIGKILL
 from typing import Protocol
 
 from ephemera.errors import DriverError
+from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock
 from ephemera.platform.drivers.base import Exit
 from ephemera.platform.machines.alarms import Alarms
-from ephemera.platform.machines.chores import Chores
 from ephemera.platform.machines.driving import REFUSED, Driving
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.putting_off import AGAIN_S, PuttingOff

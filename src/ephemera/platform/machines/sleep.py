@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ephemera.errors import DriverError
+from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock
 from ephemera.platform.machines import happenings
-from ephemera.platform.machines.chores import Chores
 from ephemera.platform.machines.driving import REFUSED, Driving
 from ephemera.platform.machines.ledger import Ledger
 from ephemera.platform.machines.voice import Voice

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ephemera.platform.apps.registry import Apps
 from ephemera.platform.checks.watching import Checks
+from ephemera.platform.chores import Chores
 from ephemera.platform.clock import Clock
 from ephemera.platform.edge.addresses import Addresses
 from ephemera.platform.edge.certificates import Certificates
@@ -74,7 +75,7 @@ class Traffic:
         self._fleet = Fleet()
         self._queues = Queues()
         self._loads = Loads(parts.clock)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._chores = Chores("the proxy")
         self._ports_changed = asyncio.Event()
         apps, certificates = parts.apps, parts.certificates
         self._hosts = Hosts(
@@ -152,11 +153,8 @@ class Traffic:
 
     def open(self, records: Iterable[MachineRecord]) -> None:
         """Begin, with the machines that live when the server starts."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(self._idling.run()),
-            loop.create_task(self._open_ports()),
-        ]
+        self._chores.begin(self._idling.run())
+        self._chores.repeat(self._open_ports, lambda: asyncio.sleep(0))
         for record in records:
             self.moved(record)
 
@@ -228,22 +226,19 @@ class Traffic:
 
     async def close(self) -> None:
         """End all that goes on, and hang up on the clients of ports that are not HTTP."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._chores.close()
         self._web.close()
         self._doors.close()
         self._tcp.close()
         await self._arrivals.close()
 
     async def _open_ports(self) -> None:
-        """Open and close ports as machines say, until cancelled."""
-        while True:
-            await self._ports_changed.wait()
-            self._ports_changed.clear()
-            await self._tcp.update()
-            await self._web.update()
-            await self._doors.update()
+        """Open and close ports as machines say, once they have said something."""
+        await self._ports_changed.wait()
+        self._ports_changed.clear()
+        await self._tcp.update()
+        await self._web.update()
+        await self._doors.update()
 
     def _look_for(self, record: MachineRecord) -> None:
         """See to it that it is known when a machine that was just started takes requests."""

@@ -52,7 +52,7 @@ async def furnish(world: World) -> AppRecord:
 
 async def removed(world: World) -> None:
     """Return when nothing is being removed any more."""
-    await asyncio.gather(*world.platform._removals._tasks)
+    await world.platform._removals._chores.finish()
 
 
 def log_folder(world: World, app: AppRecord) -> bool:
