@@ -136,9 +136,8 @@ class Supervisor:
             await self._turn_or_step_back(stack)
         except ConfigError:
             raise  # it is not patient
-        except Exception:  # noqa: BLE001 - it outlives a full disk, a locked database
-            if not _program_ends():
-                _log.exception("The supervisor met an error and goes on")
+        except Exception as error:  # noqa: BLE001 - it outlives a full disk, a locked database
+            _log_error("The supervisor goes on after an error", error)
 
     async def _turn(self, stack: contextlib.AsyncExitStack) -> None:
         if not self._is_active():
@@ -239,9 +238,8 @@ class Supervisor:
     def _left(self, attempt_id: str, task: asyncio.Task[None]) -> None:
         del self._attending[attempt_id]
         error = None if task.cancelled() else task.exception()
-        if error is not None and not _program_ends():
-            # the next survey takes it up again
-            _log.error("Attending to attempt %s failed", attempt_id, exc_info=error)
+        if error is not None:  # the next survey takes it up again
+            _log_error(f"Attending to attempt {attempt_id} failed", error)
 
     def _trim_now_and_then(self, context: Context) -> None:
         """Trim beside the loop: an API that does not answer must not cost us the lease."""
@@ -291,9 +289,11 @@ class Supervisor:
         await asyncio.gather(*waits, return_exceptions=True)
 
 
-def _program_ends() -> bool:
-    """Return whether the program is ending under us, where no new thread can be had any more.
+def _log_error(what: str, error: BaseException) -> None:
+    """Say what went wrong; from where, only if it is an error that nobody has foreseen.
 
-    A supervisor in a daemon thread meets errors then that mean nothing.
+    While the program ends under us no new thread can be had any more, and errors mean nothing.
     """
-    return not threading.main_thread().is_alive()
+    if threading.main_thread().is_alive():
+        unforeseen = None if isinstance(error, EphemeraError) else error
+        _log.error("%s: %s", what, error, exc_info=unforeseen)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx2
+import pytest
 
+from ephemera.errors import StoreError
 from ephemera.jobs.endings import Endings
 from ephemera.jobs.records import AttemptRecord, JobRecord, TaskRef, Work
 from ephemera.jobs.settings import Settings
@@ -89,6 +91,31 @@ def test_an_attempt_of_an_earlier_supervisor_is_taken_up() -> None:
     world.store.claim(job, attempt)
     asyncio.run(world.run_until_ended(world.supervisor()))
     assert [one.id for one in world.store.attempts(job.id)] == [attempt.id]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_traced"), [(StoreError("it is locked"), False), (KeyError("our own"), True)]
+)
+def test_an_error_of_the_store_is_outlived_and_traced_only_if_it_is_unforeseen(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    is_traced: bool,
+) -> None:
+    world = World()
+    queued, errors = world.store.queued, [error]
+
+    def read(*, limit: int) -> list[JobRecord]:
+        if errors:
+            raise errors.pop()
+        return queued(limit=limit)
+
+    monkeypatch.setattr(world.store, "queued", read)
+    world.enqueue()
+    asyncio.run(world.run_until_ended(world.supervisor()))
+    said = next(one for one in caplog.records if "goes on" in one.getMessage())
+    assert str(error) in said.getMessage()
+    assert (said.exc_info is not None) == is_traced
 
 
 def test_the_lease_is_given_back_at_the_end() -> None:

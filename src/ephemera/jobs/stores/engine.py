@@ -33,15 +33,17 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        # arguments and environments of jobs are parameters, and must reach no log
-        engine = create_engine(parsed, hide_parameters=True)
+        is_file = parsed.get_backend_name() == "sqlite"
+        # Arguments and environments of jobs are parameters, and must reach no log. A connection to
+        # a server is looked at before it is used: the server may have been started again.
+        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=not is_file)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"the job store's URL cannot be used: {error}",
             hint="for example sqlite:////var/lib/app/jobs.db",
         ) from error
     event.listen(engine, "handle_error", _name_the_store)
-    if parsed.get_backend_name() == "sqlite":
+    if is_file:
         _make_private(parsed.database)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediately)
