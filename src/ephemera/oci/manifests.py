@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from ephemera.errors import ImageUnavailable
 from ephemera.oci.architectures import Architecture
@@ -37,6 +37,8 @@ ACCEPTED = ", ".join((*INDEXES, *MANIFESTS))
 DOCUMENT_MAX_BYTES = 4 * 1024 * 1024
 #: An overlay of more layers cannot be mounted; Docker's limit is 127.
 _LAYERS_MAX = 127
+#: How well a manifest fits of which nobody has said what it is for.
+_UNTOLD = 1000
 #: Of words of a registry in a message, in characters, and of architectures.
 _SHOWN_MAX, _OFFERED_MAX = 80, 20
 
@@ -89,9 +91,13 @@ class _RootFs(BaseModel):
     diff_ids: list[_Digest]
 
 
+#: A single one may be there by itself, as Docker has it.
+_Words = Annotated[list[str], BeforeValidator(lambda it: [it] if isinstance(it, str) else it)]
+
+
 class _Runtime(BaseModel):
-    entrypoint: list[str] | None = Field(None, alias="Entrypoint")
-    cmd: list[str] | None = Field(None, alias="Cmd")
+    entrypoint: _Words | None = Field(None, alias="Entrypoint")
+    cmd: _Words | None = Field(None, alias="Cmd")
     env: list[str] | None = Field(None, alias="Env")
     user: str | None = Field(None, alias="User")
     workdir: str | None = Field(None, alias="WorkingDir")
@@ -231,9 +237,12 @@ def _program(found: _Runtime) -> ImageConfig:
 
 
 def _rank(one: Descriptor, here: Architecture) -> int | None:
-    """Return how well a manifest fits this computer, best is least; None where it does not."""
+    """Return how well a manifest fits this computer, best is least; None where it does not.
+
+    One of which the index does not say what it is for is the last choice: its config says it.
+    """
     if one.platform is None:
-        return None
+        return _UNTOLD if one.media_type in (*MANIFESTS, *INDEXES) else None
     return here.rank(one.platform.os, one.platform.architecture, one.platform.variant)
 
 

@@ -55,6 +55,19 @@ def test_of_an_index_the_best_that_runs_here_is_chosen(
     assert manifests.choose(body, here, "it").digest == digests[best]
 
 
+def test_one_without_a_kind_is_the_last_choice_if_it_is_an_image() -> None:
+    listed = [
+        {"mediaType": kind, "digest": f"sha256:{number:064x}", "size": 2}
+        for number, kind in enumerate(["text/plain", images.OCI_MANIFEST, images.DOCKER_MANIFEST])
+    ]
+    untold = document(manifests=listed)
+    assert manifests.choose(untold, AMD64, "it").digest == listed[1]["digest"]
+    told = {**listed[0], "mediaType": images.OCI_MANIFEST}
+    told["platform"] = {"os": "linux", "architecture": "amd64", "variant": "v3"}
+    both = document(manifests=[*listed[1:], told])
+    assert manifests.choose(both, AMD64, "it").digest == told["digest"]
+
+
 def test_where_nothing_runs_here_it_says_what_there_is() -> None:
     body, _ = index_of(("linux", "arm64", "v8"), ("linux", "s390x", ""), ("unknown", "unknown", ""))
     with pytest.raises(ImageUnavailable) as refused:
@@ -130,6 +143,13 @@ def test_what_the_program_needs_is_read_from_the_config(docker: bool) -> None:
         ("53/udp", "8080/tcp"),
     )  # fmt: skip
     assert found.diff_ids == [LAYER.diff_id]
+
+
+def test_a_command_of_one_word_may_be_a_string() -> None:
+    built = images.build(LAYER, architecture="amd64", Entrypoint="/bin/one word", Cmd=None)
+    parts = manifests.parts(built.manifest.data, "it")
+    found = manifests.contents(built.blobs[0].data, parts, AMD64, "it")
+    assert (found.config.entrypoint, found.config.cmd) == (("/bin/one word",), ())
 
 
 def test_a_config_with_nothing_in_it_says_nothing() -> None:
