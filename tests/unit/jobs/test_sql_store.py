@@ -136,6 +136,12 @@ def test_what_is_no_url_of_a_database_is_refused(url: str) -> None:
         SqlStore(url)
 
 
+def test_a_driver_for_asyncio_is_refused_with_one_that_is_not() -> None:
+    with pytest.raises(ConfigError, match="'sqlite.aiosqlite' is for asyncio only") as caught:
+        open_engine("sqlite+aiosqlite:////jobs.db")
+    assert "postgresql+psycopg://" in caught.value.hint
+
+
 def test_a_database_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be used: unable to open database file"):
         SqlStore(url_of(tmp_path / "nosuch"))

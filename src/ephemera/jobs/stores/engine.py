@@ -21,6 +21,10 @@ from ephemera.jobs.stores.forking import gate
 
 #: How long a write waits for another process's write; those take milliseconds.
 _BUSY_TIMEOUT_MS = 10_000
+_URL_HINT = (
+    "set EPHEMERA_STORE to sqlite:////var/lib/app/jobs.db, for example, or to"
+    " postgresql+psycopg://USER:PASSWORD@HOST/DATABASE with psycopg installed"
+)
 #: The execution option of connections on which every statement is one `SELECT` by itself.
 READS_ONLY = {"ephemera_reads_only": True}
 
@@ -33,15 +37,14 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
+        if parsed.get_dialect().is_async:
+            raise ArgumentError(f"the driver '{parsed.drivername}' is for asyncio only")
         is_file = parsed.get_backend_name() == "sqlite"
         # Arguments and environments of jobs are parameters, and must reach no log. A connection to
         # a server is looked at before it is used: the server may have been started again.
         engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=not is_file)
     except (ArgumentError, ModuleNotFoundError) as error:
-        raise ConfigError(
-            f"the job store's URL cannot be used: {error}",
-            hint="for example sqlite:////var/lib/app/jobs.db",
-        ) from error
+        raise ConfigError(f"the job store's URL cannot be used: {error}", hint=_URL_HINT) from error
     event.listen(engine, "handle_error", _name_the_store)
     if is_file:
         _make_private(parsed.database)

@@ -63,7 +63,8 @@ class SqlStore:
         except StoreError as error:
             raise ConfigError(
                 error.message,
-                hint="set EPHEMERA_STORE to a job store, in a folder that can be written to",
+                hint="set EPHEMERA_STORE to a job store: a file in a folder that can be written to,"
+                " or a database that answers",
             ) from error
 
     def close(self) -> None:
