@@ -132,7 +132,11 @@ TABLE: tuple[Row, ...] = (
         texts=("unsupported: .* the 'process' driver",),  # only ours has drivers
     ),
     # What the status tells, with better advice where the text is known.
-    _row(Unauthorized, "the token is missing, expired or not one of this API's", 401),
+    _row(
+        Unauthorized,
+        "the token is missing, expired, cut short where it was pasted, or not one of this API's",
+        401,
+    ),
     _row(
         Unauthorized,
         "the token may not do this, or the app is somebody else's; what a machine may do for its"
@@ -141,6 +145,12 @@ TABLE: tuple[Row, ...] = (
     ),
     _row(NotFound, "`ephemera apps list` names the apps that there are", 404, texts=(r"\bapp\b",)),
     _row(NotFound, "", 404),
+    _row(
+        WaitTimeout,
+        "it could not be started: its events say why",
+        408,
+        texts=("failed to reach desired state, .*currently failed",),
+    ),
     _row(WaitTimeout, "waiting again is safe", 408, texts=("failed to reach desired state",)),
     _row(WaitTimeout, "", 408),
     _row(

@@ -10,7 +10,7 @@ from ephemera.errors import (
     MachineLost,
     OutOfMemory,
 )
-from ephemera.jobs.outcome import Cause, Outcome
+from ephemera.jobs.outcome import NOT_STARTED, Cause, Outcome
 
 EXCEPTIONS: dict[Cause, type[JobError]] = {
     Cause.FAILED: JobFailed,
@@ -39,7 +39,7 @@ def failure(
 ) -> JobError:
     """Return the exception for a job that did not succeed."""
     kind = EXCEPTIONS[outcome.cause]
-    message, hint = f"job {job_id}: {outcome.message}", _HINTS.get(outcome.cause, "")
+    message, hint = f"job {job_id}: {outcome.message}", _hint(outcome)
     if kind is JobFailed:
         return JobFailed(
             message,
@@ -59,3 +59,9 @@ def failure(
         log_tail=log_tail,
         hint=hint,
     )
+
+
+def _hint(outcome: Outcome) -> str:
+    if outcome.message == NOT_STARTED:
+        return "job.retry() gives it another machine; to wait longer for one: start_timeout=..."
+    return _HINTS.get(outcome.cause, "")

@@ -187,6 +187,9 @@ def _cause_of_report(report: Report, asked: Asked | None) -> tuple[Cause, str]:
     return Cause.RAISED, f"the task raised {report.error_type}{said}"
 
 
+#: What is said of a machine that was not started within `start_timeout`.
+NOT_STARTED = "its machine was not started within its start_timeout"
+
 _ASKED_CAUSE = {
     Asked.CANCEL: Cause.CANCELLED,
     Asked.TIMEOUT: Cause.TIMED_OUT,
@@ -195,7 +198,7 @@ _ASKED_CAUSE = {
 _ASKED_MESSAGE = {
     Asked.CANCEL: "cancelled",
     Asked.TIMEOUT: "ran longer than its timeout",
-    Asked.START_TIMEOUT: "its machine was not started within the start timeout",
+    Asked.START_TIMEOUT: NOT_STARTED,
 }
 
 

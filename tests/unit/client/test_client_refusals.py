@@ -56,7 +56,7 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
         Invalid,
         "",
     ),
-    (401, {"error": "Authenticate: token validation error"}, Unauthorized, "token"),
+    (401, {"error": "Authenticate: token validation error"}, Unauthorized, "cut short"),
     (401, {"error": "verify: invalid token: no tokens found in header"}, Unauthorized, "token"),
     (403, {"error": "unauthorized"}, Unauthorized, "somebody else"),
     (
@@ -86,6 +86,15 @@ KNOWN: list[tuple[int, dict[str, str], type[ApiError], str]] = [
         {"error": "machine failed to reach desired state, started, currently stopped"},
         WaitTimeout,
         "again",
+    ),
+    (
+        408,
+        {
+            "error": "deadline_exceeded: machine failed to reach desired state, started, currently"
+            " failed"
+        },
+        WaitTimeout,
+        "its events",
     ),
     (408, {"error": "deadline_exceeded: the command did not end"}, WaitTimeout, ""),
     (

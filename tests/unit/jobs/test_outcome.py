@@ -161,5 +161,14 @@ def test_an_exception_carries_what_is_needed_to_act(cause: Cause) -> None:
     assert "last words" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [(Asked.TIMEOUT, " timeout=..."), (Asked.START_TIMEOUT, " start_timeout=...")],
+)
+def test_a_hint_names_the_timeout_that_was_over(asked: Asked, option: str) -> None:
+    outcome = decide(STOPPED, None, asked, is_task=True)
+    assert option in failure(outcome, job_id="J", machine_id="M", log_tail=()).hint
+
+
 def test_a_signal_without_a_name_is_called_by_its_number() -> None:
     assert (signal_name(9), signal_name(99)) == ("SIGKILL", "signal 99")
