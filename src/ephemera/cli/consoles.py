@@ -27,6 +27,9 @@ Command = Annotated[
     typer.Argument(metavar="[COMMAND]...", help="What to run in the place of a shell."),
 ]
 
+#: Of each of the two outputs, by the platform. What is not text is longer here than it was.
+_KEPT_BYTES = 1_048_576
+
 
 def exec(  # noqa: A001 - the API's verb, and the command's name
     machine: MachineId,
@@ -97,6 +100,9 @@ def execute(
     else:
         print(result.stdout, end="", flush=True)
         print(result.stderr, end="", file=sys.stderr, flush=True)
+        if any(len(one.encode()) >= _KEPT_BYTES for one in (result.stdout, result.stderr)):
+            note(f"warning: of more than {_KEPT_BYTES:,} bytes of output the rest is dropped")
+            note("hint: write it to a file; `ephemera machine export` brings files of a machine")
     raise typer.Exit(128 + result.exit_signal if result.exit_signal else result.exit_code)
 
 

@@ -22,6 +22,13 @@ group.command()(consoles.shell)
 group.command()(inspecting.inspect)
 group.command()(inspecting.export)
 
+#: Of those that can be sent, by their numbers in machines: another system has other numbers.
+_SIGNALS = {
+    "1": "SIGHUP", "2": "SIGINT", "3": "SIGQUIT", "4": "SIGILL", "5": "SIGTRAP", "6": "SIGABRT",
+    "8": "SIGFPE", "9": "SIGKILL", "10": "SIGUSR1", "11": "SIGSEGV", "12": "SIGUSR2",
+    "13": "SIGPIPE", "14": "SIGALRM", "15": "SIGTERM",
+}  # fmt: skip
+
 Timeout = Annotated[
     float | None,
     typer.Option(min=0, max=300, metavar="SECONDS", help="Kill it if it takes longer."),
@@ -144,14 +151,14 @@ def restart(
 @group.command()
 def signal(
     machine: MachineId,
-    name: Annotated[str, typer.Argument(metavar="SIGNAL", help="Such as `SIGUSR1` or `HUP`.")],
+    name: Annotated[str, typer.Argument(metavar="SIGNAL", help="Such as `SIGUSR1`, `HUP` or 15.")],
     app: AppOfMachine = None,
     config: ConfigFile = None,
 ) -> None:
     """Send a signal to a machine's program."""
     from ephemera.client import Client
 
-    chosen = "SIG" + name.upper().removeprefix("SIG")
+    chosen = _SIGNALS.get(name) or "SIG" + name.upper().removeprefix("SIG")
     app = app_of(machine, app, config)
     with Client() as client:
         client.machines.signal(app, machine, chosen)
