@@ -77,8 +77,7 @@ def test_a_command_in_a_machine_gives_its_output_and_exit_status(shop: Shop) -> 
     arguments = ("machine", "exec", machine, "--", sys.executable, "-c", program)
     done = shop(*arguments, code=7)
     assert (done.stdout, done.stderr) == (f"{machine}\n", "no\n")
-    arguments = ("machine", "exec", machine, "--", "head", "-c", "2000000", "/dev/zero")
-    done = shop(*arguments)
+    done = shop("machine", "exec", machine, "--", "head", "-c", "2000000", "/dev/zero")
     assert len(done.stdout) == 1_048_576
     assert done.stderr.startswith("warning: of more than 1,048,576 bytes of output the rest is dr")
 
