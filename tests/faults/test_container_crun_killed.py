@@ -18,15 +18,7 @@ from ephemera.platform.drivers.monitoring import program
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.root,
-    pytest.mark.crun,
-    pytest.mark.timeout(120),
-    needs.root,
-    needs.crun,
-    needs.nft,
-]
+pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(120)]
 
 _SLEEPS = ("sleep", "1000")
 _REAL = needs.which("crun")

@@ -19,15 +19,7 @@ from ephemera.platform.drivers.container.driver import ContainerDriver
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.root,
-    pytest.mark.crun,
-    pytest.mark.timeout(120),
-    needs.root,
-    needs.crun,
-    needs.nft,
-]
+pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(120)]
 
 #: Moments of a boot at which something is killed, in ms; a boot takes about fifteen.
 _MOMENTS_MS = (0, 2, 4, 6, 8, 10, 12, 15, 20, 30)

@@ -1,4 +1,7 @@
-"""One platform for all tests of a file that do it no harm."""
+"""One platform for all tests of a file that do it no harm.
+
+A file that says `DRIVER = "mock"` has one with that driver.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,26 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from ephemera.testing.machines_api import SHELL, AppUnderTest, Subject
+from ephemera.testing.machines_api import MOCK, SHELL, AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
 
 
+def _driver(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request.module, "DRIVER", "process"))
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform")) as served:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("platform"), driver=_driver(request)) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=SHELL)
+def subject(request: pytest.FixtureRequest, server: Server) -> Subject:
+    programs = MOCK if _driver(request) == "mock" else SHELL
+    return Subject(server.endpoint.url, server.token, programs=programs)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import pytest
 from ephemera.client import AsyncClient, Client
 from ephemera.errors import Invalid, NoAnswer, NoCapacity
 from ephemera.testing.faults import Faults
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import Server
 from tests.integration.either_client import Caller
 
+DRIVER = "mock"
 RUNS = {"image": "host", "init": {"exec": ["run"]}, "restart": {"policy": "no"}}
 MACHINES = "/v1/apps/{app_name}/machines"
 NO_ROOM = [
@@ -24,12 +25,6 @@ NO_ROOM = [
     "volume_host_full",
     "quota",
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
 
 
 @pytest.fixture

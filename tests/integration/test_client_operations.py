@@ -9,17 +9,12 @@ import pytest
 
 from ephemera.client import AsyncClient, Client
 from ephemera.errors import Conflict, Invalid, NotFound, Unauthorized, WaitTimeout, WrongState
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import Server
 from ephemera.wire.models import Machine
 from tests.integration.either_client import Caller
 
+DRIVER = "mock"
 RUNS = {"image": "host", "init": {"exec": ["run"]}, "restart": {"policy": "no"}}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "async"])

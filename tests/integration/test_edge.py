@@ -13,13 +13,8 @@ from ephemera.testing.authority import Authority
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, answered, refused
 from ephemera.testing.serving import Server, serving
 
+DRIVER = "mock"
 HOST = "shop.example.com"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as server:
-        yield server
 
 
 @pytest.fixture

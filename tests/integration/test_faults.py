@@ -14,19 +14,10 @@ from ephemera.errors import NoCapacity, RateLimited
 from ephemera.platform.settings import Settings
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.faults import Faults
-from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, answered, refused
+from ephemera.testing.machines_api import MOCK, AppUnderTest, answered, refused
 from ephemera.testing.serving import Server, serving
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=MOCK)
+DRIVER = "mock"
 
 
 @pytest.fixture

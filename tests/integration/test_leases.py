@@ -7,14 +7,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, answered, refused
-from ephemera.testing.serving import serving
+from ephemera.testing.machines_api import AppUnderTest, Subject, answered, refused
 
-
-@pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
-    with serving(tmp_path_factory.mktemp("leases"), driver="mock") as server:
-        yield Subject(server.endpoint.url, server.token, programs=MOCK)
+DRIVER = "mock"
 
 
 @pytest.fixture

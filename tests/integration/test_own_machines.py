@@ -16,16 +16,7 @@ from ephemera.errors import Invalid, NoAnswer, NotFound, Unauthorized, Unreachab
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=MOCK)
+DRIVER = "mock"
 
 
 @pytest.fixture

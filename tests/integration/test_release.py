@@ -27,7 +27,7 @@ from ephemera.errors import (
     NotFound,
 )
 from ephemera.testing.clock import PlatformClock
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import Server
 from tests.release_world import (
     WEB_OFFERS,
     Killed,
@@ -38,6 +38,7 @@ from tests.release_world import (
     playing,
 )
 
+DRIVER = "mock"
 OLD, NEW = playing("run"), playing("sleep", "1")
 TWO_GROUPS = f"""
 [processes]
@@ -51,12 +52,6 @@ EVERY_THIRD = pytest.mark.parametrize(
 )
 OLD_SERVES = [("web", ("run",)), ("work", ("run",))]
 NEW_SERVES = [("web", ("sleep", "1")), ("work", ("sleep", "1"))]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
 
 
 @pytest.fixture(autouse=True)

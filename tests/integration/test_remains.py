@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
-import pytest
 
-from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, answered, refused
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.machines_api import AppUnderTest, Subject, answered, refused
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=MOCK)
+DRIVER = "mock"
 
 
 def asked(app: AppUnderTest, machine: str, tail: str = "", **more: Any) -> httpx2.Response:

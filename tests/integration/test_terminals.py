@@ -19,19 +19,9 @@ from websockets.sync.client import ClientConnection, connect
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, refused
 from ephemera.testing.serving import Server, serving
 
+DRIVER = "mock"
 MIB = 1024 * 1024
 _SOON_S = 20
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=MOCK)
 
 
 def machine_url(app: AppUnderTest, machine: str, what: str) -> str:

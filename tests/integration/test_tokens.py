@@ -12,18 +12,9 @@ import pytest
 from ephemera.platform.app import ROUTES
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, answered, refused
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import serving
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("platform"), driver="mock") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def subject(server: Server) -> Subject:
-    return Subject(server.endpoint.url, server.token, programs=MOCK)
+DRIVER = "mock"
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,10 @@ from ephemera.platform.volumes.records import GIB, VolumeRecord
 from ephemera.platform.volumes.states import State, Status
 from tests import disk_content, needs
 from tests.disk_monitor import ATTACHED, Holder, holding
-from tests.unit.platform.volumes.shelf import Shelf
+from tests.unit.platform.volumes.shelf import Scene, Shelf, play_on
 
 pytestmark = [pytest.mark.root, needs.root, needs.ext4, needs.loop]
 
-Scene = Callable[[Shelf], Awaitable[None]]
 Play = Callable[[Scene], None]
 Mount = Callable[[Shelf, VolumeRecord], Holder]
 Count = Callable[[Path], "subprocess.Popen[str]"]
@@ -46,19 +46,7 @@ for number in range(10**9):
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     """Run a scene with a shelf whose volumes are disks."""
-
-    def run(scene: Scene) -> None:
-        async def whole() -> None:
-            shelf = Shelf(tmp_path, has_disks=True)
-            shelf.open()
-            try:
-                await scene(shelf)
-            finally:
-                await shelf.close()
-
-        asyncio.run(whole())
-
-    return run
+    return partial(play_on, tmp_path, has_disks=True)
 
 
 @pytest.fixture

@@ -11,18 +11,13 @@ import pytest
 
 from ephemera.testing.clock import PlatformClock
 from ephemera.testing.machines_api import MOCK, AppUnderTest, Subject, refused
-from ephemera.testing.serving import Server, serving
+from ephemera.testing.serving import Server
 
+DRIVER = "mock"
 _TIMEOUT_S = 60.0
 _DAY_S = 24 * 3600.0
 #: So many that a copy of them is hardly done when the server is killed right after asking for it.
 _FILES = 800
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("home"), driver="mock") as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,23 @@ class World:
     def again(self, owner: Owner) -> Owner:
         """Return the owner that the platform has for the same machine now."""
         return self.platform.machines.owner(self.app(), owner.record.id)
+
+
+Scene = Callable[[World], Awaitable[None]]
+
+
+def play_in(home: Path, scene: Scene) -> None:
+    """Run a scene, which is an async function, in a world of its own."""
+
+    async def whole() -> None:
+        world = World(home)
+        await world.open()
+        try:
+            await scene(world)
+        finally:
+            await world.close()
+
+    asyncio.run(whole())
 
 
 async def reach(owner: Owner, *states: State) -> None:

@@ -1,27 +1,15 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from .shelf import Shelf
+from .shelf import Scene, play_on
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[[Callable[[Shelf], Awaitable[None]]], None]:
-    """Run a scene, which is an async function, with a shelf of its own."""
-
-    def run(scene: Callable[[Shelf], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            shelf = Shelf(tmp_path)
-            shelf.open()
-            try:
-                await scene(shelf)
-            finally:
-                await shelf.close()
-
-        asyncio.run(whole())
-
-    return run
+def play(tmp_path: Path) -> Callable[[Scene], None]:
+    """Run a scene with a shelf of its own."""
+    return partial(play_on, tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +116,20 @@ class Shelf:
         async with asyncio.timeout(_PATIENCE_S):
             while not is_so():  # noqa: ASYNC110 - folders and rows tell nobody of a change
                 await asyncio.sleep(0.005)
+
+
+Scene = Callable[[Shelf], Awaitable[None]]
+
+
+def play_on(home: Path, scene: Scene, *, has_disks: bool = False) -> None:
+    """Run a scene, which is an async function, with a shelf of its own."""
+
+    async def whole() -> None:
+        shelf = Shelf(home, has_disks=has_disks)
+        shelf.open()
+        try:
+            await scene(shelf)
+        finally:
+            await shelf.close()
+
+    asyncio.run(whole())

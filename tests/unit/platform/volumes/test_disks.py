@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -22,11 +23,10 @@ from ephemera.platform.volumes.records import GIB, Room, VolumeRecord
 from ephemera.platform.volumes.states import State, Status
 from tests import disk_content, needs
 
-from .shelf import Shelf
+from .shelf import Scene, Shelf, play_on
 
 pytestmark = [needs.ext4, needs.linux]
 
-Scene = Callable[[Shelf], Awaitable[None]]
 Play = Callable[[Scene], None]
 
 _MIB = 1024**2
@@ -36,19 +36,7 @@ _DAY_S = 24 * 3600.0
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     """Run a scene with a shelf whose volumes are disks."""
-
-    def run(scene: Scene) -> None:
-        async def whole() -> None:
-            shelf = Shelf(tmp_path, has_disks=True)
-            shelf.open()
-            try:
-                await scene(shelf)
-            finally:
-                await shelf.close()
-
-        asyncio.run(whole())
-
-    return run
+    return partial(play_on, tmp_path, has_disks=True)
 
 
 def _machine(volume: VolumeRecord) -> MachineRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,31 +15,19 @@ from ephemera.platform.volumes.bodies import CreateVolume
 from ephemera.platform.volumes.records import VolumeRecord
 from ephemera.platform.volumes.states import State
 
-from ..world import World, reach
+from ..world import Scene, World, play_in, reach
 from .shelf import Shelf
 
 Play = Callable[[Callable[[Shelf], Awaitable[None]]], None]
 
 
+Act = Callable[[Scene], None]
+
+
 @pytest.fixture
-def act(tmp_path: Path) -> Callable[[Callable[[World], Awaitable[None]]], None]:
+def act(tmp_path: Path) -> Act:
     """Run a scene with a whole platform, on the mock driver."""
-
-    def run(scene: Callable[[World], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            world = World(tmp_path)
-            await world.open()
-            try:
-                await scene(world)
-            finally:
-                await world.close()
-
-        asyncio.run(whole())
-
-    return run
-
-
-Act = Callable[[Callable[[World], Awaitable[None]]], None]
+    return partial(play_in, tmp_path)
 
 
 def _volume(world: World) -> VolumeRecord:
