@@ -22,6 +22,7 @@ from ephemera.home import read_endpoint
 from ephemera.jobs import Cause, configure, reap
 from ephemera.jobs.runtime import runtime
 from ephemera.jobs.states import Stage
+from ephemera.jobs.tasks import Command
 from tests.integration import job_tasks
 
 TIMEOUT = 30.0
@@ -74,6 +75,10 @@ def end_platform(folder: Path) -> None:
     eventually(lambda: read_endpoint(folder) is None)
 
 
+def _at(volume: str, script: str) -> Command:
+    return command(["sh", "-c", script, "/data"], volume=f"{volume}:/data")
+
+
 def machine_states() -> dict[str, str]:
     with Client() as client:
         listed = client.machines.list("jobs", include_deleted=True)
@@ -82,6 +87,16 @@ def machine_states() -> dict[str, str]:
 
 @pytest.mark.usefixtures("shared_home")
 class TestOneProcess:
+    def test_jobs_that_share_a_volume_run_one_after_the_other(self) -> None:
+        job_tasks.add.enqueue(1).result(TIMEOUT)  # so that there is the app
+        with Client() as client:
+            volume = client.volumes.create("jobs", name="data", size_gb=1).id
+        alone = 'mkdir "$0/alone" && echo x >> "$0/lines" && rmdir "$0/alone"'
+        both = [_at(volume, alone).enqueue() for _ in range(2)]
+        for job in both:
+            job.result(TIMEOUT)
+        _at(volume, 'test "$(grep -c x "$0/lines")" = 2').enqueue().result(TIMEOUT)
+
     def test_a_task_returns_its_result_and_leaves_no_machine(self) -> None:
         job = job_tasks.add.enqueue(1, b=5)
         assert job.result(TIMEOUT) == 6

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ephemera.jobs.records import AttemptRecord, Identity, Work
 from ephemera.jobs.tokens import attempt_token
+from ephemera.wire.config import Mount
 from ephemera.wire.models import File, Guest, Init, MachineConfig, Restart, StopConfig
 
 #: Where the runner's files are. The process driver puts them elsewhere and replaces arguments
@@ -44,6 +45,7 @@ def config_of(
         auto_destroy=False,
         stop_config=StopConfig(signal="SIGTERM", timeout=f"{STOP_GRACE_S}s"),
         files=_files(work, attempt, identity, patience_s),
+        mounts=_mounts(work),
         metadata={
             STORE_KEY: identity.id,
             JOB_KEY: attempt.job_id,
@@ -67,6 +69,11 @@ def _environment(work: Work) -> dict[str, str]:
     if work.host is None:
         return work.env
     return {**work.host.env, "EPHEMERA_WORKDIR": work.host.folder, **work.env}
+
+
+def _mounts(work: Work) -> list[Mount] | None:
+    volume, _, path = work.volume.partition(":")
+    return [Mount(volume=volume, path=path)] if volume else None
 
 
 def _files(

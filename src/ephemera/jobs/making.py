@@ -22,6 +22,7 @@ from ephemera.errors import (
     RateLimited,
     ServerFault,
     Unreachable,
+    WrongState,
 )
 from ephemera.jobs.context import Context
 from ephemera.jobs.machine import ATTEMPT_KEY, config_of
@@ -34,6 +35,8 @@ _log = logging.getLogger("ephemera.jobs")
 
 #: It may work the next time.
 _PASSING = (RateLimited, ServerFault, NoAnswer)
+#: Of a job whose volume another machine has; that one may be of a job, too, and end.
+_VOLUME_TAKEN = re.compile(r"\bbound to machine\b", re.IGNORECASE)
 #: Between two requests for a machine: the first pause, and the longest.
 _PAUSE_S = 0.5
 _PAUSE_MAX_S = 15.0
@@ -65,7 +68,7 @@ async def make(
             return _made(context, attempt, machine or await search.created(job))
         except (ApiError, ConfigError, NoAnswer) as error:
             late = context.clock.now() + pause >= deadline
-            if not search.unsure and (late or not isinstance(error, _PASSING)):
+            if not search.unsure and (late or not _may_pass(error)):
                 return _give_up(context, attempt, error)
             trouble = error
             _log.warning("Cannot start a machine for job %s yet: %s", job.id, error)
@@ -125,6 +128,12 @@ class _Search:
         except (ApiError, ConfigError, NoAnswer) as error:
             self.unsure = not _is_never_applied(error)
             raise
+
+
+def _may_pass(error: EphemeraError) -> bool:
+    if isinstance(error, WrongState):
+        return bool(_VOLUME_TAKEN.search(error.message))
+    return isinstance(error, _PASSING)
 
 
 def _is_never_applied(error: EphemeraError) -> bool:

@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     #: `cpu_kind`, `cpus` and `memory_mb`.
     guest: Mapping[str, Any]
     env: Mapping[str, str]
+    #: A volume of the app, and where it is in the machine: `vol_2n0l3vl60qpv635d:/data`.
+    volume: str
     #: Seconds the program may run, default 3600.
     timeout: float
     #: Seconds until its machine must have started, default 300.
@@ -64,6 +66,8 @@ def check_options(options: Options) -> Options:
         _check_variable(name, value)
     for name, value in options.get("guest", {}).items():
         _check_guest_field(name, value)
+    if "volume" in options:
+        _check_volume(options["volume"])
     return options
 
 
@@ -76,6 +80,15 @@ def _check_guest_field(name: str, value: Any) -> None:
         raise ConfigError(
             f"'{name}' of 'guest' is {value!r}, not {noun}",
             hint='such as guest={"cpu_kind": "shared", "cpus": 1, "memory_mb": 256}',
+        )
+
+
+def _check_volume(value: Any) -> None:
+    volume, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not volume or not path.startswith("/") or "\0" in value:
+        raise ConfigError(
+            f"'volume' is {value!r}, not a volume's id and a path in the machine",
+            hint="such as volume='vol_2n0l3vl60qpv635d:/data'",
         )
 
 

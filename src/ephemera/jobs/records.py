@@ -54,6 +54,8 @@ class Work:
     region: str = ""
     guest: dict[str, Any] = field(default_factory=dict[str, Any])
     env: dict[str, str] = field(default_factory=dict[str, str])
+    #: `ID:/path` of the volume that its machine mounts; empty for none.
+    volume: str = ""
     #: Seconds it may run, from the start of its machine.
     timeout_s: float = 3600.0
     #: Seconds from its claim until its machine must have started.

@@ -53,7 +53,11 @@ def _is_worth_a_look(context: Context, attempt: AttemptRecord) -> bool:
     if context.settings.keep == 0 or not attempt.machine_id:
         return False
     is_there = attempt.ending is not None and attempt.ending.how != "gone"
-    return is_there and attempt.outcome is not None and not attempt.outcome.ok
+    if not is_there or attempt.outcome is None or attempt.outcome.ok:
+        return False
+    job = context.store.job(attempt.job_id)
+    # A machine has its volume until it is destroyed, and other jobs may be waiting for that.
+    return job is None or not job.work.volume
 
 
 async def trim(

@@ -29,6 +29,7 @@ def place(settings: Settings, options: Options) -> Work:
         region=options.get("region") or settings.region,
         guest={**DEFAULT_GUEST, **options.get("guest", {})},
         env={**_django_project(), **options.get("env", {})},
+        volume=options.get("volume", ""),
         timeout_s=float(options.get("timeout", DEFAULT_TIMEOUT_S)),
         start_timeout_s=float(options.get("start_timeout", DEFAULT_START_TIMEOUT_S)),
         host=_host_place() if image == HOST_IMAGE else None,

@@ -191,9 +191,26 @@ def test_a_trouble_that_does_not_pass_ends_the_job_at_its_start_timeout() -> Non
     assert world.attempt.stage is Stage.GONE
 
 
+def test_a_job_waits_for_its_volume() -> None:
+    world = World(replace(COMMAND, volume="vol_1:/data"))
+    taken = "failed_precondition: volume is currently bound to machine: m7"
+    world.api.create_errors = [WrongState(taken, status=412)] * 3
+    assert cause(world.attend()) is Cause.SUCCEEDED
+    assert world.api.clock.slept == [0.5, 1.0, 2.0]
+
+
+def test_a_machine_with_a_volume_is_not_kept() -> None:
+    world = World(replace(COMMAND, volume="vol_1:/data"))
+    world.api.exit = {"exit_code": 3}
+    assert cause(world.attend()) is Cause.FAILED
+    assert world.attempt.stage is Stage.GONE
+    assert [one.state for one in world.api.machines.values()] == ["destroyed"]
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
+        (WrongState("the app is going away", status=412), Cause.BOOT_FAILED),
         (NoCapacity("no room in ams", status=422), Cause.NO_CAPACITY),
         (Invalid("image 'x' does not exist", status=400), Cause.IMAGE_UNAVAILABLE),
         (Invalid("guest is too small", status=400), Cause.BOOT_FAILED),

@@ -28,6 +28,13 @@ def on_host(python: str) -> Work:
     return replace(TASK, image="host", host=HostPlace(python, (), "/", {}))
 
 
+def test_the_volume_of_a_task_is_mounted() -> None:
+    attempt = new_attempt(JobRecord("job", TASK, created_at=0), now=0)
+    work = replace(TASK, volume="vol_1:/data:x")
+    config = config_of(work, attempt, Identity("store", b"secret"), patience_s=1)
+    assert [(one.volume, one.path) for one in config.mounts or ()] == [("vol_1", "/data:x")]
+
+
 def test_an_image_is_sent_the_source_of_the_runner() -> None:
     assert sent_runner(TASK) == SOURCE
 

@@ -190,6 +190,10 @@ def test_a_command_must_be_a_list_of_texts(argv: Any) -> None:
         {"env": ["A=b"]},
         {"region": 1},
         {"colour": "red"},
+        {"volume": "vol_1"},
+        {"volume": "vol_1:data"},
+        {"volume": ":/data"},
+        {"volume": 7},
     ],
 )
 def test_a_wrong_option_is_refused_when_the_task_is_declared(options: Any) -> None:
