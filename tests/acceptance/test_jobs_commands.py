@@ -106,11 +106,15 @@ def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(
 ) -> None:
     job = enqueue(jobs, "pass")
     assert command("cancel", job).stdout == f"job {job} is cancelled\n"
-    assert "ended already" in command("cancel", job).stdout
+    other = enqueue(jobs, "pass")
+    assert command("cancel", job, other).stdout == (
+        f"job {job} has ended already\njob {other} is cancelled\n"
+    )
     again = command("retry", job)
     assert "queued again" in again.stdout
     assert "ephemera supervise" in again.stderr
     assert json.loads(command("list", "--state", "queued", "--json").stdout)[0]["id"] == job
+    assert f"job {job} is queued, and only" in command("retry", job, code=1).stderr
 
 
 def test_a_running_job_is_cancelled_by_stopping_its_machine(

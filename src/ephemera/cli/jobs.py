@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Jobs: look at them, end them, try them again.")
 
 Id = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
-
+Ids = Annotated[list[str], typer.Argument(metavar="JOB...", help="The ids of one job or more.")]
 
 Keep = Annotated[
     int | None,
@@ -77,6 +77,8 @@ def list_(
                 for job in jobs
             ],
         )
+        if len(jobs) == limit:
+            note(f"these are the newest {limit}: --limit shows more")
 
 
 @group.command()
@@ -147,21 +149,32 @@ def wait(
 
 
 @group.command()
-def cancel(job: Id) -> None:
-    """End a job: a queued one at once, a running one by stopping its machine."""
-    found = _job(job)
-    if found.cancel():
-        say(f"job {job} is cancelled" if found.outcome else f"job {job} is being cancelled")
+def cancel(jobs: Ids) -> None:
+    """End jobs: a queued one at once, a running one by stopping its machine."""
+    under_way = False
+    for found in [_job(job) for job in jobs]:
+        if not found.cancel():
+            say(f"job {found.id} has ended already")
+        elif found.outcome:
+            say(f"job {found.id} is cancelled")
+        else:
+            say(f"job {found.id} is being cancelled")
+            under_way = True
+    if under_way:
         _note_if_unattended()
-    else:
-        say(f"job {job} has ended already")
 
 
 @group.command()
-def retry(job: Id) -> None:
-    """Give an ended job another attempt, on a new machine."""
-    _job(job).retry()
-    say(f"job {job} is queued again")
+def retry(jobs: Ids) -> None:
+    """Give ended jobs another attempt, on a new machine each."""
+    for found in [_job(job) for job in jobs]:
+        if found.outcome is None:
+            raise EphemeraError(
+                f"job {found.id} is {found.state}, and only one that has ended can be tried again",
+                hint="`ephemera jobs cancel` ends it",
+            )
+        found.retry()
+        say(f"job {found.id} is queued again")
     _note_if_unattended()
 
 
