@@ -45,7 +45,7 @@ class Command:
         self._id = request["id"]
         self._input = memoryview(base64.b64decode(request["stdin"]))
         self._timed_out = False
-        pipes = [os.pipe() for _ in range(3)]
+        pipes = _three_pipes()
         theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
         self.stdin: int | None = pipes[0][1]
         self.printed = {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}
@@ -132,3 +132,20 @@ class Command:
     def _close(self) -> None:
         for pipe in self.pipes():
             os.close(pipe)
+
+
+def _three_pipes() -> list[tuple[int, int]]:
+    """Return three pipes, or none.
+
+    Raises:
+        OSError: this process may open no more.
+    """
+    made = list[tuple[int, int]]()
+    try:
+        while len(made) < 3:
+            made.append(os.pipe())
+    except OSError:
+        for one in (end for pipe in made for end in pipe):
+            os.close(one)
+        raise
+    return made

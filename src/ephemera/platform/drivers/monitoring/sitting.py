@@ -18,7 +18,9 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.peer import Peer
 
 
-class _On(Protocol):
+class On(Protocol):
+    """Watches a descriptor."""
+
     def __call__(self, fd: int, call: Callable[[], None], events: int = ..., /) -> None:
         """Have something called when a descriptor is ready."""
 
@@ -32,7 +34,7 @@ class Consoles:
     """
 
     def __init__(
-        self, on: _On, off: Callable[[int], None], say: Callable[[Peer, Message], None]
+        self, on: On, off: Callable[[int], None], say: Callable[[Peer, Message], None]
     ) -> None:
         self._on, self._off, self._say = on, off, say
         self._open: dict[int, tuple[Console, Peer]] = {}

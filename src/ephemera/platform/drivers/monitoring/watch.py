@@ -23,8 +23,9 @@ from functools import partial
 from typing import Any
 
 from ephemera.platform.drivers.monitoring import ending, frames
-from ephemera.platform.drivers.monitoring.beside import Command, how_it_ended
+from ephemera.platform.drivers.monitoring.beside import how_it_ended
 from ephemera.platform.drivers.monitoring.body import Body, NotFrozen
+from ephemera.platform.drivers.monitoring.commands import Commands
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.output import Output
@@ -68,7 +69,7 @@ class Watch:
         self._exit: dict[str, Any] | None = None
         self._is_buried = False
         self._peers: set[Peer] = set()
-        self._commands: dict[int, tuple[Command, Peer]] = {}
+        self._commands = Commands(self._on, self._off, self._say)
         #: Commands that are to be started, one in a round: to start one may take a while where the
         #: machine is in the way of it, and nothing else is to wait for more than one of them.
         self._asked: deque[tuple[Peer, Message]] = deque()
@@ -100,7 +101,7 @@ class Watch:
                 # what was called before it in this round may have closed what this is about
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
-            self._time_out_commands()
+            self._commands.time_out()
             if self._asked:
                 self._start(*self._asked.popleft())
         for peer in self._peers:
@@ -124,7 +125,7 @@ class Watch:
             return 0.0
         if self._exit is not None:
             return _RECORD_AGAIN_S
-        nearest = min((one.deadline for one, _ in self._commands.values()), default=math.inf)
+        nearest = self._commands.deadline
         return None if nearest == math.inf else max(0.0, nearest - time.monotonic())
 
     # what the program does
@@ -143,8 +144,7 @@ class Watch:
         ending.reap(self._reaped)
 
     def _reaped(self, pid: int, status: int) -> None:
-        if pid in self._commands:
-            self._answer_command(pid, status)
+        self._commands.reaped(pid, status)
         self._consoles.reaped(pid, status)
         if pid in self._programs and self._exit is None:
             exit_code, signum = how_it_ended(status)
@@ -153,8 +153,7 @@ class Watch:
                 "signal": signum or -1,
                 "exited_at": time.time(),
             }
-            for command, _ in self._commands.values():
-                command.kill()
+            self._commands.end()
             self._consoles.end()
             self._body.end(self._reaped)
             self._exit |= self._body.facts(exit_code)
@@ -243,52 +242,27 @@ class Watch:
         else:
             self._open_console(peer, message)
 
-    def _open_console(self, peer: Peer, message: Message) -> None:
-        try:
-            self._check_room()
-            console = self._body.console(message)
-        except (NotStarted, OSError) as error:
-            self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
-            return
-        self._say(peer, {"say": "data", "id": message["id"], "data": ""})
-        self._consoles.add(peer, console)
-
     def _start_command(self, peer: Peer, message: Message) -> None:
         try:
             self._check_room()
             command = self._body.command(message)
         except (NotStarted, OSError) as error:
-            self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
-            return
-        self._commands[command.pid] = command, peer
-        for pipe in command.printed:
-            self._on(pipe, partial(self._command_printed, command, pipe))
-        if command.stdin is not None:
-            self._on(command.stdin, partial(self._feed, command), selectors.EVENT_WRITE)
+            self._refuse(peer, message, error)
+        else:
+            self._commands.add(peer, command)
 
-    # commands beside the program
+    def _open_console(self, peer: Peer, message: Message) -> None:
+        try:
+            self._check_room()
+            console = self._body.console(message)
+        except (NotStarted, OSError) as error:
+            self._refuse(peer, message, error)
+        else:
+            self._say(peer, {"say": "data", "id": message["id"], "data": ""})
+            self._consoles.add(peer, console)
 
-    def _feed(self, command: Command) -> None:
-        stdin = command.stdin
-        if stdin is not None and not command.feed():
-            self._off(stdin)
-
-    def _command_printed(self, command: Command, pipe: int) -> None:
-        with suppress(BlockingIOError):
-            if not command.read(pipe):
-                self._off(pipe)
-
-    def _answer_command(self, pid: int, status: int) -> None:
-        command, peer = self._commands.pop(pid)
-        for pipe in command.pipes():
-            self._off(pipe)
-        self._say(peer, command.answer(status))
-
-    def _time_out_commands(self) -> None:
-        now = time.monotonic()
-        for command, _ in self._commands.values():
-            if command.deadline <= now:
-                command.time_out()
+    def _refuse(self, peer: Peer, message: Message, error: Exception) -> None:
+        self._say(peer, {"say": "done", "id": message["id"], "error": str(error)})
 
     # descriptors
 
