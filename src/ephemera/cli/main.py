@@ -83,6 +83,8 @@ def _options(
 def main() -> None:
     """Run the command that the process was started with, and exit."""
     signal.signal(signal.SIGTERM, _leave)
+    # who started us may have it ignored, and then no process of ours ends as far as we can tell
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         app(prog_name="ephemera")
     except EphemeraError as error:

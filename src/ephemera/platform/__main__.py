@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from ephemera.platform.settings import DEFAULT_REGION, Settings
 def main() -> int:
     """Serve; return the exit status."""
     options = _parser().parse_args()
+    # who started us may have it ignored, and then no process of ours ends as far as we can tell
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import typer
 
 from ephemera.cli import main
 from ephemera.errors import ConfigError
+from ephemera.platform import __main__ as platform
 
 
 def commands(group: Any, name: str = "ephemera") -> Iterator[tuple[str, Any]]:
@@ -45,6 +47,29 @@ def test_an_error_of_ours_is_told_without_a_traceback(
     monkeypatch.setattr("ephemera.cli.status.home", fail)
     assert run(monkeypatch, "status") == 1
     assert capsys.readouterr().err == "error: it is broken\nhint: mend it\n"
+
+
+@pytest.fixture
+def _no_end_is_heard_of() -> Iterator[None]:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("_no_end_is_heard_of")
+def test_the_end_of_a_process_is_heard_of_whoever_started_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("_no_end_is_heard_of")
+def test_so_it_is_of_a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["ephemera.platform"])
+    monkeypatch.setattr(platform, "serve", lambda *_: None)
+    assert platform.main() == 0
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(
