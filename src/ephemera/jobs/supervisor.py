@@ -37,11 +37,11 @@ from ephemera.jobs.hindrance import Hindrance
 from ephemera.jobs.reaching import Listeners, may_push
 from ephemera.jobs.records import JobRecord, new_attempt
 from ephemera.jobs.reports import report_app
-from ephemera.jobs.retention import trim
 from ephemera.jobs.settings import Settings
 from ephemera.jobs.states import Stage
 from ephemera.jobs.store import Store
 from ephemera.jobs.tenure import Tenure
+from ephemera.jobs.trimming import Trimming
 
 _log = logging.getLogger("ephemera.jobs")
 
@@ -53,7 +53,6 @@ TICK_S = 1.0
 _CLAIMS_MAX = 100
 #: Machines being made at the same time.
 _MAKING_MAX = 16
-_TRIM_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
@@ -96,8 +95,7 @@ class Supervisor:
         self._attending: dict[str, _Attendance] = {}
         self._context: Context | None = None
         self._listeners: Listeners | None = None
-        self._trim_at = 0.0
-        self._trimming: asyncio.Task[None] | None = None
+        self._trimming = Trimming()
         self._busyness = Busyness(self._clock, os.environ)
 
     @property
@@ -208,7 +206,7 @@ class Supervisor:
         for attempt_id in self._store.cancelling():
             if attempt_id in self._attending:
                 self._attending[attempt_id].nudged.set()
-        self._trim_now_and_then(context)
+        self._trimming.now_and_then(context)
 
     def _claim(self, context: Context, job: JobRecord) -> None:
         attempt = new_attempt(job, now=self._clock.now())
@@ -241,24 +239,6 @@ class Supervisor:
         if error is not None:  # the next survey takes it up again
             _log_error(f"Attending to attempt {attempt_id} failed", error)
 
-    def _trim_now_and_then(self, context: Context) -> None:
-        """Trim beside the loop: an API that does not answer must not cost us the lease."""
-        now = context.clock.now()
-        if now < self._trim_at or self._trimming is not None:
-            return
-        self._trim_at = now + _TRIM_EVERY_S
-        settings = context.settings
-        trimming = trim(context, keep=settings.keep, keep_for_s=settings.keep_for_s)
-        self._trimming = asyncio.create_task(self._trim(trimming))
-
-    async def _trim(self, trimming: Coroutine[Any, Any, Any]) -> None:
-        try:
-            await trimming
-        except EphemeraError as error:
-            _log.warning("Machines kept too long could not be destroyed: %s", error)
-        finally:
-            self._trimming = None
-
     async def _finish_ended(self) -> None:
         """Deal with machines whose program has ended: a short script leaves none behind."""
         ended = [
@@ -276,7 +256,7 @@ class Supervisor:
     async def _leave_all(self) -> None:
         """Let go of every attempt, as it is: another supervisor has it, or will."""
         tasks = [attendance.task for attendance in self._attending.values()]
-        tasks += [task for task in (self._trimming, self._busyness.task) if task is not None]
+        tasks += [task for task in (self._trimming.task, self._busyness.task) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
