@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,3 +74,58 @@ def test_all_else_is_there_and_can_be_written_to_without_harm(user: Path, tmp_pa
     assert written.stdout == b"gone\n"
     assert program.read_text() == "print('hello')\n"
     assert (user / "moved/kubeconfig").read_text() == _SECRET
+
+
+#: In a mount namespace of its own, in which something is mounted beside `/`.
+_LEAVE_AND_LOOK = """
+import asyncio, io, json, sys, tarfile
+from pathlib import Path
+from ephemera.platform.drivers.base import BootSpec
+from ephemera.platform.drivers.container.driver import ContainerDriver
+
+home, place = Path(sys.argv[1]), sys.argv[2]
+leave = f"echo kept > {place}/written; echo kept > /written; chown 7:8 {place}/written"
+look = f"cat /written {place}/written; ls {place}/bin | grep -cx env; ls /run | wc -l"
+
+async def main() -> None:
+    driver = ContainerDriver(home)
+    await driver.open(lambda _: None)
+    try:
+        spec = BootSpec("m1", 1, "app", "host", "local", ("sh", "-ec", leave), {},
+                        log_folder=str(home / "logs"))
+        ended = await driver.wait(await driver.start(spec, lambda *_: None))
+        assert ended.exit_code == 0, ended
+        terminal = await driver.look(spec, ("sh", "-c", look), rows=9, columns=90)
+        seen = b""
+        while piece := await terminal.read():
+            seen += piece
+        packed = b"".join([block async for block in driver.export(spec)])
+    finally:
+        await driver.destroy("m1")
+        await driver.close()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        member = archive.getmember(f"{place[1:]}/written")
+        names = [one for one in archive.getnames() if one.startswith(f"{place[1:]}/")]
+    print(json.dumps([seen.decode().split(), names, member.uid, member.gid]))
+
+(home / "logs").mkdir(parents=True)
+asyncio.run(main())
+"""
+
+
+def test_what_it_left_beside_the_root_is_there_to_be_looked_at(tmp_path: Path) -> None:
+    home, place = tmp_path / "state", tmp_path / "beside"
+    place.mkdir()
+    # a folder of the computer's own file system: that of `tmp_path` may be one that is not shown
+    script = 'mount --bind /usr "$1"; shift; exec "$@"'
+    command = [sys.executable, "-c", _LEAVE_AND_LOOK, str(home), str(place)]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script, "sh", str(place), *command],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    seen, names, uid, gid = json.loads(done.stdout)
+    assert seen == ["kept", "kept", "1", "0"]
+    assert names == [f"{place}/written"[1:]]
+    assert (uid, gid) == (7, 8)

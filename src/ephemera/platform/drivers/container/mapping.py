@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from ephemera.platform.drivers.container import syscalls
@@ -38,11 +38,11 @@ def show_host(host: str, beside: list[str], pid: int) -> None:
                 syscalls.mount(place, host + place, "", syscalls.MS_BIND)
 
 
-def show_moved(folder: str, place: str, before: int, after: int) -> None:
-    """Show a folder at a place with the owners of one range as those of another.
+def show_moved(folders: Iterable[tuple[str, str]], before: int, after: int) -> None:
+    """Show folders, each at a place, with the owners of one range as those of another.
 
     Raises:
-        OSError: its file system cannot be shown so.
+        OSError: their file system cannot be shown so.
     """
 
     def map_users(pid: int) -> None:
@@ -51,7 +51,8 @@ def show_moved(folder: str, place: str, before: int, after: int) -> None:
                 file.write(f"{before} {after} {IDS}")
 
     with user_namespace(map_users) as pid:
-        show(folder, place, pid)
+        for folder, place in folders:
+            show(folder, place, pid)
 
 
 @contextmanager

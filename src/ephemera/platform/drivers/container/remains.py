@@ -19,7 +19,7 @@ from typing import Any
 
 from ephemera.platform.drivers.container import furnishing, mapping, ranges, rootfs, syscalls
 from ephemera.platform.drivers.container.cgroups import Limits
-from ephemera.platform.drivers.container.rootfs import HostFiles, Layer
+from ephemera.platform.drivers.container.rootfs import Layer
 from ephemera.platform.drivers.container.setup import Setup
 from ephemera.platform.drivers.monitoring import ending, frames
 from ephemera.platform.drivers.monitoring.body import Ready
@@ -60,10 +60,11 @@ class _Look:
         os.mkdir(copy, 0o700)
         syscalls.mount("tmpfs", copy, "tmpfs", syscalls.MS_NODEV, _COPY_OPTIONS)
         fresh = Layer(f"{copy}/layer")
-        left, host = _left(folder, ready, setup), HostFiles(setup.beside, setup.hidden)
-        if not request["layers"]:
+        left = _left(folder, ready, setup)
+        if request["host"]:
             furnishing.show_host(setup, self._prepared)
-        rootfs.mount_remains(setup.places, request["layers"], left, fresh, host)
+        beside = setup.beside if request["host"] else None
+        rootfs.mount_remains(setup.places, request["layers"], left, fresh, beside)
         self._furnished = furnishing.furnish_mounted(request, setup, self._prepared, owner)
         self._prepared.plug(None)
         limits = Limits(request["cpus"], request["memory_mb"], request["swap_mb"])
@@ -141,8 +142,11 @@ def _left(folder: BootFolder, ready: Ready, setup: Setup) -> Layer:
         return left
     before, after = ranges.root_of(left.upper), ready.prepared.owner.uid
     moved = Layer(f"{setup.places.run}/left")
-    os.makedirs(moved.upper, 0o700)
-    mapping.show_moved(left.upper, moved.upper, before, after)
+    beside = [(left.beside(place).upper, moved.beside(place).upper) for place in setup.beside]
+    shown = [(left.upper, moved.upper), *(one for one in beside if os.path.isdir(one[0]))]
+    for _, place in shown:
+        os.makedirs(place, 0o700)
+    mapping.show_moved(shown, before, after)
     return moved
 
 
@@ -154,18 +158,14 @@ def _export(
     link: socket.socket,
 ) -> None:
     left = _left(folder, ready, setup)
-    where = setup.places.root
-    if request["layers"] or setup.user_namespace:
-        host = HostFiles(setup.beside, setup.hidden)
-        rootfs.mount_remains(setup.places, request["layers"], left, None, host)
-    else:
-        syscalls.mount(left.upper, where, "", syscalls.MS_BIND)
+    beside = setup.beside if request["host"] else None
+    rootfs.mount_remains(setup.places, request["layers"], left, None, beside)
     userns = os.open(ready.prepared.init.namespace("user"), os.O_RDONLY) if setup.own_ids else -1
     archive, sink = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(archive)
-        _pack(where, userns, sink)
+        _pack(setup.places.root, userns, sink)
     os.close(sink)
     frames.send_last(link, frames.started())
     with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked may have gone

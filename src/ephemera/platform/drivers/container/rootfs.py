@@ -98,29 +98,38 @@ def mount_host(places: Places, host: HostFiles, layer: Layer, owner: Owner) -> N
         others = [one for one in host.beside if one != place]
         _hide(host.hidden, place, others, inner.upper)
         _mount(places, below, ".", inner, places.root + place)
+    _cover(places, owner)
+
+
+def _cover(places: Places, owner: Owner) -> None:
+    """Have nothing where programs of this computer listen."""
     for folder in ("/run", "/tmp/.X11-unix"):
         if os.path.isdir(places.root + folder):
             syscalls.mount("tmpfs", places.root + folder, "tmpfs", _SAFE, _owned(owner))
 
 
 def mount_remains(
-    places: Places, layers: Sequence[str], left: Layer, fresh: Layer | None, host: HostFiles
+    places: Places,
+    layers: Sequence[str],
+    left: Layer,
+    fresh: Layer | None,
+    beside: Sequence[str] | None,
 ) -> None:
     """Have a copy at `places.root` of what a machine left; without `fresh` to be read only.
 
     Args:
-        layers: The names of the folders of its image; none for image `host`.
+        layers: The names of the folders of its image.
+        beside: Of image `host`, where file systems are mounted beside `/`; None of others.
 
     Raises:
         OSError: it cannot be mounted, or there is nothing left.
     """
     os.stat(left.upper)
-    apart = host.beside if places.user_namespace and not layers else ()
-    if not (layers or apart):
-        assert fresh is not None
-        _mount_host_remains(places, left, fresh)
+    if fresh and beside is not None and not places.user_namespace:
+        _mount_host_remains(places, left, fresh, beside)
         return
-    base = _stand_in(places, apart, links=fresh is not None) if apart else _lower(places, layers)
+    is_host = beside is not None
+    base = _places(places, left, fresh, beside or ()) if is_host else _lower(places, layers)
     below = os.open(left.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     lower = f"/proc/self/fd/{below}/upper:{base}"
     if fresh is None:
@@ -131,7 +140,32 @@ def mount_remains(
         fresh.make(Owner(*_owner(left.upper)), left.upper)
         _mount(places, places.layers, lower, fresh, places.root)
     os.close(below)
-    for place in apart:
+    _mount_all_beside(places, beside or (), left, fresh)
+
+
+def _places(places: Places, left: Layer, fresh: Layer | None, beside: Sequence[str]) -> str:
+    """Make a layer that has folders where file systems of this computer are mounted.
+
+    Returns:
+        Its path, as `_lower` does.
+    """
+    if places.user_namespace:
+        return _stand_in(places, beside, links=fresh is not None)
+    made = f"{places.run}/apart"
+    os.mkdir(made, 0o755)
+    for place in beside:
+        upper = left.beside(place).upper
+        if os.path.isdir(upper) and os.listdir(upper):
+            os.makedirs(made + place, 0o755, exist_ok=True)
+    for folder, _, _ in os.walk(made):
+        os.chown(folder, *_owner(left.upper))
+    return os.path.relpath(made, places.layers)
+
+
+def _mount_all_beside(
+    places: Places, beside: Sequence[str], left: Layer, fresh: Layer | None
+) -> None:
+    for place in beside:
         if os.path.isdir(left.beside(place).upper) and os.path.isdir(places.root + place):
             _mount_remains_beside(places, place, left, fresh)
 
@@ -142,14 +176,17 @@ def _mount_remains_beside(places: Places, place: str, left: Layer, fresh: Layer 
     if fresh is None:
         syscalls.mount(inner.upper, places.root + place, "", syscalls.MS_BIND)
         return
+    below = place if places.user_namespace else places.host + place
     _copy(inner, fresh.beside(place))
-    _mount(places, place, ".", fresh.beside(place), places.root + place)
+    _mount(places, below, ".", fresh.beside(place), places.root + place)
 
 
-def _mount_host_remains(places: Places, left: Layer, fresh: Layer) -> None:
-    """Have a copy of what a machine left above this computer's own file system."""
+def _mount_host_remains(places: Places, left: Layer, fresh: Layer, beside: Sequence[str]) -> None:
+    """Have a copy of what a machine left above this computer's own file systems."""
     _copy(left, fresh)
     _mount(places, places.host, ".", fresh, places.root)
+    _mount_all_beside(places, beside, left, fresh)
+    _cover(places, Owner(*_owner(left.upper)))
 
 
 def _copy(left: Layer, fresh: Layer) -> None:
