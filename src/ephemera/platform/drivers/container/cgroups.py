@@ -77,8 +77,6 @@ class Tree(NamedTuple):
         Raises:
             OSError: they cannot be made here.
         """
-        if self.version == 2:
-            _pass_on(self.roots[""])
         tree = self._replace(roots={one: f"{root}/{name}" for one, root in self.roots.items()})
         tree.make()
         return tree
@@ -86,10 +84,14 @@ class Tree(NamedTuple):
     def make(self) -> None:
         """Make the cgroup that those of all boots are below. Repeating is safe.
 
+        While it is not there, systemd takes back what the one above passes on and nobody needs.
+
         Raises:
             OSError: it cannot be made here.
         """
         for root in set(self.roots.values()):
+            if self.version == 2:
+                _pass_on(os.path.dirname(root))
             os.makedirs(root, exist_ok=True)
             if self.version == 2:
                 _pass_on(root)

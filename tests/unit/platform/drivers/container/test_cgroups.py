@@ -112,6 +112,13 @@ class TestVersion2:
             # each is written by itself, and plain files keep the last
             assert (folder / "cgroup.subtree_control").read_text()[:5] in ("+pids", "+cpu", "+memo")
 
+    def test_controllers_are_passed_on_again_by_the_root_when_ours_is_made_again(
+        self, unified: Unified
+    ) -> None:
+        (unified.folder / "cgroup.subtree_control").write_text("")  # as systemd does
+        unified.tree.make()
+        assert (unified.folder / "cgroup.subtree_control").read_text()
+
     def test_controllers_that_are_not_there_are_not_asked_for(self, tmp_path: Path) -> None:
         unified = Unified(tmp_path / "root", "memory")
         assert (unified.folder / "cgroup.subtree_control").read_text() == "+memory"
