@@ -75,11 +75,16 @@ class Platform:
         self.driver = driver
         self.settings = settings
         self.home = home
+        self.clock = clock
+        #: Where apps are served.
+        self.proxies = proxies
+        self._store = store
+        self._hold = hold
+        self._owners = Owners()
+        # what apps have
         self.logs = Logs(home / "logs", clock)
         self.leases = Leases(store, clock)
         self.versions = Versions(store.engine)
-        self._store = store
-        self.clock = clock
         self._secret_store = SecretStore(store.engine)
         self.vault = self._secret_store.vault(home)
         self.secrets = Secrets(self._secret_store, self.vault, clock)
@@ -92,94 +97,34 @@ class Platform:
             settings.regions,
             lambda: driver.capabilities.disks,
         )
-        self.sockets = Sockets(home / "api")
-        #: Where apps are served.
-        self.proxies = proxies
-        self._reach = Reach(
-            url,
-            str(home),
-            self.sockets.path,
-            lambda: driver.capabilities.private_network,
-            proxies.plain,
-            lambda app: self.traffic.door(app),
-        )
         #: Which apps there are.
         self.apps = Apps(AppStore(store.engine), clock)
         self.registry = Registry(home / "registry", self.apps, url, clock)
-        access = AccessStore(store.engine)
+        # who gets in, and how they and machines reach each other
+        access, edge = AccessStore(store.engine), EdgeStore(store.engine)
         self.tokens = Tokens(access, self.apps.__contains__, clock)
         self.issuer = Issuer(access, self.vault, url, clock)
-        edge = EdgeStore(store.engine)
         self.addresses = Addresses(edge, clock, settings.regions)
         self.certificates = Certificates(edge, self.vault, clock, self.apps.__contains__)
-        self._owners = Owners()
-        self.networks = PrivateNetworks(driver, self.apps, self._records, self._reach)
-        belongings = Belongings(
-            self.volumes,
-            self.logs,
-            self._secret_store,
-            self.tokens,
-            self.networks,
-            self.registry,
-            Builds(home, self.apps.is_taken),
-        )
-        self._removals = Removals(
-            self.apps, lambda app: self._owners.of(app.id), belongings.take_away
-        )
+        self.sockets = Sockets(home / "api")
+        self._reach = self._make_reach(url)
+        self.networks = PrivateNetworks(driver, self.apps, self._owners.records, self._reach)
+        # what acts on machines, and on what they do
+        self._removals = self._make_removals()
+        networks = self.networks
         self._unasked = Unasked(
-            clock,
-            self.logs,
-            self._owners.get,
-            self.networks.addresses,
-            self.networks.socket_to,
+            clock, self.logs, self._owners.get, networks.addresses, networks.socket_to
         )
-        self.traffic = Traffic(
-            Parts(
-                home,
-                self.apps,
-                self.networks,
-                self.certificates,
-                self.addresses,
-                self._unasked.checks,
-                self.leases,
-                self.logs,
-                clock,
-                settings,
-                self._owners.get,
-                proxies.plain,
-            )
-        )
+        self.traffic = self._make_traffic()
         #: Told of each write of any machine, once it is on disk.
         self.observers: list[Observer] = [
             self.sockets.moved,
             self._unasked.moved,
             self.traffic.moved,
         ]
-        self._hold = hold
-        self._around = Surroundings(
-            store,
-            driver,
-            self.logs,
-            clock,
-            self._boot_spec,
-            self._forget,
-            self._moved,
-            self._unasked.checks.results,
-            self._need_room,
-            self._held if hold else None,
-        )
+        self._around = self._make_surroundings()
         #: Finds machines.
         self.machines = Directory(self._owners, self.apps, self._around)
-        self._watch = Watch(home, self._owners.running, driver.written, self._kill)
-        self._forgetting = Forgetting(
-            clock,
-            [
-                lambda: forget_destroyed(store.engine, clock()),
-                lambda: forget_events(store.engine),
-                self.volumes.forget_destroyed,
-                self.tokens.forget_expired,
-            ],
-        )
         #: Makes machines, and checks what they are to be made of.
         self.creation = Creation(
             self._around,
@@ -188,6 +133,74 @@ class Platform:
             self.apps.__contains__,
             self.volumes.mounting.place,
             self.registry.check_use,
+        )
+        self._watch = Watch(home, self._owners.running, driver.written, self._owners.kill)
+        self._forgetting = self._make_forgetting()
+
+    def _make_reach(self, url: str) -> Reach:
+        return Reach(
+            url,
+            str(self.home),
+            socket=self.sockets.path,
+            private=lambda: self.driver.capabilities.private_network,
+            proxy=self.proxies.plain,
+            door=lambda app: self.traffic.door(app),
+        )
+
+    def _make_removals(self) -> Removals:
+        belongings = Belongings(
+            self.volumes,
+            self.logs,
+            self._secret_store,
+            self.tokens,
+            self.networks,
+            self.registry,
+            Builds(self.home, self.apps.is_taken),
+        )
+        return Removals(self.apps, lambda app: self._owners.of(app.id), belongings.take_away)
+
+    def _make_traffic(self) -> Traffic:
+        return Traffic(
+            Parts(
+                home=self.home,
+                apps=self.apps,
+                networks=self.networks,
+                certificates=self.certificates,
+                addresses=self.addresses,
+                checks=self._unasked.checks,
+                leases=self.leases,
+                logs=self.logs,
+                clock=self.clock,
+                settings=self.settings,
+                owner=self._owners.get,
+                plain=self.proxies.plain,
+            )
+        )
+
+    def _make_surroundings(self) -> Surroundings:
+        return Surroundings(
+            store=self._store,
+            driver=self.driver,
+            logs=self.logs,
+            clock=self.clock,
+            boot_spec=self._boot_spec,
+            forget=self._forget,
+            moved=self._moved,
+            check_results=self._unasked.checks.results,
+            need_room=self._need_room,
+            hold=self._held if self._hold else None,
+        )
+
+    def _make_forgetting(self) -> Forgetting:
+        engine = self._store.engine
+        return Forgetting(
+            self.clock,
+            [
+                lambda: forget_destroyed(engine, self.clock()),
+                lambda: forget_events(engine),
+                self.volumes.forget_destroyed,
+                self.tokens.forget_expired,
+            ],
         )
 
     async def open(self) -> None:
@@ -237,8 +250,6 @@ class Platform:
         await self.networks.close()
         await self.driver.close()
 
-    # apps
-
     async def delete_app(self, name: str, *, force: bool) -> None:
         """Delete an app with everything that it has.
 
@@ -251,14 +262,9 @@ class Platform:
         """
         await self._removals.remove(self.apps.named(name), force=force, wait=_DELETE_WAIT_S)
 
-    # machines
-
     def address(self, record: MachineRecord) -> str:
         """Return where the programs of a machine listen."""
         return self._reach.address(self.apps[record.app_id], record.id)
-
-    def _records(self, app_id: str) -> list[MachineRecord]:
-        return [owner.record for owner in self._owners.of(app_id)]
 
     # what owners need
 
@@ -281,11 +287,6 @@ class Platform:
         now = space(self.home)
         if now.is_short:
             raise refusals.no_room(str(now))
-
-    def _kill(self, machine_id: str, why: str) -> None:
-        owner = self._owners.get(machine_id)
-        if owner:
-            owner.kill(why)
 
     def _forget(self, record: MachineRecord) -> None:
         self._owners.drop(record.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ephemera.platform import configs
 from ephemera.platform.machines.owner import Owner
+from ephemera.platform.records import MachineRecord
 
 
 class Owners:
@@ -49,6 +50,16 @@ class Owners:
     def of(self, app_id: str) -> list[Owner]:
         """Return those of an app, those that were added first at the front."""
         return list(self._by_app.get(app_id, {}).values())
+
+    def records(self, app_id: str) -> list[MachineRecord]:
+        """Return the machines of an app, those that were added first at the front."""
+        return [owner.record for owner in self.of(app_id)]
+
+    def kill(self, machine_id: str, why: str) -> None:
+        """Kill the program of a machine, if it lives and has one, for a reason its exit tells."""
+        owner = self.get(machine_id)
+        if owner:
+            owner.kill(why)
 
     def running(self) -> dict[str, int]:
         """Return the machines that run, and what each may write to its file system; bytes."""
