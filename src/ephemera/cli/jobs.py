@@ -45,6 +45,12 @@ KeepFor = Annotated[
         parser=parsed_duration, metavar="DURATION", help="Keep them at most so long: `24h`."
     ),
 ]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Give machines to at most so many jobs at once; else to all."
+    ),
+]
 
 
 @group.callback()
@@ -198,7 +204,7 @@ def reap(
     say(f"{counted(len(reaped), 'machine')} {done}")
 
 
-def supervise(keep: Keep = None, keep_for: KeepFor = None) -> None:
+def supervise(concurrency: Concurrency = None, keep: Keep = None, keep_for: KeepFor = None) -> None:
     """Give jobs their machines and watch them to the end, until it is stopped.
 
     Several may run at once, and beside the applications that enqueue: one is active, the others
@@ -209,7 +215,7 @@ def supervise(keep: Keep = None, keep_for: KeepFor = None) -> None:
     from ephemera.jobs import configure
 
     log_to_stderr()
-    configure(keep=keep, keep_for=keep_for)
+    configure(concurrency=concurrency, keep=keep, keep_for=keep_for)
     stopped_by = asyncio.run(_supervise())
     if stopped_by == signal.SIGINT:
         raise typer.Exit(128 + stopped_by)

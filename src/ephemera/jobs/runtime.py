@@ -194,6 +194,7 @@ def configure(
     supervise: bool | None = None,
     report: ReportMode | None = None,
     report_url: str | None = None,
+    concurrency: int | None = None,
     keep: int | None = None,
     keep_for: float | None = None,
 ) -> None:
@@ -210,6 +211,7 @@ def configure(
         supervise: Whether this process may supervise jobs, in a thread of its own.
         report: `push`, `pull` or `auto`; see `ephemera.jobs.settings.Settings`.
         report_url: The URL below which a web application takes reports; see `webside`.
+        concurrency: How many jobs have a machine at the same time at most.
         keep: How many machines of jobs that went wrong are kept at most.
         keep_for: Seconds such a machine is kept at most.
 
@@ -223,6 +225,7 @@ def configure(
         "supervise": supervise,
         "report": report,
         "report_url": report_url,
+        "concurrency": concurrency,
         "keep": keep,
         "keep_for_s": keep_for,
     }

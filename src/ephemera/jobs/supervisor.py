@@ -198,7 +198,7 @@ class Supervisor:
         return replace(context, listener_url=url or context.listener_url, pushes=url is not None)
 
     async def _survey(self, context: Context) -> None:
-        for job in self._store.queued(limit=_CLAIMS_MAX):
+        for job in self._store.queued(limit=self._room()):
             self._claim(context, job)
         await asyncio.sleep(0)  # machines are asked for before the rest is looked at
         for attempt_id in self._store.under_way():
@@ -207,6 +207,13 @@ class Supervisor:
             if attempt_id in self._attending:
                 self._attending[attempt_id].nudged.set()
         self._trimming.now_and_then(context)
+
+    def _room(self) -> int:
+        """Return how many more jobs may have a machine now."""
+        most = self._settings.concurrency
+        if most is None:
+            return _CLAIMS_MAX
+        return min(_CLAIMS_MAX, max(0, most - len(self._store.under_way())))
 
     def _claim(self, context: Context, job: JobRecord) -> None:
         attempt = new_attempt(job, now=self._clock.now())
@@ -238,6 +245,8 @@ class Supervisor:
         error = None if task.cancelled() else task.exception()
         if error is not None:  # the next survey takes it up again
             _log_error(f"Attending to attempt {attempt_id} failed", error)
+        elif self._settings.concurrency is not None:
+            self.nudge()  # the next job has waited for this one to end
 
     async def _finish_ended(self) -> None:
         """Deal with machines whose program has ended: a short script leaves none behind."""

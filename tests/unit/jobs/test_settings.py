@@ -26,15 +26,23 @@ def test_the_environment_of_a_machine_is_understood() -> None:
             "EPHEMERA_APP": "other",
             "FLY_IMAGE_REF": "registry.fly.io/shop:1",
             "EPHEMERA_SUPERVISE": "0",
+            "EPHEMERA_CONCURRENCY": "20",
         }
     )
     assert (settings.store, settings.app) == ("sqlite:////x.db", "shop")
     assert (settings.image, settings.supervise) == ("registry.fly.io/shop:1", False)
+    assert settings.concurrency == 20
 
 
 def test_a_supervise_setting_that_is_neither_0_nor_1_is_refused() -> None:
     with pytest.raises(ConfigError, match="EPHEMERA_SUPERVISE"):
         from_environment({"EPHEMERA_SUPERVISE": "yes"})
+
+
+@pytest.mark.parametrize("number", ["many", "-1", "0"])
+def test_a_concurrency_that_is_no_number_above_0_is_refused(number: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?i)concurrency"):
+        from_environment({"EPHEMERA_CONCURRENCY": number})
 
 
 @pytest.mark.parametrize("change", [{"keep": -1}, {"keep_for_s": -1.0}, {"report": "shout"}])

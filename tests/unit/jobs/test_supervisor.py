@@ -51,7 +51,9 @@ class World:
         self.store.add_job(job)
         return job
 
-    def supervisor(self, ended: Callable[[str], object] | None = None) -> Supervisor:
+    def supervisor(
+        self, ended: Callable[[str], object] | None = None, concurrency: int | None = None
+    ) -> Supervisor:
         def tell(job_id: str) -> None:
             self.ended.set()
             if ended is not None:
@@ -60,7 +62,7 @@ class World:
         open_client: Any = lambda: FakeClient(self.api)  # noqa: E731 - shorter than its name
         return Supervisor(
             self.store,
-            Settings(store=""),
+            Settings(store="", concurrency=concurrency),
             open_client=open_client,
             clock=self.clock,
             ended=tell,
@@ -116,6 +118,44 @@ def test_an_error_of_the_store_is_outlived_and_traced_only_if_it_is_unforeseen(
     said = next(one for one in caplog.records if "goes on" in one.getMessage())
     assert str(error) in said.getMessage()
     assert (said.exc_info is not None) == is_traced
+
+
+def states_at_each_end(world: World, *, concurrency: int) -> list[list[JobState]]:
+    """Supervise until all jobs have ended, and return which states they were in at each end."""
+    seen: list[list[JobState]] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+
+        def ended(_: str) -> None:
+            seen.append([job.state for job in reversed(world.store.jobs())])
+            if set(seen[-1]) == {JobState.ENDED}:
+                stop.set()
+
+        await world.supervisor(ended, concurrency).run(stop)
+
+    asyncio.run(main())
+    return seen
+
+
+def test_no_more_jobs_have_a_machine_than_may_at_once_and_all_get_one() -> None:
+    world = World()
+    for _ in range(7):
+        world.enqueue()
+    seen = states_at_each_end(world, concurrency=2)
+    assert len(seen) == 7
+    assert max(states.count(JobState.RUNNING) for states in seen) == 1, "beside the one that ended"
+
+
+def test_jobs_of_an_earlier_supervisor_count_among_those_at_once() -> None:
+    world = World()
+    early, _late = world.enqueue(), world.enqueue()
+    attempt = AttemptRecord(new_ulid(), early.id, 1, "jobs", "m", "", world.clock.now())
+    world.store.claim(early, attempt)
+    assert states_at_each_end(world, concurrency=1) == [
+        [JobState.ENDED, JobState.QUEUED],
+        [JobState.ENDED, JobState.ENDED],
+    ]
 
 
 def test_the_lease_is_given_back_at_the_end() -> None:
