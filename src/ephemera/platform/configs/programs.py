@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from signal import Signals
 
 from ephemera.platform import refusals
-from ephemera.platform.configs.fields import at_most, one_of, required, text, wrong
+from ephemera.platform.configs.fields import at_most, one_of, required, text, whole, wrong
 from ephemera.wire.config import MachineConfig
 from ephemera.wire.durations import parse_duration
 from ephemera.wire.programs import EnvFrom, Init, Process, StopConfig
@@ -30,6 +30,8 @@ def check(config: MachineConfig) -> None:
     """Check commands, environments and how the machine is stopped."""
     stop_timeout_s(config.stop_config)
     _check_command("config.init", config.init)
+    if config.init:
+        whole("config.init.swap_size_mb", config.init.swap_size_mb, 0)
     _check_environment("config.env", config.env or {})
     at_most("config.processes", config.processes, PROCESSES_MAX)
     for number, process in enumerate(config.processes or ()):

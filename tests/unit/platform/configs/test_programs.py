@@ -53,6 +53,7 @@ def test_a_first_process_without_a_command_runs_what_init_says() -> None:
         ({"env": {"A": "x" * 131_072}}, "config.env 'A' is longer"),
         ({"init": {"cmd": ["a\0b"]}}, "config.init.cmd[0] 'a\\x00b' holds a NUL"),
         ({"init": {"exec": ["a", "x" * 131_072]}}, "config.init.exec[1]"),
+        ({"init": {"swap_size_mb": -1}}, "config.init.swap_size_mb -1 is not from 0"),
         ({"stop_config": {"timeout": "301s"}}, "cannot exceed 5 minutes"),
         ({"stop_config": {"timeout": 10**18}}, "cannot exceed 5 minutes"),
         ({"processes": [{"cmd": ["a"]}, {}]}, "config.processes[1] needs exec"),
