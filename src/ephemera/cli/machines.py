@@ -54,7 +54,10 @@ def list_(
     else:
         say_table(
             ("ID", "STATE", "NAME", "REGION", "CREATED"),
-            [(one.id, one.state, one.name, one.region, one.created_at) for one in machines],
+            [
+                (one.id, one.state_for_people, one.name, one.region, one.created_at)
+                for one in machines
+            ],
         )
 
 
@@ -72,14 +75,14 @@ def show(
         say_json(found.model_dump(mode="json", exclude_none=True))
         return
     ended = found.last_exit()
-    image = found.config.image if found.config else None
+    known = found.config or found.incomplete_config
     say_record(
         {
             "id": found.id,
             "name": found.name,
-            "state": found.state,
+            "state": found.state_for_people,
             "region": found.region,
-            "image": image or "",
+            "image": (known and known.image) or "",
             "created": found.created_at,
             "exit code": str(ended.exit_code) if ended else "",
             "events": ", ".join(event.type for event in found.events or ()),

@@ -114,7 +114,7 @@ def _row(machine: Machine) -> tuple[str, ...]:
         labels.group(machine),
         f"v{release}" if release else "",
         machine.region,
-        machine.state,
+        machine.state_for_people,
         _checks(machine),
         ", ".join(filter(None, (_role(machine), cordoned))),
         machine.updated_at,

@@ -135,13 +135,24 @@ class Machine(GoWire):
     created_at: str = ""
     updated_at: str = ""
     config: MachineConfig | None = None
+    #: What is known of the config where the host does not answer; `config` is missing then.
     incomplete_config: MachineConfig | None = None
     events: list[MachineEvent] | None = None
     nonce: str | None = None
+    #: `ok`, `unknown` or `unreachable`; empty in summaries.
     host_status: str | None = None
     cordoned: bool | None = None
     checks: list[CheckStatus] | None = None
     lease: LeaseSummary | None = None
+
+    @property
+    def state_for_people(self) -> str:
+        """The state, and that it is the last one known where the machine's host does not answer."""
+        return (
+            self.state
+            if self.host_status in (None, "", "ok")
+            else f"{self.state}, host {self.host_status}"
+        )
 
     def last_exit(self) -> ExitEvent | None:
         """Return how the newest boot ended, or None while it runs or never ran.

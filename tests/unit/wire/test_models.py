@@ -79,6 +79,16 @@ def test_the_exit_of_an_earlier_boot_is_not_that_of_this_one() -> None:
     assert _machine("start", "exit", "start", "launch").last_exit() is None
 
 
+@pytest.mark.parametrize("host", [None, "", "ok"])
+def test_a_state_is_shown_as_it_is(host: str | None) -> None:
+    assert Machine(state="started", host_status=host).state_for_people == "started"
+
+
+def test_a_state_that_nobody_can_ask_for_is_shown_as_such() -> None:
+    machine = Machine(state="started", host_status="unreachable")
+    assert machine.state_for_people == "started, host unreachable"
+
+
 def test_a_log_line_has_the_form_of_fly() -> None:
     entry = LogEntry(
         timestamp="2022-09-20T04:08:07.123456Z",
