@@ -186,6 +186,11 @@ def _cgroups(host: Host) -> Check:
 
 
 def _for_controllers(host: Host) -> str:
+    if host.is_root and host.cgroups == "v2" and host.controllers:
+        return (
+            "add cgroup_enable=memory to the kernel's command line; inside of a container, give its"
+            " cgroup the controllers"
+        )
     if host.is_root:
         return "mount the controllers writable; inside of a container, give it a cgroup of its own"
     if not host.controllers:  # a server, which has been refused a group before it was here

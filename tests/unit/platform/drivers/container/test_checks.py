@@ -104,6 +104,13 @@ def test_one_way_to_start_programs_is_enough(lacking: dict[str, Any]) -> None:
     assert problems(replace(WELL, **lacking)) == []
 
 
+def test_root_of_groups_without_a_controller_is_told_how_to_have_it() -> None:
+    found = _of_groups(replace(WELL, controllers={"freezer": "/sys/fs/cgroup"}))
+    assert found.says.endswith("machines are not limited in memory, cpu, pids")
+    assert "cgroup_enable=memory" in found.hint
+    assert "writable" in _of_groups(replace(WELL, controllers={})).hint
+
+
 #: A user who can be root in a user namespace.
 _USER = replace(WELL, is_root=False, idmap=False, controllers={}, disks=False, pasta=True)
 
