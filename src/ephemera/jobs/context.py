@@ -32,6 +32,16 @@ class Context:
     making: asyncio.Semaphore
 
     @property
+    def report_patience_s(self) -> float:
+        """How long a machine offers its last report while nobody supervises.
+
+        On an embedded platform, where a machine that waits costs next to nothing, as long as those
+        of failed jobs are kept: a script may end and be run again on the next day.
+        """
+        patience_s = self.settings.report_patience_s
+        return max(patience_s, self.settings.keep_for_s) if self.makes_apps else patience_s
+
+    @property
     def reports_url(self) -> str:
         """Below which machines report: our listener, or a web application's routes."""
         return self.settings.report_url or f"{self.listener_url}/reports"

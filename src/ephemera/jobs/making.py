@@ -115,8 +115,8 @@ class _Search:
 
     async def _ask(self, job: JobRecord) -> Machine:
         context, attempt = self._context, self._attempt
-        patience_s = context.settings.report_patience_s
-        config = config_of(job.work, attempt, context.store.identity(), patience_s=patience_s)
+        identity = context.store.identity()
+        config = config_of(job.work, attempt, identity, patience_s=context.report_patience_s)
         self.unsure = True
         try:
             return await context.client.machines.create(

@@ -41,7 +41,7 @@ class Settings:
     keep: int = 10
     #: Seconds such a machine is kept at most.
     keep_for_s: float = 24 * 3600.0
-    #: Seconds a runner tries to deliver its last report.
+    #: Seconds a runner tries to deliver its last report, where machines that wait are paid for.
     report_patience_s: float = 600.0
 
     def __post_init__(self) -> None:

@@ -44,8 +44,10 @@ SEND_TIMEOUT_S = 10.0
 #: Between two attempts to send a report: the first pause, and the longest.
 PAUSE_S = 0.1
 PAUSE_MAX_S = 5.0
-#: How often a folder is looked at for a change made by another process.
+#: How often a folder is looked at for a change made by another process: at first, and where a
+#: machine may wait for a day, in the end.
 LOOK_S = 0.05
+LOOK_MAX_S = 1.0
 #: The listener says that sending this again will never help.
 REFUSED = frozenset({400, 401, 410, 413})
 #: The name under which a script's main file is loaded, so that its `__main__` part stays quiet.
@@ -333,7 +335,7 @@ class Reporter:
                 return False
             until = min(end, time.monotonic() + pause)
             if not unwritten:
-                if _wait(lambda: name not in self._spool.names(), until):
+                if _wait(lambda: name not in self._spool.names(), until, LOOK_MAX_S):
                     return True
             else:
                 time.sleep(max(0.0, until - time.monotonic()))
@@ -368,13 +370,15 @@ def _pauses() -> Iterator[float]:
         pause = min(pause * 2, PAUSE_MAX_S)
 
 
-def _wait(seen: Callable[[], bool], until: float) -> bool:
+def _wait(seen: Callable[[], bool], until: float, pause_max_s: float = LOOK_S) -> bool:
     """Look again and again until something is seen or the time is over."""
+    pause = LOOK_S
     while not seen():
         left = until - time.monotonic()
         if left <= 0:
             return False
-        time.sleep(min(LOOK_S, left))
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, pause_max_s)
     return True
 
 

@@ -159,6 +159,18 @@ def test_a_task_travels_with_its_runner_and_its_token() -> None:
     assert payload["listener"]["token"] == token
 
 
+@pytest.mark.parametrize(("embedded", "hours"), [(True, 24), (False, 1 / 6)])
+def test_a_report_is_offered_for_a_day_where_machines_cost_nothing(
+    embedded: bool, hours: float
+) -> None:
+    world = World(TASK)
+    world.context = replace(world.context, makes_apps=embedded)
+    world.attend()
+    (machine,) = world.api.machines.values()
+    assert machine.config is not None
+    assert payload_of(machine.config.files)["patience_s"] == hours * 3600
+
+
 def test_a_command_travels_alone() -> None:
     config = World().machine().config
     assert config is not None
