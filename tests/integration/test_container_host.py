@@ -161,3 +161,13 @@ def test_a_program_that_cannot_try_anything_is_a_clear_error(
     monkeypatch.setattr(host_module, "_PROGRAM", "raise SystemExit('no syscalls here')")
     with pytest.raises(DriverError, match="cannot be tried: no syscalls here"):
         probe(tmp_path)
+
+
+def test_a_computer_on_which_nothing_can_be_tried_in_time_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "_PROGRAM", "import time; time.sleep(100)")
+    monkeypatch.setattr(host_module, "_PROBED_WITHIN_S", 0.01)
+    with pytest.raises(DriverError, match=r"it takes more than 0\.01 s") as refused:
+        probe(tmp_path)
+    assert "less to do" in refused.value.hint

@@ -37,8 +37,9 @@ _PROGRAM = (
     "from ephemera.platform.drivers.container.probing import main; main()"
 )
 _PROBES = ("user_namespaces", "namespaces", "overlay", "idmap", "veth", "bridge", "nft", "launches")
-#: What is tried takes a tenth of a second; a computer that needs this long is stuck.
-_PROBED_WITHIN_S = 20
+#: What is tried takes a tenth of a second, and over twenty on an emulated computer that is busy;
+#: one that needs this long is stuck.
+_PROBED_WITHIN_S = 60
 _VERSION = re.compile(r"crun version (\S+)")
 
 
@@ -151,7 +152,10 @@ def _try_out(home: Path, crun: str, nft: str) -> dict[str, Any]:
             hint="set EPHEMERA_HOME to a folder you may write to",
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise DriverError(f"what this computer can do cannot be tried: {error}") from error
+        raise DriverError(
+            f"what this computer can do cannot be tried: it takes more than {_PROBED_WITHIN_S} s",
+            hint="try again when this computer has less to do",
+        ) from error
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
