@@ -22,6 +22,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from ephemera.errors import ImageUnavailable
 from ephemera.oci import manifests
@@ -45,7 +46,8 @@ class LayerLocks:
     """Sees to it that no layer is unpacked twice at the same time."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
+        #: Those that somebody holds, or waits for.
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
 
     def of(self, diff_id: str) -> asyncio.Lock:
         """Return the lock of a layer."""
