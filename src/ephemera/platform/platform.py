@@ -200,6 +200,7 @@ class Platform:
                 lambda: forget_events(engine),
                 self.volumes.forget_destroyed,
                 self.tokens.forget_expired,
+                self.registry.uploads.drop_idle,
             ],
         )
 

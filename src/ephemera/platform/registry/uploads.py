@@ -97,7 +97,7 @@ class Uploads:
 
     def begin(self, app_id: str, repository: str) -> Upload:
         """Return a new upload, with nothing in it yet."""
-        self._drop_idle()
+        self.drop_idle()
         upload = Upload(secrets.token_hex(16), app_id, repository, self.fresh())
         upload.path.touch()
         upload.touched_at = self._clock()
@@ -142,12 +142,14 @@ class Uploads:
         for upload in [one for one in self._by_id.values() if one.app_id == app_id]:
             self.drop(upload)
 
+    def drop_idle(self) -> int:
+        """Forget those to which nothing came for an hour; return how many."""
+        before = self._clock() - _IDLE_MAX_S
+        idle = [one for one in self._by_id.values() if one.touched_at < before and not one.sending]
+        for upload in idle:
+            self.drop(upload)
+        return len(idle)
+
     def fresh(self) -> Path:
         """Return the name of a file that is not there yet."""
         return self._folder / secrets.token_hex(16)
-
-    def _drop_idle(self) -> None:
-        before = self._clock() - _IDLE_MAX_S
-        for upload in list(self._by_id.values()):
-            if upload.touched_at < before and not upload.sending:
-                self.drop(upload)

@@ -160,6 +160,10 @@ def test_uploads_that_nobody_goes_on_with_are_thrown_away(world: RegistryWorld) 
     used = uploads.begin(world.app.id, "shop")
     assert not idle.path.exists()
     assert uploads.find(world.app.id, "shop", used.id) is used
+    assert uploads.drop_idle() == 0
+    world.now += 2 * HOUR_S
+    assert uploads.drop_idle() == 1, "also where nobody begins another one"
+    assert not used.path.exists()
 
 
 def test_an_app_that_is_deleted_meanwhile_gets_nothing_any_more(world: RegistryWorld) -> None:
