@@ -51,7 +51,7 @@ def test_an_app_is_destroyed_with_machines_that_run_where_yes_was_said(shop: Sho
 
 def test_a_machine_is_stopped_started_and_destroyed(shop: Shop) -> None:
     machine = shop.run(PAUSE).id
-    shop("machine", "stop", machine)
+    shop("machine", "stop", machine, "--timeout", "1m")
     assert "stopped" in shop("machine", "show", machine).stdout
     assert shop("machine", "start", machine).stdout == f"{machine} is started\n"
     shop("machine", "destroy", machine, code=1)

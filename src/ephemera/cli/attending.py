@@ -19,7 +19,7 @@ from typing import Any
 from ephemera.cli.following import BOOTED, OVER, Show, follow
 from ephemera.cli.screen import complain, note
 from ephemera.client import AsyncClient
-from ephemera.errors import BootFailed, EphemeraError, WrongState
+from ephemera.errors import BootFailed, EphemeraError, WaitTimeout, WrongState
 from ephemera.wire.models import ExitEvent, Machine
 
 #: The exit status where the time that was given is over, as that of `timeout`.
@@ -164,8 +164,19 @@ async def _stop(client: AsyncClient, app: str, machine: str, **how: Any) -> None
     try:
         await client.machines.stop(app, machine, **how)
     except WrongState:  # it does not run yet, or is being destroyed
-        await client.machines.wait(app, machine, BOOTED)
+        await _booted(client, app, machine)
         await client.machines.stop(app, machine, **how)
+
+
+async def _booted(client: AsyncClient, app: str, machine: str) -> None:
+    try:
+        await client.machines.wait(app, machine, BOOTED)
+    except WaitTimeout as error:
+        error.hint = (
+            "what has not started cannot be stopped: `ephemera machine destroy --force"
+            f" {machine}` takes it away"
+        )
+        raise
 
 
 def boot_failed(machine: Machine) -> BootFailed:

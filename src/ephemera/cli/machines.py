@@ -9,7 +9,7 @@ import typer
 from ephemera.cli import consoles, inspecting, runs
 from ephemera.cli.choosing import usual_app_there
 from ephemera.cli.locating import app_of
-from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId
+from ephemera.cli.options import App, AppOfMachine, ConfigFile, Json, MachineId, parsed_duration
 from ephemera.cli.screen import duration, say, say_json, say_record, say_table
 from ephemera.errors import EphemeraError
 
@@ -31,7 +31,11 @@ _SIGNALS = {
 
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0, max=300, metavar="SECONDS", help="Kill it if it takes longer."),
+    typer.Option(
+        parser=parsed_duration,
+        metavar="DURATION",
+        help="Kill it if it takes longer: `30s`; 5 minutes at most.",
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ephemera.cli.attending import TIMED_OUT, End, LeftAlone, run_to_end
 from ephemera.client import AsyncClient
-from ephemera.errors import BootFailed, NotFound, WrongState
+from ephemera.errors import BootFailed, NotFound, WaitTimeout, WrongState
 from ephemera.wire.models import LogPage, Machine, WaitResult
 
 
@@ -162,6 +162,24 @@ def test_a_machine_that_is_not_up_yet_is_stopped_when_it_is() -> None:
         return world.stops
 
     assert asyncio.run(scenario())[0] == "early"
+
+
+def test_a_machine_that_never_is_up_is_said_to_be_there_still() -> None:
+    class Stuck(World):
+        async def stop(self, *words: Any, **how: Any) -> None:
+            raise WrongState("it is created", status=412)
+
+        async def wait(self, app: str, machine: str, states: Any, **more: Any) -> WaitResult:
+            if "started" in states and "failed" in states:
+                raise WaitTimeout("it is created", status=408)
+            return await super().wait(app, machine, states, **more)
+
+    async def scenario() -> None:
+        await Stuck().run(timeout=0.01)
+
+    with pytest.raises(WaitTimeout) as caught:
+        asyncio.run(scenario())
+    assert "machine destroy --force m1" in caught.value.hint
 
 
 def test_what_could_not_be_started_is_an_error_and_removed() -> None:
