@@ -47,16 +47,18 @@ def image(registry: Registry) -> str:
     below = layer(folder("a"), file("a/old"), folder("b"), file("b/old"), file("gone"))
     above = layer(
         folder("a"), entry("a/.wh..wh..opq"), file("a/new"), entry(".wh.gone"),
-        file("b/owned", uid=1234, gid=65534),
+        file("b/owned", uid=1234, gid=65534), file("b/foreign", uid=100_000, gid=5),
     )  # fmt: skip
     return registry.push("rootless", busybox(below, above))
 
 
 def test_an_image_is_pulled_from_a_registry_of_this_computer(platform: User, image: str) -> None:
-    script = "id -u; ls a b; ls gone 2>/dev/null || echo gone; stat -c %u:%g b/owned; exit 7"
+    script = "id -u; ls a b; ls gone 2>/dev/null || echo gone; stat -c %n:%u:%g b/*ed b/f*; exit 7"
     ran = platform.ephemera("machine", "run", "--rm", image, "sh", "-c", script)
     assert ran.returncode == 7, ran
-    assert ran.stdout.split() == ["0", "a:", "new", "b:", "old", "owned", "gone", "1234:65534"], ran
+    files, owners = ran.stdout.split()[:-2], ran.stdout.split()[-2:]
+    assert files == ["0", "a:", "new", "b:", "foreign", "old", "owned", "gone"], ran
+    assert owners == ["b/owned:1234:65534", "b/foreign:65534:5"], ran
 
 
 def test_other_users_of_an_image_are_users_too(platform: User, image: str) -> None:

@@ -16,6 +16,8 @@ from ephemera.platform.unpacker.tar import Entry
 _MTIME_MAX_NS = 15_032_385_535 * 1_000_000_000
 #: The id above it means "leave it as it is".
 _ID_MAX = 2**32 - 2
+#: How many users a machine has, and the number of the one who is nobody.
+_IDS, _NOBODY = 65536, 65534
 #: Setuid, setgid, sticky.
 _SPECIAL_MODES = 0o7000
 _CAPABILITY = "security.capability"
@@ -24,7 +26,7 @@ _CAPABILITY = "security.capability"
 def describe(fd: int, entry: Entry, *, as_root: bool) -> None:
     """Describe a file that has just been made with the entry's mode, or a folder."""
     if as_root and (entry.uid or entry.gid):
-        os.chown(fd, *_owner(entry))
+        _own(fd, entry)
     if entry.kind == tar.FOLDER or entry.mode & _SPECIAL_MODES:
         os.chmod(fd, entry.mode)
     for name, value in entry.xattrs.items():
@@ -35,7 +37,7 @@ def describe(fd: int, entry: Entry, *, as_root: bool) -> None:
 def describe_at(path: str, entry: Entry, *, as_root: bool) -> None:
     """Describe what cannot be opened: a symlink or a fifo, made with the entry's mode."""
     if as_root and (entry.uid or entry.gid):
-        os.chown(path, *_owner(entry), follow_symlinks=False)
+        _own(path, entry)
     os.utime(path, ns=_times(entry), follow_symlinks=False)
 
 
@@ -49,6 +51,22 @@ def _attribute(fd: int, name: str, value: bytes, *, as_root: bool) -> None:
     except OSError as error:
         if not (is_user and error.errno == errno.EOPNOTSUPP):
             raise
+
+
+def _own(file: int | str, entry: Entry) -> None:
+    """Give a file to its owner; where there is no such user, to nobody.
+
+    So the kernel shows files of users that a user namespace, in which we may be, has not got.
+    """
+    uid, gid = _owner(entry)
+    follow = isinstance(file, int)
+    try:
+        os.chown(file, uid, gid, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        known = (one if one < _IDS else _NOBODY for one in (uid, gid))
+        os.chown(file, *known, follow_symlinks=follow)
 
 
 def _owner(entry: Entry) -> tuple[int, int]:
