@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,16 @@ def _lives(home: Path, registry: Registry) -> None:
 @pytest.mark.parametrize("name", _NAMES.values(), ids=_NAMES.keys())
 def test_a_state_folder_may_have_any_name(tmp_path: Path, registry: Registry, name: str) -> None:
     _lives(tmp_path / name / "home", registry)
+
+
+def test_whoever_starts_the_platform_may_keep_files_of_its_own_to_itself(
+    tmp_path: Path, registry: Registry
+) -> None:
+    usual = os.umask(0o077)
+    try:
+        _lives(tmp_path / "home", registry)
+    finally:
+        os.umask(usual)
 
 
 def test_a_state_folder_may_be_very_deep(tmp_path: Path, registry: Registry) -> None:

@@ -83,8 +83,10 @@ def _options(
 def main() -> None:
     """Run the command that the process was started with, and exit."""
     signal.signal(signal.SIGTERM, _leave)
-    # who started us may have it ignored, and then no process of ours ends as far as we can tell
+    # who started us may have it ignored, and then no process of ours ends as far as we can tell;
+    # or blocked, as any other, which all that we start would inherit
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         app(prog_name="ephemera")
     except EphemeraError as error:

@@ -19,8 +19,10 @@ from ephemera.platform.settings import DEFAULT_REGION, Settings
 def main() -> int:
     """Serve; return the exit status."""
     options = _parser().parse_args()
-    # who started us may have it ignored, and then no process of ours ends as far as we can tell
+    # who started us may have it ignored, and then no process of ours ends as far as we can tell;
+    # or blocked, as any other, which all that we start would inherit
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -52,8 +52,15 @@ def test_an_error_of_ours_is_told_without_a_traceback(
 @pytest.fixture
 def _no_end_is_heard_of() -> Iterator[None]:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     signal.signal(signal.SIGCHLD, before)
+
+
+def _is_heard_of() -> bool:
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    return signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL and not blocked
 
 
 @pytest.mark.usefixtures("_no_end_is_heard_of")
@@ -61,7 +68,7 @@ def test_the_end_of_a_process_is_heard_of_whoever_started_us(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert run(monkeypatch, "--version") == 0
-    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    assert _is_heard_of()
 
 
 @pytest.mark.usefixtures("_no_end_is_heard_of")
@@ -69,7 +76,7 @@ def test_so_it_is_of_a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["ephemera.platform"])
     monkeypatch.setattr(platform, "serve", lambda *_: None)
     assert platform.main() == 0
-    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    assert _is_heard_of()
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(

@@ -17,10 +17,15 @@ from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
 from ephemera.platform.drivers.monitoring import zygote
 from ephemera.platform.network import namespaces
 
+#: Whatever whoever started the server has for its own files: what is made here is for machines,
+#: whose users are others.
+_UMASK = 0o022
+
 
 def main() -> None:
     """Keep a spare ready until the server is gone."""
     setup = Setup.decode(sys.argv[2])
+    os.umask(_UMASK)
     if setup.router >= 0:
         namespaces.enter(setup.router)
         os.close(setup.router)

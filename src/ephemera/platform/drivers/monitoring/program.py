@@ -11,11 +11,9 @@ import select
 import signal
 from collections.abc import Mapping, Sequence
 
-#: What Python or the monitor ignores, the program would ignore too: executing keeps that.
-TO_DEFAULT = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ,
-    signal.SIGCHLD,
-)  # fmt: skip
+#: What Python, the monitor or whoever started the server ignores, the program would ignore too:
+#: executing keeps that. These two are nobody's to ignore.
+TO_DEFAULT = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 _WHY_NOT_EXECUTED = {
     errno.ENOENT: "is missing, or the interpreter that it names is",

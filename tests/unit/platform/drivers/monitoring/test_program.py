@@ -67,17 +67,18 @@ def test_what_is_no_command_is_refused(command: list[str]) -> None:
 
 
 @needs.proc
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGUSR1])
 def test_a_program_does_not_ignore_what_its_monitor_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the program is started from where it is to be
-    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with (tmp_path / "out").open("w") as out:
             command = ["grep", "SigIgn", "/proc/self/status"]
             pid = program.start(command, {}, str(tmp_path), (0, out.fileno(), 2))
         assert os.waitpid(pid, 0)[1] == 0
     finally:
-        signal.signal(signal.SIGQUIT, before)
+        signal.signal(number, before)
     ignored = int((tmp_path / "out").read_text().split()[1], 16)
-    assert not ignored & 1 << signal.SIGQUIT - 1
+    assert not ignored & 1 << number - 1
