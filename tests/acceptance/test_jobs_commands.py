@@ -86,8 +86,12 @@ def test_a_job_that_failed_keeps_its_machine_until_it_is_reaped(
     assert kept == ["stopped", "stopped"]
     assert "would be destroyed" in command("reap", "--keep", "0", "--dry-run").stdout
     assert len(own_shop.client.machines.list(own_shop.app)) == 2
+    assert command("forget", "--older-than", "0s").stdout == "0 jobs forgotten\n"
     assert "2 machines destroyed" in command("reap", "--keep", "0").stdout
     assert own_shop.client.machines.list(own_shop.app) == []
+    assert command("forget", "--older-than", "1h").stdout == "0 jobs forgotten\n"
+    assert command("forget", "--older-than", "0s").stdout == "1 job forgotten\n"
+    assert "there is no job" in command("show", job, code=1).stderr
 
 
 def test_a_job_is_waited_for_and_its_end_is_the_exit_status(

@@ -106,7 +106,9 @@ LOCAL = {"new", "demo", "up", "down", "doctor", "auth token"}
 #: What is about jobs: played by `test_jobs.py`.
 JOBS = {
     "supervise",
-    *(f"jobs {one}" for one in ("list", "show", "logs", "wait", "cancel", "retry", "reap")),
+    *(f"jobs {one}" for one in ("list", "show", "logs", "wait", "cancel", "retry")),
+    "jobs reap",
+    "jobs forget",
 }
 
 #: All of them make a release, as a deploy does.

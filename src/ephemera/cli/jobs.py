@@ -6,15 +6,15 @@ import signal
 import sys
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ephemera.cli import jobviews
 from ephemera.cli.options import Json, parsed_duration
 from ephemera.cli.screen import (
     colours,
     counted,
-    duration,
     log_to_stderr,
     note,
     say,
@@ -25,10 +25,7 @@ from ephemera.cli.screen import (
 from ephemera.errors import EphemeraError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ephemera.jobs import Job
-    from ephemera.jobs.records import AttemptRecord
 
 group = typer.Typer(no_args_is_help=True, help="Jobs: look at them, end them, try them again.")
 
@@ -74,12 +71,19 @@ def list_(
 
     jobs = Job.list(state, limit)
     if as_json:
-        say_json([_facts(job) for job in jobs])
+        say_json([jobviews.facts(job) for job in jobs])
     else:
         say_table(
             ("ID", "STATE", "OUTCOME", "CREATED", "TOOK", "NAME"),
             [
-                (job.id, job.state, _cause(job), _when(job.created_at), _took(job), job.name)
+                (
+                    job.id,
+                    job.state,
+                    jobviews.cause(job),
+                    jobviews.when(job.created_at),
+                    jobviews.took(job),
+                    job.name,
+                )
                 for job in jobs
             ],
         )
@@ -92,7 +96,12 @@ def show(job: Id, as_json: Json = False) -> None:
     """Show a job, how it ended, and the machines it was given."""
     found = _job(job)
     if as_json:
-        say_json({**_facts(found), "attempts": [_attempt(one) for one in found.attempts()]})
+        say_json(
+            {
+                **jobviews.facts(found),
+                "attempts": [jobviews.attempt(one) for one in found.attempts()],
+            }
+        )
         return
     outcome = found.outcome
     say_record(
@@ -101,9 +110,9 @@ def show(job: Id, as_json: Json = False) -> None:
             "name": found.name,
             "state": found.state,
             "outcome": str(outcome) if outcome else "",
-            "created": _when(found.created_at),
-            "ended": _when(found.ended_at),
-            "took": _took(found),
+            "created": jobviews.when(found.created_at),
+            "ended": jobviews.when(found.ended_at),
+            "took": jobviews.took(found),
         }
     )
     for attempt in found.attempts():
@@ -204,6 +213,22 @@ def reap(
     say(f"{counted(len(reaped), 'machine')} {done}")
 
 
+@group.command()
+def forget(
+    older_than: Annotated[
+        float,
+        typer.Option(parser=parsed_duration, metavar="DURATION", help="Such as `720h`."),
+    ],
+) -> None:
+    """Forget jobs that ended so long ago, with their results and logs.
+
+    Those of which a machine is kept stay: `ephemera jobs reap` destroys it.
+    """
+    from ephemera.jobs import forget as forget_jobs
+
+    say(f"{counted(forget_jobs(older_than), 'job')} forgotten")
+
+
 def supervise(concurrency: Concurrency = None, keep: Keep = None, keep_for: KeepFor = None) -> None:
     """Give jobs their machines and watch them to the end, until it is stopped.
 
@@ -259,37 +284,3 @@ def _note_if_unattended() -> None:
     lease = runtime.store().lease()
     if lease is None or lease.expires_at < time.time():
         note("no supervisor is active: `ephemera supervise`, or the application, must run")
-
-
-def _facts(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "name": job.name,
-        "state": job.state,
-        "created_at": _when(job.created_at),
-        "ended_at": _when(job.ended_at) or None,
-        "outcome": asdict(job.outcome) if job.outcome else None,
-    }
-
-
-def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "stage": attempt.stage,
-        "app": attempt.app,
-        "machine_id": attempt.machine_id,
-        "machine_name": attempt.machine_name,
-        "outcome": asdict(attempt.outcome) if attempt.outcome else None,
-    }
-
-
-def _cause(job: Job) -> str:
-    return job.outcome.cause if job.outcome else ""
-
-
-def _took(job: Job) -> str:
-    return duration((job.ended_at - job.created_at).total_seconds()) if job.ended_at else ""
-
-
-def _when(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z") if moment else ""

@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # importing `typing` for it would take longer than all of
 if TYPE_CHECKING:
     from typing import Any
 
+    from ephemera.jobs.forgetting import forget
     from ephemera.jobs.job import Job
     from ephemera.jobs.outcome import Cause, Outcome
     from ephemera.jobs.reaping import reap
@@ -36,6 +37,7 @@ _HOMES = {
     "app_url": "webside",
     "command": "tasks",
     "configure": "runtime",
+    "forget": "forgetting",
     "reap": "reaping",
     "run_supervisor": "serving",
     "supervise": "runtime",
@@ -52,6 +54,7 @@ __all__ = [
     "app_url",
     "command",
     "configure",
+    "forget",
     "reap",
     "run_supervisor",
     "supervise",

@@ -82,6 +82,17 @@ class Store(Protocol):
         """
         ...
 
+    def forget(self, ended_before: float, *, limit: int) -> int:
+        """Forget jobs that ended before a time, oldest first, and return how many.
+
+        With their attempts and logs. Jobs of which a machine may still be there stay.
+
+        Args:
+            ended_before: Seconds since 1970.
+            limit: How many at most, so that others need not wait long.
+        """
+        ...
+
     # attempts
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None:

@@ -304,6 +304,30 @@ def the_identity_stays(store: Store) -> None:
     assert len(store.identity().secret) >= 32
 
 
+def jobs_that_ended_long_ago_are_forgotten_once_they_have_no_machine(store: Store) -> None:
+    """With their attempts and logs, so many at a time; all others stay."""
+    gone = list[tuple[JobRecord, AttemptRecord]]()
+    for _ in range(3):
+        job, attempt = _ended(store)
+        line = LogEntry(timestamp="2026-01-01T00:00:00.000000Z", provider="app", message="said")
+        store.save_logs(attempt.id, [line])
+        store.move(attempt, StageEvent.DESTROYED)
+        gone.append((job, attempt))
+    _, kept = _ended(store)
+    store.move(kept, StageEvent.KEEP)
+    running, _ = _claimed(store)
+    again, attempt = _ended(store)
+    store.move(attempt, StageEvent.DESTROYED)
+    store.retry(_stored_job(store, again.id))
+    assert store.forget(9.0, limit=10) == 0, "they ended at 9.0, which is not before it"
+    assert [store.forget(9.5, limit=2) for _ in range(3)] == [2, 1, 0]
+    for job, attempt in gone:
+        assert store.job(job.id) is None
+        assert store.attempts(job.id) == []
+        assert store.logs(attempt.id) == []
+    assert {job.id for job in store.jobs()} == {kept.job_id, running.id, again.id}
+
+
 STORE_CHECKS: tuple[Callable[[Store], None], ...] = (
     a_job_is_read_as_it_was_written,
     jobs_are_listed_newest_first_and_queued_oldest_first,
@@ -319,6 +343,7 @@ STORE_CHECKS: tuple[Callable[[Store], None], ...] = (
     a_retried_job_is_queued_and_keeps_its_attempts,
     the_first_report_stays,
     a_saved_log_replaces_the_one_before,
+    jobs_that_ended_long_ago_are_forgotten_once_they_have_no_machine,
     one_supervisor_holds_the_lease,
     one_of_many_gets_the_first_lease,
     the_identity_stays,

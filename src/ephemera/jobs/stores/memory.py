@@ -110,6 +110,22 @@ class MemoryStore:
             raise Stale(f"job {job.id} was moved by somebody else")
         self._jobs[job.id] = replace(stored, state=state, generation=job.generation + 1, **changes)
 
+    def forget(self, ended_before: float, *, limit: int) -> int:
+        """Forget jobs that ended long ago; see the protocol."""
+        with self._lock:
+            held = {one.job_id for one in self._attempts.values() if one.stage is not Stage.GONE}
+            old = [
+                job.id
+                for job in self._jobs.values()
+                if job.id not in held and job.ended_at is not None and job.ended_at < ended_before
+            ]
+            for job_id in sorted(old)[:limit]:
+                for attempt in self.attempts(job_id):
+                    del self._attempts[attempt.id]
+                    self._logs.pop(attempt.id, None)
+                del self._jobs[job_id]
+            return len(old[:limit])
+
     # attempts
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None:

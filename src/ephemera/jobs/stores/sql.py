@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from ephemera.errors import ConfigError, Stale, StoreError
+from ephemera.errors import ConfigError, StoreError
 from ephemera.jobs.outcome import Cause, Outcome, Report
 from ephemera.jobs.records import AttemptRecord, Identity, JobRecord, SupervisorLease
 from ephemera.jobs.states import (
@@ -34,7 +34,9 @@ from ephemera.jobs.states import (
 from ephemera.jobs.store import LOG_LINES_KEPT
 from ephemera.jobs.stores import codec, migrate
 from ephemera.jobs.stores.engine import READS_ONLY, open_engine
+from ephemera.jobs.stores.forgetting import forget
 from ephemera.jobs.stores.forking import gate
+from ephemera.jobs.stores.moving import move_job, write_attempt
 from ephemera.jobs.stores.schema import attempts, identities, jobs, leases, log_lines
 from ephemera.wire.ids import new_ulid
 from ephemera.wire.models import LogEntry
@@ -127,7 +129,7 @@ class SqlStore:
     def claim(self, job: JobRecord, attempt: AttemptRecord) -> None:
         """Move a queued job to running and write down its attempt."""
         with self._writing() as connection:
-            _move_job(connection, job, JobEvent.CLAIM, attempts=attempt.number)
+            move_job(connection, job, JobEvent.CLAIM, attempts=attempt.number)
             connection.execute(insert(attempts), codec.attempt_row(attempt))
 
     def cancel(self, job_id: str, *, at: float) -> JobState | None:
@@ -140,7 +142,7 @@ class SqlStore:
             if job.state is JobState.QUEUED:
                 outcome = Outcome(Cause.CANCELLED, "cancelled before it had a machine")
                 fields = {"cancel_requested_at": at, "ended_at": at, "outcome": outcome}
-                _move_job(connection, job, JobEvent.CANCEL, **fields)
+                move_job(connection, job, JobEvent.CANCEL, **fields)
             elif job.state is JobState.RUNNING and job.cancel_requested_at is None:
                 this = update(jobs).where(jobs.c.id == job_id)
                 connection.execute(this.values(cancel_requested_at=at))
@@ -149,7 +151,7 @@ class SqlStore:
     def retry(self, job: JobRecord) -> None:
         """Queue an ended job again."""
         with self._writing() as connection:
-            _move_job(
+            move_job(
                 connection,
                 job,
                 JobEvent.RETRY,
@@ -157,6 +159,11 @@ class SqlStore:
                 ended_at=None,
                 outcome=None,
             )
+
+    def forget(self, ended_before: float, *, limit: int) -> int:
+        """Forget jobs that ended long ago; see the protocol."""
+        with self._writing() as connection:
+            return forget(connection, ended_before, limit)
 
     # attempts
 
@@ -194,22 +201,22 @@ class SqlStore:
     def move(self, attempt: AttemptRecord, event: StageEvent, **changes: Any) -> AttemptRecord:
         """Write an attempt's next stage."""
         with self._writing() as connection:
-            return _write_attempt(connection, attempt, after(attempt.stage, event), changes)
+            return write_attempt(connection, attempt, after(attempt.stage, event), changes)
 
     def note(self, attempt: AttemptRecord, **changes: Any) -> AttemptRecord:
         """Write changes to an attempt's fields."""
         with self._writing() as connection:
-            return _write_attempt(connection, attempt, attempt.stage, changes)
+            return write_attempt(connection, attempt, attempt.stage, changes)
 
     def finish(self, attempt: AttemptRecord, outcome: Outcome, *, at: float) -> AttemptRecord:
         """Write the outcome to the attempt and to its job."""
         ended: dict[str, Any] = {"outcome": outcome, "ended_at": at}
         stage = after(attempt.stage, StageEvent.DECIDED)
         with self._writing() as connection:
-            fresh = _write_attempt(connection, attempt, stage, ended)
+            fresh = write_attempt(connection, attempt, stage, ended)
             query = select(jobs).where(jobs.c.id == attempt.job_id)
             job = codec.read_job(connection.execute(query).mappings().one())
-            _move_job(connection, job, JobEvent.END, **ended)
+            move_job(connection, job, JobEvent.END, **ended)
             return fresh
 
     def note_report(self, attempt_id: str, report: Report | None, *, at: float) -> bool:
@@ -275,25 +282,3 @@ class SqlStore:
     def _read(self, query: Executable) -> Sequence[RowMapping]:
         with self._reading() as connection:
             return connection.execute(query).mappings().all()
-
-
-def _move_job(connection: Connection, job: JobRecord, event: JobEvent, **changes: Any) -> None:
-    state = after(job.state, event)
-    read = (jobs.c.id == job.id) & (jobs.c.generation == job.generation)
-    fields = codec.column_values(changes)
-    move = update(jobs).where(read).values(state=state, generation=job.generation + 1, **fields)
-    if connection.execute(move).rowcount == 0:
-        raise Stale(f"job {job.id} was moved by somebody else")
-
-
-def _write_attempt(
-    connection: Connection, attempt: AttemptRecord, stage: Stage, changes: dict[str, Any]
-) -> AttemptRecord:
-    read = (attempts.c.id == attempt.id) & (attempts.c.generation == attempt.generation)
-    fields = codec.column_values(changes)
-    fresh = {"stage": stage, "generation": attempt.generation + 1, **fields}
-    move = update(attempts).where(read).values(**fresh).returning(*attempts.c)
-    row = connection.execute(move).mappings().first()
-    if row is None:
-        raise Stale(f"attempt {attempt.id} was moved by somebody else")
-    return codec.read_attempt(row)
