@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 #: The exit codes that shells and `execvp` use for a program that could not be executed.
 _NOT_EXECUTED = frozenset({126, 127})
+#: Of what a machine says about its end.
+_LINE_MAX_CHARS = 1_000
 #: The signals with which a stop ends a program: ours, the API's default, and the last resort.
 _STOP_SIGNALS = frozenset({Signals.SIGTERM, Signals.SIGINT, Signals.SIGKILL})
 
@@ -181,10 +183,17 @@ def _cause_of_report(report: Report, asked: Asked | None) -> tuple[Cause, str]:
         if asked is None:
             return Cause.SIGNALLED, "the machine was stopped by somebody else"
         return _ASKED_CAUSE[asked], _ASKED_MESSAGE[asked]
-    if report.kind == "exit":
-        return Cause.FAILED, f"the task exited with code {report.exit_code}"
     said = f": {report.message}" if report.message else ""
-    return Cause.RAISED, f"the task raised {report.error_type}{said}"
+    if report.kind == "exit":
+        return Cause.FAILED, _one_line(f"the task exited with code {report.exit_code}{said}")
+    return Cause.RAISED, _one_line(f"the task raised {report.error_type}{said}")
+
+
+def _one_line(text: str) -> str:
+    """Return what a machine said as one line that is safe in a log. The traceback has all of it."""
+    words = "".join(one if one.isprintable() else " " for one in text).split()
+    line = " ".join(words)
+    return line if len(line) <= _LINE_MAX_CHARS else f"{line[:_LINE_MAX_CHARS]} ..."
 
 
 #: What is said of a machine that was not started within `start_timeout`.

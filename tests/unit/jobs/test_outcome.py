@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 
 import pytest
@@ -140,6 +140,26 @@ def test_what_the_runner_had_been_told_decides_for_an_interrupted_task(
 def test_sys_exit_is_reported_with_its_own_code() -> None:
     outcome = decide(CODE_3, LEFT_WITH_4, None, is_task=True)
     assert (outcome.exit_code, outcome.message) == (4, "the task exited with code 4")
+
+
+def test_what_a_task_exits_with_in_words_is_told() -> None:
+    left = replace(LEFT_WITH_4, exit_code=1, message="no such album")
+    outcome = decide(CODE_3, left, None, is_task=True)
+    assert outcome.message == "the task exited with code 1: no such album"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("1 error\n  field: none\n", "1 error field: none"),
+        ("\x1b[2J\rgone\0 \x9b", "[2J gone"),
+        ("Größe 大 🎉", "Größe 大 🎉"),
+        ("x" * 5000, "x" * (1000 - len("the task raised ValueError: ")) + " ..."),
+    ],
+)
+def test_what_a_machine_says_of_its_end_is_one_line_of_print(said: str, told: str) -> None:
+    outcome = decide(CODE_3, replace(RAISED, message=said), None, is_task=True)
+    assert outcome.message == f"the task raised ValueError: {told}"
 
 
 def test_an_outcome_survives_json() -> None:
