@@ -11,7 +11,8 @@
 # As root on Debian or Ubuntu it installs what it needs. The first time takes five minutes, for the
 # disk, which is then kept in EPHEMERA_VM_CACHE. The computer is emulated, which works everywhere and
 # is slow: the tests take half an hour. Where KVM works, EPHEMERA_VM_ACCEL=kvm makes it ten times as
-# fast. It is stopped after EPHEMERA_VM_TIMEOUT_S.
+# fast. It has EPHEMERA_VM_CPUS processors, of which an emulated one takes a whole one here. It is
+# stopped after EPHEMERA_VM_TIMEOUT_S.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/packages.sh
@@ -22,6 +23,7 @@ case ${1:-} in plain | systemd) VARIANT=$1 && shift ;; esac
 RELEASE=${EPHEMERA_VM_RELEASE:-bookworm}
 CACHE=${EPHEMERA_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ephemera-vm}
 ACCEL=${EPHEMERA_VM_ACCEL:-tcg}
+CPUS=${EPHEMERA_VM_CPUS:-1}
 TIMEOUT_S=${EPHEMERA_VM_TIMEOUT_S:-7200}
 MEMORY_MB=3072
 DISK_MB=6144
@@ -111,7 +113,7 @@ boot() {
     khz=$(awk '/cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
     if [[ $VARIANT == systemd ]]; then init=/sbin/init; fi
     timeout "$TIMEOUT_S" nice -n 10 qemu-system-x86_64 \
-        -machine q35 -accel "$ACCEL" -cpu max -smp 1 -m "$MEMORY_MB" \
+        -machine q35 -accel "$ACCEL" -cpu max -smp "$CPUS" -m "$MEMORY_MB" \
         -nodefaults -display none -no-reboot -serial "file:$LOG" \
         -kernel "$1/vmlinuz" -initrd "$1/initrd" \
         -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 tsc_early_khz=$khz init=$init" \
