@@ -262,6 +262,13 @@ class Driver(Protocol):
         """
         ...
 
+    def ended(self, handle: str) -> Exit | None:
+        """Return how the boot ended where that is known already; else None, and `wait` tells.
+
+        For who has a program that was started just now: one that ended at once is dealt with whole.
+        """
+        ...
+
     async def signal(self, handle: str, signum: int, *, everyone: bool = False) -> None:
         """Send a signal to the main program, or to every process of the boot.
 

@@ -113,6 +113,11 @@ class MockDriver:
             return Exit(-1, error=f"nothing is left of '{handle}': it was destroyed")
         return await boot.ended()
 
+    def ended(self, handle: str) -> Exit | None:
+        """Return how the boot ended; None while it runs, and for one that is unknown."""
+        boot = self._boots.get(handle)
+        return boot.exit if boot else None
+
     async def signal(self, handle: str, signum: int, *, everyone: bool = False) -> None:
         """Send a signal. A boot that has ended is not an error."""
         boot = self._living(handle)

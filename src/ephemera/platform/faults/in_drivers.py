@@ -44,6 +44,10 @@ class FaultyDriver:
         self._lost.discard(handle)
         return Exit(-1, error="the machine's host was lost", exited_at=end.exited_at)
 
+    def ended(self, handle: str) -> Exit | None:
+        """Return how the boot ended where that is known already; of a lost one nothing is."""
+        return None if handle in self._lost else self._driver.ended(handle)
+
     async def lose(self, handle: str) -> None:
         """Kill the boot, and have nobody see how it ended."""
         self._lost.add(handle)

@@ -74,6 +74,10 @@ class Driving:
         """Return how a boot ended, once it has."""
         return await self._until_known(lambda: self._driver.wait(handle))
 
+    def ended(self, handle: str) -> Exit | None:
+        """Return how a boot ended, where that is known already."""
+        return self._driver.ended(handle)
+
     async def signal(self, handle: str, signum: int, *, everyone: bool) -> None:
         """Send a signal to a boot."""
         await self._until_known(lambda: self._driver.signal(handle, signum, everyone=everyone))

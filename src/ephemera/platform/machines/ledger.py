@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from ephemera.platform import refusals
 from ephemera.platform.machines.happenings import EVENTS_MAX
 from ephemera.platform.records import EventRecord, MachineRecord
-from ephemera.platform.states import Event, after
+from ephemera.platform.states import Event, State, after
 from ephemera.platform.store import Store
 
 _log = logging.getLogger(__name__)
@@ -144,16 +144,44 @@ class Ledger:
 
     def write(self, happened: Sequence[EventRecord] = (), **changes: Any) -> None:
         """Write down what happened and what changes, in one transaction."""
-        known = self.events() if happened else []
-        changes["updated_at"] = self._clock()
-        whole = self._ahead | changes
-        self.record = self._stored = self._store.move_machine(self._stored, happened, **whole)
-        self._ahead = {}
         if happened:
-            self._events = deque([*reversed(happened), *known], maxlen=EVENTS_MAX)
+            self.events()  # read before they are more
+        self.record = self._put_down(happened, changes)
         self._tell(happened)
 
-    async def note(self, seen: Callable[[], None]) -> None:
+    def move_through(
+        self, moves: Sequence[tuple[Event, Sequence[EventRecord]]], **changes: Any
+    ) -> None:
+        """Make several moves that were seen at once, in one transaction.
+
+        Whoever waits, or is told of moves, sees the machine after each of them.
+
+        Args:
+            moves: Each with what happened.
+            changes: What else changes with the first.
+
+        Raises:
+            IllegalMove: the table has no such move; nothing was written.
+        """
+        self.events()  # read before they are more
+        state, states = self.record.state, list[State]()
+        for event, _ in moves:
+            state = after(state, event)
+            states.append(state)
+        happened = [one for _, its in moves for one in its]
+        whole = self._put_down(happened, {**changes, "state": state})
+        for state, (_, its) in zip(states, moves, strict=True):
+            self.record = replace(whole, state=state)
+            self._tell(its)
+
+    def _put_down(self, happened: Sequence[EventRecord], changes: dict[str, Any]) -> MachineRecord:
+        """Have it in the store, with what was ahead of that, and return the machine as it is."""
+        whole = self._ahead | changes | {"updated_at": self._clock()}
+        self._stored = self._store.move_machine(self._stored, happened, **whole)
+        self._ahead = {}
+        return self._stored
+
+    async def note(self, seen: Callable[[], _T]) -> _T:
         """Have `seen` write down what was seen, if need be when the disk has room again."""
         if self._hold:
             await self._hold(self)
@@ -165,6 +193,8 @@ class Ledger:
                 await asyncio.sleep(_STORE_RETRY_S)
 
     def _tell(self, happened: Sequence[EventRecord]) -> None:
+        if self._events is not None:
+            self._events.extendleft(happened)
         for waiter in self._waiters:
             if not waiter.seen.done() and (found := waiter.look(self.record)):
                 waiter.seen.set_result(found)

@@ -191,6 +191,23 @@ class Life:
         self.ledger.move(Event.BOOTED, [started], handle=handle)
         self.voice.started(took_s, resumed=False)
 
+    def seen_run(self, handle: str, took_s: float, end: Exit) -> bool:
+        """Write down that its program ran and has ended, in one; whether it was.
+
+        Not where it is started again: that begins when its end is written down.
+        """
+        decision = self._decide(end)
+        if decision.again:
+            return False
+        started = happenings.started(self.record.id, self._now())
+        exited = self._exit_event(end, requested=False, again=False)
+        moves = [(Event.BOOTED, [started]), (Event.EXITED, [exited])]
+        self.ledger.move_through(moves, handle=handle)
+        self.removal.begin_if_wanted()
+        self.voice.started(took_s, resumed=False)
+        self._say_exited(end, decision)
+        return True
+
     def seen_boot_failed(self, error: DriverError) -> None:
         """Write down that its program could not be started."""
         failed = happenings.start_failed(self.record.id, self._now(), error)
@@ -235,13 +252,12 @@ class Life:
         self.voice.say("its memory was lost while it was suspended, starting afresh", "warning")
 
     def _exited_by_itself(self, end: Exit) -> None:
-        now = self._now()
-        before = restart.recent(self.record.restarts, now)
-        decision = restart.decide(self.config.restart, end.exit_code, before, now)
+        now, decision = self._now(), self._decide(end)
         happened = [self._exit_event(end, requested=False, again=decision.again)]
         if decision.again:
             happened.append(happenings.restarting(self.record.id, now))
-            restarts, pause = [*before, now], decision.pause
+            restarts = [*restart.recent(self.record.restarts, now), now]
+            pause = decision.pause
             if why := self.putting_off.reason():
                 happened += self.putting_off.told(why)
                 pause = max(pause, AGAIN_S)
@@ -249,9 +265,17 @@ class Life:
         else:
             self.ledger.move(Event.EXITED, happened)
             self.removal.begin_if_wanted()
+        self._say_exited(end, decision)
+
+    def _decide(self, end: Exit) -> restart.Decision:
+        """Decide what is to be done after a program ended by itself."""
+        restarts = self.record.restarts
+        return restart.decide(self.config.restart, end.exit_code, restarts, self._now())
+
+    def _say_exited(self, end: Exit, decision: restart.Decision) -> None:
         self.voice.exited(end, again=decision.again)
         if decision.exhausted:
-            self.voice.exhausted(len(before))
+            self.voice.exhausted(len(restart.recent(self.record.restarts, self._now())))
 
     # the rest
 

@@ -34,6 +34,10 @@ class Seeing(Protocol):
     def seen_booted(self, handle: str, took_s: float) -> None:
         """It runs, though it may have been told to end meanwhile."""
 
+    def seen_run(self, handle: str, took_s: float, end: Exit) -> bool:
+        """It ran and has ended, if that can be written down at once; whether it was."""
+        ...
+
     def seen_boot_failed(self, error: DriverError) -> None:
         """It could not be started, or was not to be any more."""
 
@@ -137,14 +141,20 @@ class Running:
             error = caught
             await self._ledger.note(lambda: self._told.seen_boot_failed(error))
             return
-        await self._ledger.note(lambda: self._booted(handle))
-        await self._watch()
+        if await self._ledger.note(lambda: self._booted(handle)):
+            await self._watch()
 
     def _is_starting(self) -> bool:
         return self._ledger.record.state is State.STARTING
 
-    def _booted(self, handle: str) -> None:
-        self._told.seen_booted(handle, self._clock() - self._asked_at)
+    def _booted(self, handle: str) -> bool:
+        """Tell that the program runs; whether its end is still to be seen."""
+        took_s = self._clock() - self._asked_at
+        end = None if self._killed_for else self._driving.ended(handle)
+        if end and self._is_starting() and self._told.seen_run(handle, took_s, end):
+            return False
+        self._told.seen_booted(handle, took_s)
+        return True
 
     async def _watch(self) -> None:
         end = await self._driving.wait(self._ledger.record.handle)

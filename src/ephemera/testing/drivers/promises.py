@@ -75,9 +75,11 @@ async def everybody_who_waits_is_told(subject: Subject) -> None:
         driver.cancel_start(subject.spec(()).machine_id)  # what runs is let be
         gives_up, first, second = [await waiting_for(driver, handle) for _ in range(3)]
         gives_up.cancel()
+        assert driver.ended(handle) is None
         await driver.signal(handle, signal.SIGKILL)
         found = await first
         assert await second == found == await driver.wait(handle)
+        assert driver.ended(handle) in (None, found)
 
 
 async def machines_outlive_the_driver(subject: Subject) -> None:

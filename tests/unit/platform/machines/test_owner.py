@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -13,7 +13,7 @@ from ephemera.platform.drivers.base import BootSpec, Say
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines import driving, ledger
 from ephemera.platform.machines.owner import Owner
-from ephemera.platform.records import MachineRecord
+from ephemera.platform.records import EventRecord, MachineRecord
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
@@ -52,6 +52,30 @@ def test_the_first_move_of_a_machine_is_written_down_with_its_second(play: Play)
         world.platform.observers.append(look)
         await reach(owner, State.STARTED)
         assert seen == [(State.STARTING, State.CREATED), (State.STARTED, State.STARTED)]
+
+    play(scene)
+
+
+def test_a_program_that_has_ended_at_once_is_written_down_whole(play: Play) -> None:
+    async def scene(world: World) -> None:
+        owner = world.create("exit", "0", restart={"policy": "no"})
+        seen: list[tuple[str, str, list[str]]] = []
+
+        def look(record: MachineRecord, events: Sequence[EventRecord]) -> None:
+            stored = world.store.machine(record.app_id, record.id)
+            assert stored is not None
+            seen.append((record.state, stored.state, [event.type for event in events]))
+
+        world.platform.observers.append(look)
+        started = asyncio.create_task(reach(owner, State.STARTED))
+        await asyncio.gather(started, reach(owner, State.STOPPED))
+        assert seen == [
+            (State.STARTING, State.CREATED, []),
+            (State.STARTED, State.STOPPED, ["start"]),
+            (State.STOPPED, State.STOPPED, ["exit"]),
+        ]
+        assert world.store.machine(owner.record.app_id, owner.record.id) == owner.record
+        assert world.store.events(owner.record.id, 10) == owner.ledger.events()
 
     play(scene)
 
@@ -455,6 +479,19 @@ def test_a_full_disk_delays_what_was_seen_and_does_not_lose_it(
     play(scene)
 
 
+def test_a_full_disk_delays_a_run_that_was_seen_whole(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: World) -> None:
+        failures = fail_twice(monkeypatch, State.STOPPED)
+        owner = world.create("exit", "0", restart={"policy": "no"})
+        await reach(owner, State.STOPPED)
+        assert failures == []
+        assert happened(owner) == ["launch/created", "start/started", "exit/stopped"]
+
+    play(scene)
+
+
 def test_why_a_program_was_killed_is_told_also_where_the_disk_was_full(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -547,6 +584,7 @@ def test_a_driver_that_does_not_know_is_asked_again(
             return await asked(*args, **kwargs)
 
         monkeypatch.setattr(world.driver, method, fail_twice)
+        monkeypatch.setattr(world.driver, "ended", lambda _: None)  # so that it is waited for
         owner = world.create("exit", restart={"policy": "no"})
         await reach(owner, State.STOPPED)
         owner.ask_destroy(force=False)

@@ -97,9 +97,10 @@ class MonitoredDriver:
         """
         boot = self._monitors.boot(handle)
         while boot is not None:
-            found = boot.folder.read_exit()
-            if found is not None:
-                return Exit(**found)
+            if boot.link is None or not boot.link.is_open:  # else its monitor tells
+                found = boot.folder.read_exit()
+                if found is not None:
+                    return Exit(**found)
             link = await self._monitors.link(boot)
             if link is None:
                 break
@@ -107,6 +108,12 @@ class MonitoredDriver:
             if ended is not None:
                 return ended
         return Exit(exit_code=-1, error=f"nothing is left of '{handle}': it was destroyed")
+
+    def ended(self, handle: str) -> Exit | None:
+        """Return how the boot ended where its monitor has told; else None, and `wait` finds out."""
+        boot = self._monitors.boot(handle)
+        link = boot.link if boot else None
+        return link.ended.result() if link and link.ended.done() else None
 
     async def signal(self, handle: str, signum: int, *, everyone: bool = False) -> None:
         """Send a signal to the main program, or to every process of the boot.
