@@ -10,6 +10,7 @@ Source: rtnetlink(7), and the kernel's `include/uapi/linux/{rtnetlink,if_link,if
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -47,6 +48,8 @@ ADDRESS, _LOCAL = 1, 2
 # attributes of routes
 TO, OUT_OF, _VIA = 1, 4, 5
 
+#: What a socket of any kind can be asked about a link, see netdevice(7).
+_SIOCGIFINDEX, _IFREQ = 0x8933, struct.Struct("=16si20x")
 _IPV6_BYTES = 16
 _UP = 1
 #: Used at once: nobody else can have the address, so nobody is asked (IPv6).
@@ -143,6 +146,20 @@ def find(sock: socket.socket, name: str) -> Answer:
     if said == _ERROR:
         raise _refused(body, f"finding link {name}")
     return _answer(_LINK, body)
+
+
+def index(sock: socket.socket, name: str) -> int:
+    """Return the number of a link by its name, without all the rest that `find` is told.
+
+    Raises:
+        OSError: there is none.
+    """
+    try:
+        return int(
+            _IFREQ.unpack(fcntl.ioctl(sock, _SIOCGIFINDEX, _IFREQ.pack(name.encode(), 0)))[1]
+        )
+    except OSError as error:
+        raise OSError(error.errno, f"finding link {name}: {error.strerror}") from error
 
 
 def named(sock: socket.socket) -> dict[str, Answer]:

@@ -48,7 +48,7 @@ def make_pair(router: socket.socket, inside: socket.socket, name: str, namespace
     """
     peer = (netlink.text(netlink.NAME, _INSIDE), netlink.number(netlink.IN_NAMESPACE, namespace))
     netlink.ask(router, netlink.pair(name, peer=peer))
-    return Pair(name, netlink.find(inside, _INSIDE).index)
+    return Pair(name, netlink.index(inside, _INSIDE))
 
 
 def set_up_alone(inside: socket.socket) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from contextlib import suppress
 
-from ephemera.platform.drivers.container.control_files import UNLIMITED, ControlFiles
+from ephemera.platform.drivers.container.control_files import ControlFiles
 
 
 class CgroupMemory:
@@ -68,15 +68,19 @@ class CgroupMemory:
 
     def _limit_v1(self, memory: int, with_swap: int) -> None:
         both = "memory.memsw.limit_in_bytes"
-        in_turn = [("memory.limit_in_bytes", memory), (both, with_swap)]
-        if with_swap >= self._number(both, default=UNLIMITED):
+        in_turn = [("memory.limit_in_bytes", str(memory)), (both, str(with_swap))]
+        try:
+            self._write(*in_turn[0])
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
             in_turn.reverse()  # the limit of both is never below that of memory
-        for file, limit in in_turn:
-            with suppress(FileNotFoundError):  # a kernel that does not count swap
-                self._write(file, str(limit))
+            self._write(*in_turn[0])
+        with suppress(FileNotFoundError):  # a kernel that does not count swap
+            self._write(*in_turn[1])
 
-    def _number(self, file: str, default: int = 0) -> int:
-        return self._files.number("memory", file, default)
+    def _number(self, file: str) -> int:
+        return self._files.number("memory", file)
 
     def _write(self, file: str, value: str) -> None:
         self._files.write("memory", file, value)

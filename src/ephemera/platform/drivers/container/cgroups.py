@@ -150,6 +150,8 @@ class Cgroup:
     def limit(self, limits: Limits) -> None:
         """Limit what its processes may use, as far as this computer has controllers for it.
 
+        Done once, when it was just made.
+
         Raises:
             OSError: this kernel does not take such a limit.
         """
@@ -157,10 +159,12 @@ class Cgroup:
         wanted = [("pids", "pids.max", str(PIDS_MAX))]
         if self.version == 2:
             wanted.append(("cpu", "cpu.max", f"{quota} {_PERIOD_US}"))
-            wanted.append(("cpu", "cpu.weight", str(_WEIGHT * limits.cpus)))
+            share = ("cpu", "cpu.weight", str(_WEIGHT * limits.cpus))
         else:
             wanted.append(("cpu", "cpu.cfs_quota_us", str(quota)))
-            wanted.append(("cpu", "cpu.shares", str(_SHARES * limits.cpus)))
+            share = ("cpu", "cpu.shares", str(_SHARES * limits.cpus))
+        if limits.cpus > 1:  # that of one is what a cgroup is made with
+            wanted.append(share)
         for limit in wanted:
             with suppress(FileNotFoundError):  # what is not limited here is said when we start
                 self._files.write(*limit)
@@ -170,8 +174,10 @@ class Cgroup:
     def pids(self) -> list[int]:
         """Return its processes."""
         for folder in self.folders[:1]:  # they are in all of them
-            with suppress(FileNotFoundError), open(f"{folder}/cgroup.procs") as file:
-                return [int(line) for line in file]
+            with suppress(FileNotFoundError):
+                return [
+                    int(line) for line in kernel.said_at_length(f"{folder}/cgroup.procs").split()
+                ]
         return []
 
     def freeze(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ephemera.platform.drivers.monitoring import kernel
 
 #: A number that stands for "as much as there is".
-UNLIMITED = 1 << 62
+_UNLIMITED = 1 << 62
 
 
 class ControlFiles:
@@ -63,7 +63,7 @@ class ControlFiles:
             text = self.read(controller, file).strip()
         except FileNotFoundError:
             return default
-        return UNLIMITED if text == "max" else int(text)
+        return _UNLIMITED if text == "max" else int(text)
 
     def entry(self, controller: str, file: str, key: str) -> int:
         """Return the number behind a key, in a file with one in each line; 0 where it has none.

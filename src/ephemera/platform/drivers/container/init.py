@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ephemera.platform.drivers.container import programs, ranges, syscalls
 from ephemera.platform.drivers.container.places import Places
 from ephemera.platform.drivers.container.ranges import IDS
+from ephemera.platform.drivers.monitoring import kernel
 
 _NAMESPACES = (
     syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
@@ -30,6 +31,8 @@ class Init(NamedTuple):
     """The first process of a machine, as its monitor knows it."""
 
     pid: int
+    #: When it was started: with the pid it names a process for ever.
+    start: int
     #: Open for as long as the monitor lives.
     hold: int
     #: The kinds of its namespaces, as the OCI names them, by the names that `/proc` has.
@@ -72,6 +75,7 @@ def make(ids_from: int | None, places: Places, nowhere: int) -> Init:
             pid = _spawned(wait, places)
     finally:
         os.close(wait)
+    start = kernel.start_of_child(pid)
     if ids_from is not None:
         for kind in ("uid_map", "gid_map"):
             file = os.open(f"/proc/{pid}/{kind}", os.O_WRONLY | os.O_CLOEXEC)
@@ -79,10 +83,10 @@ def make(ids_from: int | None, places: Places, nowhere: int) -> Init:
                 os.write(file, f"0 {ids_from} {IDS}".encode())
             finally:
                 os.close(file)
-        ranges.note(places.ranges, ids_from, pid)
+        ranges.note(places.ranges, ids_from, pid, start)
     os.write(hold, b"g")
     kinds = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts"}
-    return Init(pid, hold, kinds if ids_from is None else {"user": "user", **kinds})
+    return Init(pid, start, hold, kinds if ids_from is None else {"user": "user", **kinds})
 
 
 def _spawned(wait: int, places: Places) -> int:

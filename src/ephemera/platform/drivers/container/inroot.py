@@ -106,10 +106,11 @@ class Root:
             fd = syscalls.open_in_root(self._fd, path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return ""
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            os.close(fd)
-            return ""
-        with open(fd, "rb") as file:
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                return ""
             # no more than there is: room for the most that may be would be had and given back
-            return file.read(min(found.st_size, _LIST_BYTES_MAX)).decode(errors="replace")
+            return os.read(fd, min(found.st_size, _LIST_BYTES_MAX)).decode(errors="replace")
+        finally:
+            os.close(fd)

@@ -15,7 +15,6 @@ from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.inroot import Owner
 from ephemera.platform.drivers.container.runtime import Runtime, runtime
 from ephemera.platform.drivers.container.setup import Setup
-from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.ending import Reaped
 from ephemera.platform.network import namespaces, netlink, wiring
@@ -124,7 +123,7 @@ def prepare(setup: Setup, tree: Tree, streams: Streams, nowhere: int) -> Prepare
     # held by a descriptor that is open until all of the machine is dead
     ids_from = ranges.take(places.ranges)[0] if setup.own_ids else None
     first = init.make(ids_from, places, nowhere)
-    cgroup = tree.of(cgroup_name(first.pid, kernel.start_of_child(first.pid)))
+    cgroup = tree.of(cgroup_name(first.pid, first.start))
     try:
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("tmpfs", places.run, "tmpfs", syscalls.MS_NODEV, _RUN_OPTIONS)

@@ -58,20 +58,20 @@ def take(lock: str) -> tuple[int, int]:
     raise OSError(errno.EAGAIN, f"all {COUNT} ranges of users are taken")
 
 
-def note(lock: str, root: int, pid: int) -> None:
+def note(lock: str, root: int, pid: int, start: int) -> None:
     """Write down that a process is the first one of the machine that has a range.
 
     Args:
         lock: As for `take`. It is not opened: to close it again would give the range back.
         root: The root of the range.
-        pid: A child of the caller.
+        pid, start: The number of the process, and when it was started.
 
     Raises:
         OSError: it cannot be written.
     """
     fd = os.open(_holders(lock), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        holder = _HOLDER.pack(pid, kernel.start_of_child(pid))
+        holder = _HOLDER.pack(pid, start)
         os.pwrite(fd, holder, (root - FIRST) // IDS * _HOLDER.size)
     finally:
         os.close(fd)

@@ -154,8 +154,7 @@ class BootFolder(NamedTuple):
         Raises:
             OSError: there is none.
         """
-        with open(self.exit + ".new", "wb") as file:
-            file.write(bytes(_EXIT_BYTES))
+        _write(self.exit + ".new", bytes(_EXIT_BYTES))
 
     def write_exit(self, exit_: dict[str, Any]) -> None:
         """Write down how the boot ended, all at once.
@@ -164,8 +163,18 @@ class BootFolder(NamedTuple):
             OSError: it could not be written, for example because the disk is full.
         """
         fresh = self.exit + ".new"
-        # not made empty first: then its room would be somebody else's
-        with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w") as file:
-            json.dump(exit_, file)
-            file.truncate()
+        _write(fresh, json.dumps(exit_).encode())
         os.rename(fresh, self.exit)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Have this, and no more, in a file, with fewer questions to the kernel than `open` has."""
+    # not made empty first: then its room would be somebody else's
+    file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.ftruncate(file, len(content))
+    finally:
+        os.close(file)

@@ -69,6 +69,17 @@ def said(path: str) -> bytes:
         os.close(file)
 
 
+def said_at_length(path: str) -> bytes:
+    """Return all that a file of the kernel's says, however much that is."""
+    file, found = os.open(path, os.O_RDONLY | os.O_CLOEXEC), b""
+    try:
+        while more := os.read(file, _PAGE_BYTES):
+            found += more
+    finally:
+        os.close(file)
+    return found
+
+
 def _fields(stat: str) -> list[bytes] | None:
     """Return what a `stat` file says after the name of the process; None where that is gone."""
     try:

@@ -59,10 +59,11 @@ def test_a_range_is_taken_once_and_given_back_by_whoever_is_killed(tmp_path: Pat
 _MACHINE = """
 import subprocess, sys
 from ephemera.platform.drivers.container import ranges
+from ephemera.platform.drivers.monitoring import kernel
 ranges.COUNT = 2
 root, _ = ranges.take(sys.argv[1])
 first = subprocess.Popen(["sleep", "1000"], stdout=subprocess.DEVNULL)
-ranges.note(sys.argv[1], root, first.pid)
+ranges.note(sys.argv[1], root, first.pid, kernel.start_of_child(first.pid))
 print(root, first.pid, flush=True)
 sys.stdin.read()
 """
