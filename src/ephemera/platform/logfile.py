@@ -66,7 +66,7 @@ def _append(folder: str, lines: bytes) -> None:
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         file = os.open(segment_path(folder, newest), flags, 0o600)
         try:
-            _write_all(file, lines)
+            write_all(file, lines)
             is_full = os.fstat(file).st_size >= SEGMENT_BYTES
         finally:
             os.close(file)
@@ -74,7 +74,12 @@ def _append(folder: str, lines: bytes) -> None:
         rotate(folder)
 
 
-def _write_all(file: int, lines: bytes) -> None:
+def write_all(file: int, lines: bytes) -> None:
+    """Write lines to an open segment.
+
+    Raises:
+        OSError: they could not be written, or not all of them.
+    """
     rest = memoryview(lines)
     while rest:
         rest = rest[os.write(file, rest) :]

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ephemera.platform import logfile
+from ephemera.platform.appending import Appender
 from ephemera.wire.models import LogEntry
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ TAIL_LINES = 100
 SCAN_LINES = 10_000
 #: How far back the beginning of a tail is looked for.
 _TAIL_BYTES = 1024 * 1024
+#: Logs that are kept open to be written to; each takes two descriptors.
+_OPEN_MAX = 32
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -91,6 +94,8 @@ class Logs:
         self._folder = str(folder)
         self._clock = clock
         self._closed = False
+        #: Of the logs that were written to last, the newest behind.
+        self._appenders: OrderedDict[str, Appender] = OrderedDict()
         self._readers: dict[str, set[asyncio.Future[None]]] = {}
 
     def folder(self, app_id: str) -> str:
@@ -121,10 +126,18 @@ class Logs:
             "message": message,
         }
         try:
-            logfile.append(self.folder(app_id), json.dumps(line).encode() + b"\n")
+            self._appender(app_id).append(json.dumps(line).encode() + b"\n")
         except OSError:  # a full disk costs a line of the log, not what the line is about
             _log.exception("machine %s: a line of the log is lost: %s", machine_id, message)
         self.appended(app_id)
+
+    def _appender(self, app_id: str) -> Appender:
+        if app_id not in self._appenders:
+            self._appenders[app_id] = Appender(self.folder(app_id))
+            if len(self._appenders) > _OPEN_MAX:
+                self._appenders.popitem(last=False)[1].close()
+        self._appenders.move_to_end(app_id)
+        return self._appenders[app_id]
 
     def appended(self, app_id: str) -> None:
         """Wake those who wait for lines of this app."""
@@ -139,10 +152,15 @@ class Logs:
             OSError: some of it is left.
         """
         self.appended(app_id)
+        if known := self._appenders.pop(app_id, None):
+            known.close()
         await asyncio.to_thread(_remove, self.folder(app_id))
 
     def end(self, app_id: str) -> Cursor:
         """Return the place after the last line."""
+        known = self._appenders.get(app_id)
+        if known and (end := known.end()):
+            return Cursor(*end)
         folder = self.folder(app_id)
         newest = (logfile.segments(folder) or [1])[-1]
         try:

@@ -80,6 +80,16 @@ class Network:
     ahead: int = _FIRST
 
     @cached_property
+    def name(self) -> str:
+        """Return its prefix as a text, such as `fdaa:1:2::/48`."""
+        return str(self.prefix)
+
+    @cached_property
+    def gateways(self) -> tuple[str, str]:
+        """Return the addresses of its bridge as texts: IPv6, then IPv4."""
+        return str(self.gateway6), str(self.gateway4)
+
+    @cached_property
     def subnet(self) -> IPv4Network:
         """Return its IPv4 addresses."""
         return IPv4Network((int(self.address(0)), _SUBNET_BITS))
@@ -178,7 +188,7 @@ class Numbers:
         """
         if machine_id not in network.places:
             self.give_back(machine_id)
-            self._write(["machine", str(network.prefix), machine_id, network.free()])
+            self._write(["machine", network.name, machine_id, network.free()])
         return network.address(network.places[machine_id])
 
     def give_back(self, machine_id: str) -> None:

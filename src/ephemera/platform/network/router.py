@@ -176,13 +176,14 @@ class Network:
             ipv4 = self._numbers.take(known, machine_id)
         except OSError as error:
             raise BootFailed(f"the machine cannot have a network: {error}") from error
+        gateway6, gateway4 = known.gateways
         return Plug(
             bridge_index=self._bridges[network],
             mac=numbers.mac(machine_id),
             ipv6=f"{address}/{known.prefix.prefixlen}" if self._switchboard.ipv6 else "",
             ipv4=f"{ipv4}/{known.subnet.prefixlen}",
-            gateway6=str(known.gateway6),
-            gateway4=str(known.gateway4),
+            gateway6=gateway6,
+            gateway4=gateway4,
             private=_PRIVATE,
             mtu=self._uplink.mtu,
             resolver=self.services[0],

@@ -45,9 +45,13 @@ class Pins:
         pin = self._known[machine_id] = _Pin(version, reference, digest)
         path = f"{self._machines}/{machine_id}/{_FILE}"
         make_folder(os.path.dirname(path))
-        with open(f"{path}.new", "wb", buffering=0) as file:
-            file.write(json.dumps(pin._asdict()).encode())
-        os.rename(f"{path}.new", path)
+        # not beside it and renamed: half of it reads as none, of which no machine was started
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        file = os.open(path, flags, 0o600)
+        try:
+            os.write(file, json.dumps(pin._asdict()).encode())
+        finally:
+            os.close(file)
 
     def forget(self, machine_id: str) -> None:
         """Forget a machine that is gone."""
