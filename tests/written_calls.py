@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ephemera.platform.drivers.container.assembly import X86
 from ephemera.platform.drivers.container.calls import MEMORY, Argument, Calls
+
+T = TypeVar("T")
 
 
 class Call(NamedTuple):
@@ -59,8 +61,8 @@ class Written(Calls):
         )  # fmt: skip
         self.made.append(Call(name, arguments, tuple(expected), refusal or what or name))
 
-    def part(self, key: Hashable, write: Callable[[], None]) -> None:
-        write()  # and so remembered each time
+    def part(self, key: Hashable, write: Callable[[], T]) -> T:
+        return write()  # and so remembered each time
 
     def names(self) -> list[str]:
         return [one.name for one in self.made]

@@ -20,7 +20,7 @@ import os
 import struct
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from ephemera.platform.drivers.container.assembly import ARM, Code
 
@@ -54,6 +54,8 @@ _NUMBERS = {
     "unshare": (272, 97), "write": (1, 64),
 }  # fmt: skip
 
+T = TypeVar("T")
+
 #: A number, or the address of a text or of bytes, which are put into the memory.
 Argument = int | str | bytes | None
 #: Whatever a call says, it is not a failure.
@@ -72,6 +74,8 @@ class _Part(NamedTuple):
     place: int
     #: The descriptors that the process has after them.
     descriptors: frozenset[int]
+    #: By whoever wrote them.
+    returned: Any
 
 
 #: By all that they depend on, and where the content of the next may be.
@@ -144,7 +148,7 @@ class Calls:
         _CALL.pack_into(self._memory, place, number, *words, tolerated, *passed)
         self._meanings.append((what or name, refusal))
 
-    def part(self, key: Hashable, write: Callable[[], None]) -> None:
+    def part(self, key: Hashable, write: Callable[[], T]) -> T:
         """Add calls that are the same whenever they are added with this key.
 
         They are put together once, and copied from then on: most of a launch is the same for all
@@ -153,12 +157,14 @@ class Calls:
         Args:
             key: All that they depend on, but for the descriptors that there are.
             write: Adds them.
+
+        Returns:
+            What `write` has returned, be it for an earlier list.
         """
         whole = (self._column, frozenset(self._descriptors), key)
         part = _parts.get(whole)
         if part is None:
-            self._write_part(whole, write)
-            return
+            return self._write_part(whole, write)
         place = FIRST - MEMORY + len(self._meanings) * _CALL.size
         if place + len(part.calls) > _PARTS_AT:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
@@ -166,17 +172,17 @@ class Calls:
         self._memory[part.place : part.place + len(part.content)] = part.content
         self._meanings += part.meanings
         self._descriptors = set(part.descriptors)
+        return cast("T", part.returned)
 
-    def _write_part(self, key: Hashable, write: Callable[[], None]) -> None:
+    def _write_part(self, key: Hashable, write: Callable[[], T]) -> T:
         """Add calls, and keep them for other lists while there is room for that."""
         global _next_part
         place, before, data = _next_part, len(self._meanings), self._data
         if place > _PARTS_AT + _PARTS_BYTES // 2:
-            write()
-            return
+            return write()
         self._data = place
         try:
-            write()
+            returned = write()
             _next_part = self._data
         finally:
             self._data = data
@@ -185,7 +191,9 @@ class Calls:
         begin, end = (FIRST - MEMORY + one * _CALL.size for one in (before, len(self._meanings)))
         content, descriptors = self._memory[place:_next_part], frozenset(self._descriptors)
         calls = self._memory[begin:end]
-        _parts[key] = _Part(calls, self._meanings[before:], content, place, descriptors)
+        meanings = self._meanings[before:]
+        _parts[key] = _Part(calls, meanings, content, place, descriptors, returned)
+        return returned
 
     def open(self, name: str, *arguments: Argument, what: str = "") -> int:
         """Add a call that returns a descriptor, and return that."""

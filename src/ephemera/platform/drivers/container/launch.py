@@ -59,6 +59,8 @@ class Launch:
         self._nice: int | None = None
         #: Descriptors of namespaces that are entered, by the OCI's names.
         self._opened: dict[str, int] = {}
+        #: Descriptors of file systems that are mounted later, by the OCI's names.
+        self._early: Mapping[str, int] = {}
         self._is_first = False
 
     def wait(self, cgroup: Sequence[str], namespaces: Mapping[str, str], *, unified: bool) -> None:
@@ -69,12 +71,18 @@ class Launch:
             namespaces: The paths of those that are there already, by the OCI's names.
             unified: Whether the machine sees its cgroup, which has to be of version 2.
         """
-        self._go_inside(cgroup, namespaces)
+        self._come(cgroup, namespaces)
+        key = ("wait", unified, *self._opened.items())
+        self._early = self._calls.part(key, lambda: self._wait_inside(unified=unified))
+
+    def _wait_inside(self, *, unified: bool) -> Mapping[str, int]:
+        self._enter()
         self._calls.add("unshare", syscalls.CLONE_NEWCGROUP, what="a cgroup namespace")
-        self._mounting.make_early(unified=unified)
+        early = self._mounting.make_early(unified=unified)
         self._be_root()
         self._calls.add("read", WAKE, b"\0", 1, over_more=1)
         self._calls.add("exit_group", 1)  # nobody is there any more who could tell
+        return early
 
     def begin(self, config: Mapping[str, Any], console: str = "") -> None:
         """Have it see the machine's files, and no others.
@@ -84,7 +92,7 @@ class Launch:
             console: The socket that is told of the terminal, where it has one.
         """
         self._speak_to(console)
-        self._mounting.make(config)
+        self._mounting.make(config, self._early)
         self._calls.add("sethostname", config["hostname"], len(config["hostname"]))
         self._is_first = True
 
@@ -104,7 +112,8 @@ class Launch:
             console: The socket that is told of the terminal, where it has one.
         """
         self._nice = os.getpriority(os.PRIO_PROCESS, 0)
-        self._go_inside(cgroup, namespaces, console, nowhere)
+        self._come(cgroup, namespaces, console)
+        self._enter(nowhere)
         self._be_root()
         self._set_namespace("mount", syscalls.CLONE_NEWNS)
 
@@ -149,18 +158,10 @@ class Launch:
         self._mounting.file_system("tmpfs")
         self._calls.add("exit_group", 0)
 
-    def _go_inside(
-        self,
-        cgroup: Sequence[str],
-        namespaces: Mapping[str, str],
-        console: str = "",
-        nowhere: str = "",
+    def _come(
+        self, cgroup: Sequence[str], namespaces: Mapping[str, str], console: str = ""
     ) -> None:
-        """Enter a cgroup, and go on as another process, in most of the namespaces.
-
-        That other one can be seen by programs of the machine. Whoever sees a process may read
-        which networks it has, and what is mounted below its root.
-        """
+        """Enter a cgroup, and have the namespaces open."""
         add = self._calls.add
         add("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         add("close_range", WAKE + 1, _LAST_DESCRIPTOR, 0)
@@ -183,8 +184,16 @@ class Launch:
             how = os.O_RDONLY | os.O_CLOEXEC
             opened = self._calls.open("openat", AT_FDCWD, path, how, what=f"{kind} namespace")
             self._opened[kind] = opened
+
+    def _enter(self, nowhere: str = "") -> None:
+        """Go on as another process, in most of the namespaces that are open.
+
+        That other one can be seen by programs of the machine. Whoever sees a process may read
+        which networks it has, and what is mounted below its root.
+        """
+        add = self._calls.add
         for kind, flag in _BEFORE_USERS.items():
-            if kind in namespaces:
+            if kind in self._opened:
                 self._set_namespace(kind, flag)
         if nowhere:
             add("chroot", nowhere)

@@ -53,38 +53,36 @@ class Mounting:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        #: Descriptors of file systems that are mounted later, by the OCI's names.
-        self._early: dict[str, int] = {}
+        self._early: Mapping[str, int] = {}
         #: Where an empty folder is mounted already: each file system costs the kernel time when it
         #: goes, and more, the more machines there are.
         self._nothing = ""
 
-    def make_early(self, *, unified: bool) -> None:
-        """Make what cannot be made in the machine's user namespace.
+    def make_early(self, *, unified: bool) -> Mapping[str, int]:
+        """Make what cannot be made in the machine's user namespace; return it for `make`.
 
         Args:
             unified: Whether the machine sees its cgroup, which has to be of version 2.
         """
-        for kind, name in _EARLY.items():
-            if kind != "cgroup" or unified:
-                self._early[kind] = self.file_system(name)
+        kinds = [one for one in _EARLY if one != "cgroup" or unified]
+        return {kind: self.file_system(_EARLY[kind]) for kind in kinds}
 
-    def make(self, config: Mapping[str, Any]) -> None:
+    def make(self, config: Mapping[str, Any], early: Mapping[str, int]) -> None:
         """Make mounts of the machine's own, and see nothing else.
 
         Args:
             config: Of the machine, as `bundle` writes it.
+            early: Descriptors of file systems that are mounted here, by the OCI's names.
         """
+        self._early = early
         self._calls.add("unshare", syscalls.CLONE_NEWNS, what="a mount namespace")
         self._calls.add("mount", None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         binds = [one for one in config["mounts"] if one["type"] == "bind"]
         trees = [self._tree(one["source"], one["options"]) for one in binds]
         root, others = config["root"]["path"], [one for one in config["mounts"] if one not in binds]
-        masked, kept = (
-            {path: _kind(path) for path in config["linux"][paths]}
-            for paths in ("maskedPaths", "readonlyPaths")
-        )
-        key = repr((root, others, masked, kept, self._early))
+        masked = {path: _kind(path) for path in config["linux"]["maskedPaths"]}
+        kept = config["linux"]["readonlyPaths"]
+        key = repr((root, others, masked, kept, early))
         self._calls.part(key, lambda: self._make_usual(root, others, masked, kept))
         # last: what a volume holds may lie where the rest is mounted, or is mounted from
         for one, tree in zip(binds, trees, strict=True):
@@ -96,7 +94,7 @@ class Mounting:
         root: str,
         mounts: Sequence[Mapping[str, Any]],
         masked: Mapping[str, int],
-        kept: Mapping[str, int],
+        kept: Sequence[str],
     ) -> None:
         """Make what is the same for all machines."""
         # read-only, so that nobody who is root here, too, gives them another mode or owner
@@ -108,9 +106,8 @@ class Mounting:
         self._devices(devices)
         for path, kind in masked.items():
             self._mask(path, kind)
-        for path, kind in kept.items():
-            if kind:
-                self._keep(path)
+        for path in kept:
+            self._keep(path)
 
     def file_system(self, kind: str) -> int:
         """Make a file system of the kernel's, and return a descriptor of it."""
@@ -194,17 +191,24 @@ class Mounting:
             self._calls.add("symlinkat", target, AT_FDCWD, f"/dev/{name}", what=f"/dev/{name}")
 
     def _mask(self, path: str, found: int) -> None:
-        """Have nothing be at a path of the kernel's, if something was found there."""
+        """Have nothing be at a path of the kernel's, whatever is there.
+
+        Args:
+            found: What was found there; 0 for nothing, where there may be something by now.
+        """
         what = f"mask of {path}"
+        flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
+        empty = ("mount", "tmpfs", path, "tmpfs", flags, "size=4k")
         if found == stat.S_IFDIR and self._nothing:
             nothing = ("mount", self._nothing, path, None, syscalls.MS_BIND)
             self._calls.add(*nothing, expected=_GONE, what=what)
         elif found == stat.S_IFDIR:
             # which is to be there: others that are shown this must not see what is behind it
-            flags = syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
-            self._calls.add("mount", "tmpfs", path, "tmpfs", flags, "size=4k", what=what)
+            self._calls.add(*empty, what=what)
             self._nothing = path
-        elif found:
+        else:
+            if not found:  # where that can be mounted, the two calls for a file are passed over
+                self._calls.add(*empty, expected=_GONE, over_zero=2, what=what)
             null = ("mount", "/dev/null", path, None, syscalls.MS_BIND)
             self._calls.add(*null, expected=_GONE, what=what)
             self._make_read_only(path, what)
@@ -222,9 +226,19 @@ class Mounting:
         self._calls.add("mount", None, path, None, flags, expected=_GONE, what=what)
 
 
+#: What is at paths of the kernel's where no folder is. It is not looked for again: what is there
+#: later is masked whatever it is, and what is not there any more need not be.
+_no_folders = dict[str, int]()
+
+
 def _kind(path: str) -> int:
     """Return what is at a path of the kernel's, which machines see as this computer does."""
-    try:
-        return stat.S_IFMT(os.stat(path).st_mode)
-    except OSError:
-        return 0
+    found = _no_folders.get(path)
+    if found is None:
+        try:
+            found = stat.S_IFMT(os.stat(path).st_mode)
+        except OSError:
+            found = 0
+        if found != stat.S_IFDIR:
+            _no_folders[path] = found
+    return found

@@ -41,7 +41,8 @@ class Usual:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         sys.excepthook = sys.__excepthook__
-        gc.collect()  # before descriptors are closed, whose objects would close others later
+        # before descriptors are closed, whose objects would close others later; those of the boot
+        gc.collect(0)
         for one in self._others():
             os.close(one)
         os.chdir("/")

@@ -421,16 +421,16 @@ class TestPartsOfLists:
             calls = caller.list()
             _say(calls, f"{number}: ")
 
-            def write(calls: Calls = calls) -> None:
+            def write(calls: Calls = calls) -> int:
                 written.append(1)
                 _say(calls, "a part ")
                 _say(calls, "of two")
+                return 1
 
-            calls.part("said", write)
+            assert calls.part("said", write) == len(written) == 1
             _say(calls, ".")
             _end(calls)
             assert caller.make(calls) == (0, f"{number}: a part of two.".encode())
-        assert len(written) == 1
 
     def test_are_told_apart_by_what_they_depend_on(self, caller: Caller) -> None:
         for text in ("one", "other", "one"):

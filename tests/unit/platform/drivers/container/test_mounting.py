@@ -40,8 +40,7 @@ def _mounted(version: int = 2, **linux: Any) -> Written:
     calls, config = Written(), _config(version)
     config["linux"].update(linux)
     mounting = Mounting(calls)
-    mounting.make_early(unified=version == 2)
-    mounting.make(config)
+    mounting.make(config, mounting.make_early(unified=version == 2))
     return calls
 
 
@@ -189,7 +188,10 @@ class TestWhatIsMasked:
         folder, file, none = str(tmp_path), str(tmp_path / "file"), str(tmp_path / "none")
         calls = _mounted(maskedPaths=[folder, file, none], readonlyPaths=[])
         masks = {one.arguments[1]: one for one in calls.all("mount") if "mask" in one.says}
-        assert set(masks) == {folder, file}
+        assert set(masks) == {folder, file, none}
+        later = [one for one in calls.all("mount") if one.arguments[1] == none]
+        assert [one.arguments[0] for one in later] == ["tmpfs", "/dev/null", None]
+        assert {one.expected for one in later} == {(errno.ENOENT, errno.ENOTDIR)}
         kept = calls.all("mount", "tmpfs", folder, "tmpfs")[0].arguments[3]
         assert isinstance(kept, int)
         assert kept & syscalls.MS_RDONLY
