@@ -109,6 +109,11 @@ def said(world: World) -> list[str]:
     return [line.message for line in lines if line.provider == "proxy"]
 
 
+def asked_by_proxy(owner: Owner) -> list[str]:
+    """Return what of its events the proxy asked for, newest first."""
+    return [event.type for event in owner.ledger.events() if event.source == "proxy"]
+
+
 async def later(world: World, seconds: float) -> None:
     """Have time pass, and look for machines that have nothing to do."""
     await until(lambda: not world.platform.traffic.arrivals_under_way)
@@ -213,6 +218,7 @@ def test_a_suspended_machine_goes_on(play: Play) -> None:
             await reach(owner, State.SUSPENDED)
             assert (await seat(world)).holds()
             assert owner.record.boot == 1
+            assert asked_by_proxy(owner) == ["start", "suspend"]
 
     play(scene)
 
@@ -625,6 +631,7 @@ def test_a_machine_is_stopped_when_it_has_had_nothing_to_do_for_long(play: Play)
                 " machines left running (region=local, process group=app)"
             )
             assert (await seat(world)).holds()
+            assert asked_by_proxy(owner) == ["start", "stop"]
 
     play(scene)
 

@@ -38,7 +38,7 @@ def created(machine_id: str, now: float) -> EventRecord:
 
 
 def start_asked(machine_id: str, now: float, source: str = "user") -> EventRecord:
-    """Somebody (`user`), or the platform itself (`flyd`), asked for a start."""
+    """Somebody (`user`), a request (`proxy`) or the platform itself (`flyd`) asked for a start."""
     return _event(machine_id, now, "start", "starting", source)
 
 
@@ -65,14 +65,14 @@ def put_off(machine_id: str, now: float, why: str) -> EventRecord:
     return _event(machine_id, now, "put_off", "waiting", "flyd", said)
 
 
-def stop_asked(machine_id: str, now: float) -> EventRecord:
-    """Somebody asked for a stop."""
-    return _event(machine_id, now, "stop", "stopping", "user", {"reason": ""})
+def stop_asked(machine_id: str, now: float, source: str) -> EventRecord:
+    """Somebody (`user`), or the proxy for want of requests, asked for a stop."""
+    return _event(machine_id, now, "stop", "stopping", source, {"reason": ""})
 
 
-def suspend_asked(machine_id: str, now: float) -> EventRecord:
-    """Somebody asked for it to be suspended."""
-    return _event(machine_id, now, "suspend", "suspending", "user")
+def suspend_asked(machine_id: str, now: float, source: str) -> EventRecord:
+    """Somebody (`user`), or the proxy for want of requests, asked for it to be suspended."""
+    return _event(machine_id, now, "suspend", "suspending", source)
 
 
 def suspended(machine_id: str, now: float) -> EventRecord:

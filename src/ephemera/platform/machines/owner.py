@@ -95,8 +95,11 @@ class Owner:
 
     # what moves it
 
-    def ask_start(self) -> State:
+    def ask_start(self, source: str = "user") -> State:
         """Start it if it rests, or have it go on if it is suspended; return the state it was in.
+
+        Args:
+            source: Who asks, for the event: a `user`, or the `proxy` for a request.
 
         Raises:
             Refusal: it cannot be started now, or the disk is nearly full.
@@ -104,7 +107,7 @@ class Owner:
         previous = self.record.state
         if previous in (State.STARTING, State.STARTED):
             return previous
-        asked = [happenings.start_asked(self.record.id, self._now())]
+        asked = [happenings.start_asked(self.record.id, self._now(), source)]
         if previous is State.SUSPENDED:
             self.ledger.move(Event.START, asked)
             self._life.sleep.thaw()
@@ -116,7 +119,7 @@ class Owner:
         self._life.voice.say("Starting machine")
         return previous
 
-    def ask_stop(self, signum: int, timeout: float) -> None:
+    def ask_stop(self, signum: int, timeout: float, source: str = "user") -> None:
         """Have the program told to end, and killed `timeout` seconds later if it did not.
 
         One that is suspended cannot be told: what it was doing is discarded.
@@ -128,13 +131,13 @@ class Owner:
             sooner = min(self.record.stop_by or math.inf, self._now() + timeout)
             self.ledger.write(stop_signal=int(signum), stop_by=sooner)
         elif Event.STOP in MOVES[state]:
-            asked = [happenings.stop_asked(self.record.id, self._now())]
+            asked = [happenings.stop_asked(self.record.id, self._now(), source)]
             self.ledger.move(Event.STOP, asked, **self._ending(signum, timeout))
         else:
             raise refusals.wrong_state("stop", state)
         self._life.running.end()
 
-    def ask_suspend(self) -> None:
+    def ask_suspend(self, source: str = "user") -> None:
         """Have the program frozen where it is, to go on there when the machine is started.
 
         Raises:
@@ -148,7 +151,8 @@ class Owner:
         if not driver.capabilities.suspends:
             raise refusals.unsupported(f"suspend with the '{driver.name}' driver")
         self._check_can_sleep()
-        self.ledger.move(Event.SUSPEND, [happenings.suspend_asked(self.record.id, self._now())])
+        asked = [happenings.suspend_asked(self.record.id, self._now(), source)]
+        self.ledger.move(Event.SUSPEND, asked)
         self._life.sleep.freeze()
 
     def ask_restart(self, signum: int, timeout: float) -> None:

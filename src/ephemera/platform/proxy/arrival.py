@@ -125,7 +125,7 @@ class Arrival:
                 code="PM08",
             )
         try:
-            self._owner.ask_start()
+            self._owner.ask_start("proxy")
         except (Refusal, IllegalMove, OperationalError) as error:
             raise self._refused(
                 503, f"the machine cannot be started: {error}", code="PM07"

@@ -132,7 +132,7 @@ class Idling:
                 return
             self._tell(record, f"autostopping machine {record.id}. {left}")
             stop = owner.config.stop_config
-            owner.ask_stop(configs.stop_signal(stop), configs.stop_timeout_s(stop))
+            owner.ask_stop(configs.stop_signal(stop), configs.stop_timeout_s(stop), "proxy")
         except (Refusal, IllegalMove, OperationalError) as error:
             why = f"the machine cannot be stopped: {error}"
             self._say(record.app_id, record.id, record.region, "error", why)
@@ -153,7 +153,7 @@ def mode(offers: tuple[Offer, ...]) -> str:
 def _suspended(owner: Owner) -> bool:
     """Ask for a machine to be suspended; return whether it can be."""
     try:
-        owner.ask_suspend()
+        owner.ask_suspend("proxy")
     except Refusal:  # it has too much memory, or the driver cannot
         return False
     return True
