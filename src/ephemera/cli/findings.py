@@ -38,10 +38,11 @@ class Findings:
 
     def _cause(self) -> str:
         ended = self.machine.last_exit()
-        if self.machine.state == "failed":
-            return f"it could not be started: {self._boot_error() or 'nobody says why'}"
+        error, state = self._boot_error(), self.machine.state
+        if state == "failed" or (state == "destroyed" and error and not ended):
+            return f"it could not be started: {error or 'nobody says why'}"
         if ended is None:
-            return "its program runs" if self.machine.state == "started" else "it has not run"
+            return "its program runs" if state == "started" else "it has not run"
         if ended.oom_killed:
             return f"its program ran out of memory{self._had_memory()}"
         asked = ", as it was asked to" if ended.requested_stop else ""
@@ -66,6 +67,8 @@ class Findings:
             "size": f"{guest.cpus} cpus, {guest.memory_mb} MB" if guest else "",
             "restart": (config.restart and config.restart.policy) or "",
             "variables": ", ".join(sorted(config.env or ())),
+            "files": ", ".join(one.guest_path for one in config.files or ()),
+            "metadata": ", ".join(f"{k}={v}" for k, v in sorted((config.metadata or {}).items())),
             "volumes": ", ".join(f"{one.volume} at {one.path}" for one in config.mounts or ()),
             "created": machine.created_at,
             "left": self._left(),

@@ -46,6 +46,8 @@ def test_one_that_could_not_be_started_says_why() -> None:
     assert "nobody says why" in found.summary()
     found.events[0].request = {"error": "no such image"}
     assert "it could not be started: no such image" in found.summary()
+    found.machine.state = "destroyed"
+    assert "it could not be started: no such image" in found.summary()
 
 
 def test_one_that_runs_has_not_ended() -> None:
@@ -56,11 +58,16 @@ def test_one_that_runs_has_not_ended() -> None:
 def test_values_of_variables_and_files_are_not_shown() -> None:
     file = {"guest_path": "/key", "raw_value": "aHVudGVyMg=="}
     process = {"cmd": ["x"], "env": {"INNER": "hunter3"}}
-    found = findings(env={"PASSWORD": "hunter2"}, files=[file], processes=[process])
+    labels = {"team": "blue", "build": "7"}
+    found = findings(
+        env={"PASSWORD": "hunter2"}, files=[file], processes=[process], metadata=labels
+    )
     shown = f"{found.as_json()} {found.record()} {found.timeline()}"
     assert "hunter" not in shown
     assert "aHVudGVyMg" not in shown
-    assert found.record()["variables"] == "PASSWORD"
+    record = found.record()
+    assert (record["variables"], record["files"]) == ("PASSWORD", "/key")
+    assert record["metadata"] == "build=7, team=blue"
     config = found.as_json()["machine"]["config"]
     assert (config["env"], config["files"]) == (["PASSWORD"], ["/key"])
     assert config["processes"][0]["env"] == ["INNER"]
