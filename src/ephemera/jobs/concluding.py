@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from ephemera.errors import EphemeraError
+from ephemera.errors import EphemeraError, Stale
 from ephemera.jobs.context import Context
 from ephemera.jobs.logtail import LogTail
 from ephemera.jobs.outcome import Ending, Outcome, decide
@@ -36,8 +36,13 @@ def _decided(
     """Return the outcome, and the attempt that it follows from.
 
     The last report may have come since that was read; nothing comes after the end.
+
+    Raises:
+        Stale: another supervisor has decided.
     """
     heard = context.store.attempt(attempt.id) or attempt
+    if heard.stage is not attempt.stage:
+        raise Stale(f"attempt {attempt.id} was {heard.stage} by another supervisor")
     ending = heard.ending or Ending("gone")
     return heard, decide(ending, heard.report, heard.asked, is_task=job.work.task is not None)
 

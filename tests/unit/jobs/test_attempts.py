@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from ephemera.errors import (
 from ephemera.jobs.attempts import attend, attend_claimed
 from ephemera.jobs.context import Context
 from ephemera.jobs.machine import config_of
-from ephemera.jobs.outcome import Cause, Report
+from ephemera.jobs.outcome import Cause, Outcome, Report
 from ephemera.jobs.records import AttemptRecord, JobRecord, TaskRef, Work
 from ephemera.jobs.retention import Reaped, destroy_orphans, trim
 from ephemera.jobs.settings import Settings
@@ -157,6 +158,22 @@ def test_a_task_travels_with_its_runner_and_its_token() -> None:
     assert payload["args"] == [1]
     token = attempt_token(world.store.identity().secret, world.attempt.id)
     assert payload["listener"]["token"] == token
+
+
+def test_an_outcome_that_another_supervisor_has_written_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    world.api.exit = {"exit_code": 3}
+
+    def decided_by_another(_: str, _lines: Sequence[LogEntry]) -> None:
+        world.store.finish(world.attempt, Outcome(Cause.FAILED, "seen by another"), at=1.0)
+
+    monkeypatch.setattr(world.store, "save_logs", decided_by_another)
+    job = world.attend()
+    assert job.outcome is not None
+    assert job.outcome.message == "seen by another"
+    assert "trying again" not in caplog.text
 
 
 @pytest.mark.parametrize(("embedded", "hours"), [(True, 24), (False, 1 / 6)])
