@@ -160,8 +160,11 @@ async def find_machine(context: Context, attempt: AttemptRecord) -> Machine | No
 async def _make_app(context: Context, app: str) -> None:
     try:
         await context.client.apps.create(app)
-    except (Conflict, Invalid):
-        await context.client.apps.get(app)  # somebody was first, or this raises why not
+    except (Conflict, Invalid) as refused:
+        try:
+            await context.client.apps.get(app)  # somebody was first
+        except NotFound:
+            raise refused from None  # nobody was: it cannot be called so
 
 
 def _made(context: Context, attempt: AttemptRecord, machine: Machine) -> AttemptRecord:

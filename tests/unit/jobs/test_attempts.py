@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ephemera.errors import (
     Invalid,
     NoAnswer,
     NoCapacity,
+    NotFound,
     RateLimited,
     ServerFault,
     Unauthorized,
@@ -324,6 +326,23 @@ def test_a_missing_app_is_made_on_an_embedded_platform() -> None:
     world.api.apps = set()
     assert cause(world.attend()) is Cause.SUCCEEDED
     assert world.api.calls[:3] == ["create", "create app", "create"]
+
+
+def test_an_app_that_cannot_be_made_ends_the_job_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def create(_: str) -> None:
+        raise Invalid("name: lowercase letters and dashes only", status=422)
+
+    async def get(_: str) -> None:
+        raise NotFound("app not found", status=404)
+
+    world = World()
+    world.api.apps = set()
+    monkeypatch.setattr(world.api.client, "apps", SimpleNamespace(create=create, get=get))
+    job = world.attend()
+    assert job.outcome is not None
+    assert "lowercase letters and dashes only" in job.outcome.message
 
 
 def test_a_missing_app_elsewhere_ends_the_job() -> None:
