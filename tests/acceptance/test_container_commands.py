@@ -158,6 +158,11 @@ class TestShell:
             assert report
             assert report.read() == b"half\n"
             assert "bin/busybox" in names or "bin" in names
+        with seated(shop.ephemera, "machine", "shell", machine) as seat:
+            typed(seat, "cat /report", "half\r\n")
+            shop("machine", "destroy", machine)
+            seat.see(f"nobody saw how the command in machine {machine} ended")
+            assert seat.end() == 1
 
     def test_an_image_without_a_shell_says_so(self, shop: Shop, registry: Registry) -> None:
         bare = build(

@@ -28,7 +28,7 @@ def sit_in(app: str, machine: str, command: Sequence[str] | None, *, look: bool 
     """Join our terminal to one in a machine, and return the exit code of what runs there.
 
     Raises:
-        EphemeraError: the machine cannot give one, or has no shell.
+        EphemeraError: the machine cannot give one, or has no shell, or was destroyed meanwhile.
     """
     from ephemera.client.own.machines import OwnMachines
 
@@ -46,4 +46,9 @@ def sit_in(app: str, machine: str, command: Sequence[str] | None, *, look: bool 
                 f"machine {machine} has no shell: {error.message}",
                 hint=f"run a program that it has: `ephemera machine shell {machine} -- PROGRAM`",
             ) from error
-    return code if code >= 0 else 1
+    if code < 0:
+        raise EphemeraError(
+            f"nobody saw how the command in machine {machine} ended: it was killed from outside",
+            hint=f"`ephemera machine inspect {machine}` has what is known of the machine",
+        )
+    return code
