@@ -339,7 +339,7 @@ def test_an_app_that_cannot_be_made_ends_the_job_with_the_reason(
 
     world = World()
     world.api.apps = set()
-    monkeypatch.setattr(world.api.client, "apps", SimpleNamespace(create=create, get=get))
+    monkeypatch.setattr(world.context.client, "apps", SimpleNamespace(create=create, get=get))
     job = world.attend()
     assert job.outcome is not None
     assert "lowercase letters and dashes only" in job.outcome.message
