@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
+from textwrap import dedent
 
 import pytest
 
 from ephemera.platform.drivers.base import Program
-from ephemera.platform.drivers.container import cgroups
+from ephemera.platform.drivers.container import bundle, cgroups
 from tests import needs
 from tests.container_machines import Machines
 from tests.container_world import until
@@ -144,6 +145,18 @@ def test_there_is_an_end_to_processes(machines: Machines) -> None:
 def test_open_files_of_a_process_are_bounded(machines: Machines) -> None:
     assert int(machines.output("ulimit -n")[0]) <= 65536
     assert machines.output("ulimit -Hn")[0] == machines.output("ulimit -n")[0]
+
+
+def test_terminals_are_bounded(machines: Machines) -> None:
+    program = """
+        import os
+        try:
+            while True:
+                os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        except OSError:
+            print(len(os.listdir("/dev/pts")) - 1)
+    """
+    assert machines.python(dedent(program)) == [str(bundle.TERMINALS_MAX)]
 
 
 _STUBBORN = {

@@ -25,6 +25,9 @@ _MASKED = [
     "/sys/kernel/security",
 ]  # fmt: skip
 _READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
+#: Of one machine, more than it needs: a computer has some thousands (kernel.pty.max), which one
+#: machine could otherwise keep from all others.
+TERMINALS_MAX = 256
 _QUIET = ["nosuid", "noexec", "nodev"]
 #: Open files of one process. No more than we may have ourselves: that would be refused.
 _FILES = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -92,6 +95,7 @@ def config(
         _mount(
             "/dev/pts", "devpts", "devpts",
             "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5",
+            f"max={TERMINALS_MAX}",
         ),
         _mount("/dev/shm", "tmpfs", "shm", *_QUIET, "mode=1777", f"size={shm_mb}m"),
         _mount("/dev/mqueue", "mqueue", "mqueue", *_QUIET),
