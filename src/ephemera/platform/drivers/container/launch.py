@@ -199,7 +199,7 @@ class Launch:
             add("chroot", nowhere)
         # a child of our parent, as this one is, that goes on with the list
         flags = _CLONE_PARENT | _CLONE_PARENT_SETTID | int(signal.SIGCHLD)
-        add("clone", flags, 0, self._calls.pid_place, 0, 0, over_zero=1, what="a process")
+        add("clone", flags, 0, self._calls.pid_place, 0, 0, over_zero=1, what="one more process")
         add("exit_group", 0)
         add("setsid")
         # a place for keys of its own, unless its owner has too many of them
