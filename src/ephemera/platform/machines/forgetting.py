@@ -29,8 +29,11 @@ def forget_destroyed(engine: Engine, now: float) -> int:
     # The text is that of the index; with a parameter in it SQLite would not use the index.
     gone = text("state = 'destroyed'") & (_machine.updated_at < before)
     query = select(_machine.id).where(gone).order_by(_machine.updated_at).limit(_AT_ONCE)
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         ids = connection.execute(query).scalars().all()
+    if not ids:
+        return 0
+    with engine.begin() as connection:
         for table in (schema.events, schema.leases, schema.machine_versions):
             connection.execute(delete(table).where(table.c.machine_id.in_(ids)))
         connection.execute(delete(schema.machines).where(_machine.id.in_(ids)))
@@ -41,10 +44,11 @@ def forget_events(engine: Engine) -> int:
     """Forget the oldest events of a machine that has more than are kept of one."""
     too_many = func.count() > EVENTS_KEPT
     query = select(_event.machine_id).group_by(_event.machine_id).having(too_many).limit(1)
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         machine_id = connection.execute(query).scalar()
-        if machine_id is None:
-            return 0
+    if machine_id is None:
+        return 0
+    with engine.begin() as connection:
         its = _event.machine_id == machine_id
         newest = select(_event.id).where(its).order_by(_event.id.desc())
         oldest_kept = newest.offset(EVENTS_KEPT - 1).limit(1).scalar_subquery()

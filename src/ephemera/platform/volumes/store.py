@@ -74,9 +74,11 @@ class VolumeStore:
         """
         gone = (_volume.state == State.DESTROYED) & (_volume.updated_at < before)
         unused = _volume.id.not_in(select(_snapshot.volume_id))
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             ids = connection.execute(select(_volume.id).where(gone & unused)).scalars().all()
-            connection.execute(delete(schema.volumes).where(_volume.id.in_(ids)))
+        if ids:
+            with self._engine.begin() as connection:
+                connection.execute(delete(schema.volumes).where(_volume.id.in_(ids)))
         return ids
 
     def _volumes(self, condition: Any) -> list[VolumeRecord]:
