@@ -152,20 +152,22 @@ class Sockets:
 
 def _bound(path: str) -> socket.socket:
     """Return a listening socket at a path, in the place of any that was there."""
-    folder = os.path.dirname(path)
-    with suppress(FileExistsError):
+    folder, fresh = os.path.dirname(path), path
+    try:
         os.mkdir(folder)
+    except FileExistsError:  # and with it perhaps one that a program connects to
+        fresh = f"{folder}/new"
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)
     os.chmod(folder, 0o755)  # noqa: S103 - who gets there may enter it
-    fresh = f"{folder}/new"
-    with suppress(FileNotFoundError):
-        os.unlink(fresh)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
         listener.bind(fresh)
         os.chmod(fresh, 0o666)  # noqa: S103 - and ask
         listener.listen(_BACKLOG)
-        os.rename(fresh, path)
+        if fresh != path:
+            os.rename(fresh, path)
     except OSError:
         listener.close()
         raise

@@ -269,8 +269,10 @@ class Life:
 
     def _decide(self, end: Exit) -> restart.Decision:
         """Decide what is to be done after a program ended by itself."""
-        restarts = self.record.restarts
-        return restart.decide(self.config.restart, end.exit_code, restarts, self._now())
+        record = self.record
+        # the rest of the config, with its files, need not be read for that
+        policy = configs.stored({"restart": record.config.get("restart")}).restart
+        return restart.decide(policy, end.exit_code, record.restarts, self._now())
 
     def _say_exited(self, end: Exit, decision: restart.Decision) -> None:
         self.voice.exited(end, again=decision.again)
