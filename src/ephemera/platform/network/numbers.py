@@ -9,8 +9,6 @@ all at once, when it is opened and whenever many have come.
 
 from __future__ import annotations
 
-import errno
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -19,9 +17,9 @@ from functools import cached_property
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import IO
 
 from ephemera.errors import BootFailed
+from ephemera.platform.network.journal import Journal, Line
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +30,6 @@ _SUBNET_BITS = 20
 NETWORKS_MAX = (1 << _SUBNET_BITS - MACHINES.prefixlen) - 2
 #: The first address of a network is its gateway, the last is for broadcasts.
 _FIRST, _LAST = 2, (1 << 32 - _SUBNET_BITS) - 2
-#: How many lines are appended until the file is written anew; each machine that goes leaves two.
-_APPENDED_MAX = 10_000
 _PRIVATE = IPv6Network("fdaa::/16")
 _PREFIX_BITS = 48
 
@@ -138,10 +134,7 @@ class Numbers:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-        #: How many lines were appended since it was written anew.
-        self._appended = 0
+        self._journal = Journal(path)
         self.networks: dict[str, Network] = {}
         #: The networks of machines, by their ids.
         self._of: dict[str, Network] = {}
@@ -155,15 +148,13 @@ class Numbers:
         """
         self.close()
         self.networks, self._of, self._slots = {}, {}, {}
-        for line in self._lines():
+        for line in self._journal.read():
             self._apply(line)
-        self._write_anew()
+        self._journal.write_anew(self._whole())
 
     def close(self) -> None:
         """Close the file. Repeating is safe."""
-        if self._file:
-            self._file.close()
-            self._file = None
+        self._journal.close()
 
     def network(self, name: str, *, outside: bool) -> Network:
         """Return a network by its prefix; one that is new gets its addresses here.
@@ -229,36 +220,16 @@ class Numbers:
             hint="delete apps that are not needed, or let apps share a network",
         )
 
-    def _write(self, line: list[object]) -> None:
-        assert self._file, "it is not open"
-        whole = _encoded(line)
-        written = self._file.write(whole)
-        if written < len(whole):  # what is half a line would make the next one unreadable
-            self._file.truncate(self._file.tell() - written)
-            raise OSError(errno.ENOSPC, f"{self._path} cannot be written to: the disk is full")
+    def _write(self, line: Line) -> None:
+        self._journal.append(line)
         self._apply(line)
-        self._appended += 1
-        if self._appended >= _APPENDED_MAX:
+        if self._journal.is_long:
             try:
-                self._write_anew()
-            except OSError as error:  # what was written holds; it is tried again when more has come
-                self._appended = 0
-                _log.warning("%s cannot be written anew yet: %s", self._path, error)
+                self._journal.write_anew(self._whole())
+            except OSError as error:  # what was written holds
+                _log.warning("%s cannot be written anew yet: %s", self._journal, error)
 
-    def _write_anew(self) -> None:
-        """Have the file say what holds, and nothing else.
-
-        Raises:
-            OSError: it cannot be written; it says what it said.
-        """
-        fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(b"".join(_encoded(line) for line in self._whole()))
-        file = fresh.open("ab", buffering=0)  # before it is the one that counts: it may fail
-        fresh.replace(self._path)
-        self.close()
-        self._file, self._appended = file, 0
-
-    def _apply(self, line: list[object]) -> None:
+    def _apply(self, line: Line) -> None:
         match line:
             case ["network", str(name), int(slot), bool(outside)] if name in self.networks:
                 self.networks[name].outside = outside
@@ -274,23 +245,13 @@ class Numbers:
             case ["dropped", str(name)]:
                 del self._slots[self.networks.pop(name).slot]
             case _:
-                raise ValueError(f"{self._path} has a line that means nothing: {line}")
+                raise ValueError(f"{self._journal} has a line that means nothing: {line}")
 
-    def _whole(self) -> Iterator[list[object]]:
+    def _whole(self) -> Iterator[Line]:
         for name, network in self.networks.items():
             yield ["network", name, network.slot, network.outside]
             for machine_id, place in network.places.items():
                 yield ["machine", name, machine_id, place]
-
-    def _lines(self) -> Iterator[list[object]]:
-        """Yield what was written; of a line that was cut off when the computer died, nothing."""
-        if self._path.exists():
-            whole, _, _ = self._path.read_bytes().rpartition(b"\n")
-            yield from (json.loads(line) for line in whole.splitlines())
-
-
-def _encoded(line: list[object]) -> bytes:
-    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
 def _after(place: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import BootFailed
-from ephemera.platform.network import numbers
+from ephemera.platform.network import journal, numbers
 from ephemera.platform.network.numbers import Numbers
 
 ONE, OTHER = "fdaa:1:2::/48", "fdaa:1:3::/48"
@@ -66,7 +66,7 @@ class TestManyThatCameAndWent:
     def test_they_do_not_make_the_file_longer_for_ever(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(numbers, "_APPENDED_MAX", 10)
+        monkeypatch.setattr(journal, "_APPENDED_MAX", 10)
         made = opened(path)
         self.come_and_go(made, 100)
         assert len(path.read_bytes().splitlines()) < 13
@@ -75,7 +75,7 @@ class TestManyThatCameAndWent:
     def test_a_full_disk_costs_none_of_it(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(numbers, "_APPENDED_MAX", 10)
+        monkeypatch.setattr(journal, "_APPENDED_MAX", 10)
         made = opened(path)
         path.with_suffix(".new").mkdir()  # what cannot be written either
         self.come_and_go(made, 20)
