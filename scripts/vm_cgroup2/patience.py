@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests import container_world, one_driver, rootless_world
+from tests.acceptance import command_line
 
 from ephemera.testing.drivers import subject
 
@@ -14,6 +15,7 @@ subject.TIMEOUT_S *= _SLOWER
 container_world.TIMEOUT_S *= _SLOWER
 one_driver.TIMEOUT_S *= _SLOWER
 rootless_world.TIMEOUT_S *= _SLOWER
+command_line.DONE_WITHIN_S *= _SLOWER
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

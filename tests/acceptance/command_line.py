@@ -12,7 +12,8 @@ from pathlib import Path
 
 #: What a program needs to run at all; nothing that could lead it to another platform.
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
-_DONE_WITHIN_S = 50
+#: Long enough for a slow computer, and never waited for where all is well.
+DONE_WITHIN_S = 50
 _GONE_WITHIN_S = 10
 
 
@@ -40,7 +41,7 @@ class CommandLine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_DONE_WITHIN_S,
+            timeout=DONE_WITHIN_S,
             check=False,
         )
         assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}\n{self.log()}"
@@ -70,7 +71,7 @@ class CommandLine:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=_DONE_WITHIN_S,
+            timeout=DONE_WITHIN_S,
             check=False,
         )
         assert done.returncode == 0, f"{done.stderr}\n{self.log()}"

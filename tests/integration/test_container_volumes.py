@@ -131,7 +131,7 @@ def test_a_machine_writes_on_when_the_server_is_killed_while_it_is_copied(
 ) -> None:
     volume = _made(app)
     machine = _machine(app, volume)
-    _run(app, machine, "head -c 300000000 /dev/urandom > /data/file")
+    _run(app, machine, "yes | head -c 300000000 > /data/file")
     app.post(f"/volumes/{volume}/snapshots")
     server.kill()
     server.restart()
