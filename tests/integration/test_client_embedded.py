@@ -23,7 +23,18 @@ Run = Callable[..., None]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def _in_a_project(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Be in a folder with modules whose names are those of others that a platform needs."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("secrets", "starlette"):
+        (project / f"{name}.py").write_text("raise ImportError('this is the project')\n")
+    monkeypatch.chdir(project)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _in_a_project: None) -> Iterator[Path]:
     """A state folder, in an environment that chooses nothing else."""
     names = "FLY_FLAPS_BASE_URL EPHEMERA_URL FLY_MACHINE_ID FLY_API_TOKEN EPHEMERA_API_SOCKET"
     for name in names.split():

@@ -123,7 +123,8 @@ def _answers(endpoint: Endpoint) -> bool:
 def _start(folder: Path, listen: str, driver: str | None, options: tuple[str, ...]) -> str:
     """Start a platform and return the line it says: `ready <url>`, `error <message>`, or none."""
     ready, said = os.pipe()
-    command = [sys.executable, "-m", "ephemera.platform", "--home", str(folder)]
+    # -P: no module of the folder that we happen to be in is one of the platform's
+    command = [sys.executable, "-P", "-m", "ephemera.platform", "--home", str(folder)]
     command += ["--listen", listen, "--ready-fd", str(said)]
     command += ["--driver", driver] if driver else []
     command += options

@@ -154,7 +154,7 @@ def _start(
     with (home / "platform.log").open("ab") as log, os.fdopen(ready) as answer:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "ephemera.platform", "--home", str(home)),
+                *(sys.executable, "-P", "-m", "ephemera.platform", "--home", str(home)),
                 *("--listen", listen, "--driver", driver, "--ready-fd", str(told)),
                 *options,
             ],
