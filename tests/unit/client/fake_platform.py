@@ -33,6 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("-P", action="store_true")
     parser.add_argument("-m")
     parser.add_argument("--home", type=Path)
     parser.add_argument("--listen")
