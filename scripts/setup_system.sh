@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages of the operating system that the tests of containers need.
+# Installs the packages of the operating system that the tests of containers and databases need.
 #
 #   scripts/setup_system.sh
 #
@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/packages.sh"
 
 install_packages "tests" \
-    "The tests that need them are skipped, and say so: those marked 'crun' and 'root'." \
+    "The tests that need them are skipped, and say so: those marked 'crun', 'root' and 'postgresql'." \
     buildah:buildah \
     busybox-static:busybox \
     crun:crun \
@@ -17,6 +17,7 @@ install_packages "tests" \
     iproute2:ip \
     nftables:nft \
     passt:pasta \
+    postgresql:pg_createcluster \
     skopeo:skopeo \
     uidmap:newuidmap \
     umoci:umoci \

@@ -6,7 +6,7 @@ pytestmark = [pytest.mark.crun, needs.root, needs.crun]
 
 Where something lacks, the test is skipped and says why. In CI (`CI=true`) all of it is installed by
 `scripts/setup_system.sh`, so there `tests/skips.py` makes an error of a skip of a test that is
-marked `root`, `crun` or `browser`.
+marked `root`, `crun`, `browser` or `postgresql`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ loop = pytest.mark.skipif(
 )
 uidmap = _program("newuidmap", "uidmap")
 pasta = _program("pasta", "passt")
+#: Where Debian has the programs of PostgreSQL; the newest first.
+POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+postgresql = pytest.mark.skipif(
+    not POSTGRESQL or which("setpriv") is None,
+    reason="there is no PostgreSQL: apt-get install postgresql, or `make system` as root",
+)
 _RESTRICTED = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 user_namespaces = pytest.mark.skipif(
     _RESTRICTED.exists() and _RESTRICTED.read_text().strip() != "0",

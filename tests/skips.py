@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 #: The marks of tests that need more of the computer than Python.
-_NEEDY = {"root", "crun", "browser"}
+_NEEDY = {"root", "crun", "browser", "postgresql"}
 
 
 @pytest.hookimpl(wrapper=True)

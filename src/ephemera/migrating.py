@@ -14,6 +14,18 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 
 from ephemera.errors import ConfigError
 
+#: What PostgreSQL calls our lock: any number that nobody else has.
+_LOCK = 0x6570_6865_6D65_7261
+
+
+def be_alone(connection: Connection) -> None:
+    """Wait until no other transaction that has called this goes on.
+
+    With SQLite, where a write begins with the database's lock, that is so already.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -42,6 +54,7 @@ class Schema:
             ConfigError: it was written by a newer version of Ephemera; it is left alone.
         """
         with engine.begin() as connection:
+            be_alone(connection)
             found = self.current(connection)
             if found is None:
                 self._create(connection)

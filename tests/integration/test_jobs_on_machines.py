@@ -23,7 +23,9 @@ from ephemera.jobs import Cause, configure, reap
 from ephemera.jobs.runtime import runtime
 from ephemera.jobs.states import Stage
 from ephemera.jobs.tasks import Command
+from tests import needs
 from tests.integration import job_tasks
+from tests.postgresql import running_postgresql
 
 TIMEOUT = 30.0
 
@@ -364,3 +366,22 @@ class TestSeveralProcesses:
             [sys.executable, str(script)], capture_output=True, text=True, timeout=TIMEOUT
         )
         assert ran.stdout == "42\n", ran.stderr
+
+    @pytest.mark.postgresql
+    @needs.postgresql
+    def test_they_may_share_a_database_that_is_started_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with running_postgresql() as server:
+            monkeypatch.setenv("EPHEMERA_STORE", server.new_database())
+            configure(supervise=False)
+            supervisors = [start_supervisor(), start_supervisor()]
+            try:
+                jobs = [job_tasks.add.enqueue(number) for number in range(4)]
+                assert [job.result(TIMEOUT) for job in jobs] == [2, 3, 4, 5]
+                server.restart()
+                assert job_tasks.add.enqueue(4).result(TIMEOUT) == 6
+            finally:
+                for supervisor in supervisors:
+                    end(supervisor)
+            runtime.reset()  # while there is somebody to say goodbye to

@@ -7,8 +7,9 @@ wants to name them one by one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ephemera.errors import IllegalMove, Stale
 from ephemera.jobs.outcome import Asked, Cause, Ending, Outcome, Report
@@ -66,6 +67,15 @@ def _ended(store: Store, outcome: Outcome = _SUCCESS) -> tuple[JobRecord, Attemp
     attempt = store.move(attempt, StageEvent.MADE, machine_id="m1")
     attempt = store.move(attempt, StageEvent.EXIT_SEEN, ending=_EXITED)
     return job, store.finish(attempt, outcome, at=9.0)
+
+
+def _at_once(acts: Sequence[Callable[[], object]]) -> None:
+    """Have all of them done at the same time, as several processes would."""
+    threads = [threading.Thread(target=act) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _stored_job(store: Store, job_id: str) -> JobRecord:
@@ -128,13 +138,30 @@ def a_job_is_claimed_once(store: Store) -> None:
         if not _is_stale(lambda: store.claim(job, attempt)):
             won.append(attempt)
 
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _at_once([claim] * 8)
     assert len(won) == 1
     assert store.attempts(job.id) == won
+
+
+def a_job_that_is_cancelled_while_it_is_claimed_is_cancelled(store: Store) -> None:
+    """Whichever comes first: it never starts, or is marked. Who cancels is not refused."""
+    for _ in range(20):
+        job = _job()
+        store.add_job(job)
+        attempt = _attempt(job)
+        told: list[JobState | None] = []
+        _at_once(
+            [
+                lambda: told.append(store.cancel(job.id, at=5.0)),  # noqa: B023 - called in here
+                lambda: _is_stale(lambda: store.claim(job, attempt)),  # noqa: B023 - the same
+            ]
+        )
+        (was,) = told
+        stored = _stored_job(store, job.id)
+        assert stored.cancel_requested_at == 5.0
+        never_started = was is JobState.QUEUED
+        assert (stored.state is JobState.ENDED) == never_started
+        assert (store.attempts(job.id) == []) == never_started
 
 
 def a_move_made_from_an_old_reading_is_stale(store: Store) -> None:
@@ -290,11 +317,7 @@ def one_of_many_gets_the_first_lease(store: Store) -> None:
     def ask(name: str) -> None:
         held.append(store.hold_lease(name, "", now=1.0, ttl=5.0))
 
-    threads = [threading.Thread(target=ask, args=(f"s{number}",)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _at_once([partial(ask, f"s{number}") for number in range(8)])
     assert sorted(held) == [False] * 7 + [True]
 
 
@@ -333,6 +356,7 @@ STORE_CHECKS: tuple[Callable[[Store], None], ...] = (
     jobs_are_listed_newest_first_and_queued_oldest_first,
     a_claim_moves_the_job_and_writes_the_attempt,
     a_job_is_claimed_once,
+    a_job_that_is_cancelled_while_it_is_claimed_is_cancelled,
     a_move_made_from_an_old_reading_is_stale,
     an_illegal_move_is_refused,
     an_outcome_is_written_once_to_job_and_attempt,

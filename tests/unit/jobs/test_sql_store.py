@@ -4,46 +4,25 @@ import os
 import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from ephemera.errors import ConfigError
-from ephemera.jobs.records import JobRecord, Work
+from ephemera.jobs.records import Work
 from ephemera.jobs.stores import migrate
 from ephemera.jobs.stores.engine import open_engine
 from ephemera.jobs.stores.sql import SqlStore
-from ephemera.wire.ids import new_ulid
+from tests.jobstores import forked, identities_of_many, job, migrated, shape
 
 
 def url_of(folder: Path, name: str = "jobs.db") -> str:
     return f"sqlite:///{folder / name}"
-
-
-def shape(url: str) -> dict[str, object]:
-    """Return what the database looks like: columns and indexes of every table."""
-    seen = inspect(create_engine(url))
-    return {
-        table: (
-            [(one["name"], str(one["type"]), one["nullable"]) for one in seen.get_columns(table)],
-            sorted((one["name"], one["unique"]) for one in seen.get_indexes(table)),
-            seen.get_pk_constraint(table)["constrained_columns"],
-            sorted(str(one["name"]) for one in seen.get_foreign_keys(table)),
-        )
-        for table in seen.get_table_names()
-        if table != "alembic_version"
-    }
-
-
-def job() -> JobRecord:
-    return JobRecord(new_ulid(), Work("jobs", "host", command=("true",)), 1.0)
 
 
 def test_a_store_is_read_by_whoever_opens_it_later(tmp_path: Path) -> None:
@@ -80,14 +59,7 @@ def test_two_stores_have_two_identities(tmp_path: Path) -> None:
 
 
 def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
-    program = (
-        "import sys; from ephemera.jobs.stores.sql import SqlStore\n"
-        "print(SqlStore(sys.argv[1]).identity().id)"
-    )
-    command = [sys.executable, "-c", program, url_of(tmp_path)]
-    opened = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert len({process.communicate()[0] for process in opened}) == 1
-    assert {process.returncode for process in opened} == {0}
+    assert len(identities_of_many(url_of(tmp_path))) == 1
 
 
 def test_what_was_written_is_on_disk_before_it_is_answered(tmp_path: Path) -> None:
@@ -109,17 +81,10 @@ def test_the_newest_migration_is_the_head_that_a_new_store_is_given() -> None:
 
 
 def test_the_migrations_make_the_same_tables_as_a_new_store_gets(tmp_path: Path) -> None:
-    new, migrated = url_of(tmp_path, "new.db"), url_of(tmp_path, "migrated.db")
+    new, old = url_of(tmp_path, "new.db"), url_of(tmp_path, "old.db")
     SqlStore(new).close()
-    engine = open_engine(migrated)
-    with engine.begin() as connection:
-        # a table of versions without one: nothing has been migrated yet
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
-        migrate.SCHEMA.migrate(connection, what="the job store", hint="")
-        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    engine.dispose()
-    assert version == migrate.HEAD
-    assert shape(migrated) == shape(new)
+    assert migrated(old) == migrate.HEAD
+    assert shape(old) == shape(new)
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -175,7 +140,7 @@ def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_a_store_it_can_u
     for writer in writers:
         writer.start()
     try:
-        assert [_forked(lambda: _add_one(store, tmp_path)) for _ in range(10)] == [0] * 10
+        assert [forked(lambda: _add_one(store, tmp_path)) for _ in range(10)] == [0] * 10
     finally:
         stop.set()
         for writer in writers:
@@ -186,17 +151,3 @@ def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_a_store_it_can_u
 def _add_one(store: SqlStore, folder: Path) -> None:
     store.forget_connections()
     SqlStore(url_of(folder)).add_job(job())
-
-
-def _forked(work: Callable[[], None]) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except Exception:  # noqa: BLE001 - the child has nobody else to tell
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -57,8 +57,11 @@ def open_engine(url: str) -> Engine:
 def _name_the_store(context: ExceptionContext) -> None:
     """Turn what the database cannot do into an error of ours, in this one place.
 
-    A row that exists already (`IntegrityError`) is an answer, which the store reads itself.
+    A row that exists already (`IntegrityError`) is an answer, which the store reads itself. That a
+    connection was lost while nobody used it is for the pool, which makes another one.
     """
+    if context.is_pre_ping and context.is_disconnect:
+        return
     error = context.sqlalchemy_exception
     if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
         where = context.engine.url.render_as_string(hide_password=True) if context.engine else ""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Executable,
     RowMapping,
+    Select,
     delete,
     insert,
     or_,
@@ -38,6 +39,7 @@ from ephemera.jobs.stores.forgetting import forget
 from ephemera.jobs.stores.forking import gate
 from ephemera.jobs.stores.moving import move_job, write_attempt
 from ephemera.jobs.stores.schema import attempts, identities, jobs, leases, log_lines
+from ephemera.migrating import be_alone
 from ephemera.wire.ids import new_ulid
 from ephemera.wire.models import LogEntry
 
@@ -94,6 +96,7 @@ class SqlStore:
 
     def _read_or_draw_identity(self) -> Identity:
         with self._writing() as connection:
+            be_alone(connection)  # two that come at once would draw two
             row = connection.execute(select(identities)).first()
             if row is None:
                 drawn = Identity(new_ulid(), secrets.token_bytes(32))
@@ -135,7 +138,7 @@ class SqlStore:
     def cancel(self, job_id: str, *, at: float) -> JobState | None:
         """Ask for the end of a job; see the protocol."""
         with self._writing() as connection:
-            found = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+            found = connection.execute(_held(job_id)).mappings().first()
             if found is None:
                 return None
             job = codec.read_job(found)
@@ -214,8 +217,8 @@ class SqlStore:
         stage = after(attempt.stage, StageEvent.DECIDED)
         with self._writing() as connection:
             fresh = write_attempt(connection, attempt, stage, ended)
-            query = select(jobs).where(jobs.c.id == attempt.job_id)
-            job = codec.read_job(connection.execute(query).mappings().one())
+            found = connection.execute(_held(attempt.job_id)).mappings().one()
+            job = codec.read_job(found)
             move_job(connection, job, JobEvent.END, **ended)
             return fresh
 
@@ -282,3 +285,11 @@ class SqlStore:
     def _read(self, query: Executable) -> Sequence[RowMapping]:
         with self._reading() as connection:
             return connection.execute(query).mappings().all()
+
+
+def _held(job_id: str) -> Select[Any]:
+    """Return the query for a job that nobody else moves until the transaction ends.
+
+    With SQLite that is so of all jobs, and this asks for nothing more.
+    """
+    return select(jobs).where(jobs.c.id == job_id).with_for_update()
