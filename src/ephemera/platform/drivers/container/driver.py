@@ -114,7 +114,7 @@ class ContainerDriver(MonitoredDriver):
         self._tree = cgroup_tree(self._name)
         survivors.end_strays(self._tree)
         setup = await asyncio.to_thread(self._setup, found)
-        self._nursery.argument = setup.encode()
+        self._nursery.told = setup._asdict()
         self._nursery.descriptors = [setup.router]
         self.capabilities = replace(
             self.capabilities,

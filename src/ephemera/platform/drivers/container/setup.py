@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -35,15 +34,6 @@ class Setup(NamedTuple):
     user_namespace: bool = False
     #: Whether programs are started by system calls of ours, and not by `crun`.
     launches: bool = False
-
-    def encode(self) -> str:
-        """Return it as an argument of a program."""
-        return json.dumps(self._asdict())
-
-    @staticmethod
-    def decode(text: str) -> Setup:
-        """Return what `encode` was given."""
-        return Setup(**json.loads(text))
 
     @property
     def places(self) -> Places:

@@ -7,7 +7,6 @@ Standard library only, as everything that it imports.
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 
 from ephemera.platform.drivers.container import init, programs, syscalls
@@ -15,6 +14,7 @@ from ephemera.platform.drivers.container.body import ContainerKind
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.container.setup import Setup, cgroup_tree
 from ephemera.platform.drivers.monitoring import zygote
+from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.network import namespaces
 
 #: Whatever whoever started the server has for its own files: what is made here is for machines,
@@ -24,14 +24,18 @@ _UMASK = 0o022
 
 def main() -> None:
     """Keep a spare ready until the server is gone."""
-    setup = Setup.decode(sys.argv[2])
+    zygote.main(_make)
+
+
+def _make(told: Message) -> ContainerKind:
+    setup = Setup(**told)
     os.umask(_UMASK)
     if setup.router >= 0:
         namespaces.enter(setup.router)
         os.close(setup.router)
     tree = cgroup_tree(setup.name)
     _mount(setup, tree)
-    zygote.main(ContainerKind(setup, tree))
+    return ContainerKind(setup, tree)
 
 
 def _mount(setup: Setup, tree: Tree) -> None:

@@ -36,8 +36,8 @@ class Nursery:
     def __init__(self, module: str, what: str) -> None:
         self._module = module
         self._what = what
-        #: What else the zygote is told: an argument, and descriptors that it is to have.
-        self.argument = ""
+        #: What the zygote is told first, and descriptors that it is to have.
+        self.told: Message = {}
         self.descriptors: Sequence[int] = ()
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -61,8 +61,7 @@ class Nursery:
             except OSError as error:
                 ours.close()
                 raise DriverError(f"{self._what} cannot start: {error}") from error
-            ready = await asyncio.get_running_loop().sock_recv(ours, len(READY))
-            if ready != READY:
+            if not await self._is_ready(ours):
                 ours.close()
                 raise DriverError(f"{self._what} cannot start: {self._reap()}")
             self._control = ours
@@ -113,6 +112,15 @@ class Nursery:
             else:
                 return
 
+    async def _is_ready(self, control: socket.socket) -> bool:
+        """Tell a new zygote what it is to know; whether it says that it waits for links."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(control, encode(self.told))
+            return await loop.sock_recv(control, len(READY)) == READY
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
     def _reap(self) -> str:
         """Wait for a zygote that is ending, and return what it had to say."""
         assert self._zygote is not None
@@ -126,7 +134,7 @@ class Nursery:
     def _spawn(self, control: socket.socket) -> subprocess.Popen[bytes]:
         program = _PROGRAM.format(packages=str(_PACKAGES), module=self._module)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", program, str(control.fileno()), self.argument],
+            [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

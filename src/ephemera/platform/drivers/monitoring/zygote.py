@@ -28,12 +28,14 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 import ephemera.platform.drivers.monitoring.monitor as monitor
-from ephemera.platform.drivers.monitoring import kernel, renewal
+from ephemera.platform.drivers.monitoring import frames, kernel, renewal
 from ephemera.platform.drivers.monitoring.body import Kind
+from ephemera.platform.drivers.monitoring.frames import Message
 
 #: What the server waits for before it sends the first link.
 READY = b"r"
@@ -53,11 +55,19 @@ _CROWD = 24
 _PATIENCE_S = 10
 
 
-def main(kind: Kind) -> None:
-    """Keep a spare ready until the server is gone."""
+def main(make: Callable[[Message], Kind]) -> None:
+    """Keep a spare ready until the server is gone.
+
+    Args:
+        make: Makes ready what monitors share, as the server tells it; returns what they are.
+    """
     kernel.name_process("eph-zygote")
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
+    told = frames.receive(control)
+    if told is None:
+        return  # the server is gone already
+    kind = make(told)
     # of the socket itself, so that it holds for every process that has it
     control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _PATIENCE_S, 0))
     _prepare()

@@ -8,4 +8,4 @@ from ephemera.platform.drivers.process.body import ProcessKind
 
 def main() -> None:
     """Keep a spare ready until the server is gone."""
-    zygote.main(ProcessKind())
+    zygote.main(lambda _: ProcessKind())
