@@ -7,7 +7,8 @@ import signal
 from tests.registry import registry as registry
 from tests.skips import pytest_runtest_makereport as pytest_runtest_makereport
 
-# A shell starts what it does not wait for with these ignored. Programs that tests start and
-# interrupt would inherit that.
+# A shell starts what it does not wait for with these ignored, `nohup` the last of them. Programs
+# that tests start and interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -18,10 +18,12 @@ import logging
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ephemera.platform.access.principal import Principal, of_machine
 from ephemera.platform.chores import Chores
@@ -37,6 +39,9 @@ _PATH_BYTES_MAX = 103
 _BACKLOG = 64
 #: What the socket is called in its folder.
 _NAME = "api"
+
+#: From Python 3.13 on the end of a server would be that of its socket's file.
+_LEAVE_SOCKET: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 #: Makes the protocol that answers those who come through a machine's socket.
 Serve = Callable[[Principal], asyncio.BaseProtocol]
@@ -56,7 +61,9 @@ class _Socket:
         if self.listener.fileno() < 0:
             return
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_unix_server(lambda: serve(self.machine), sock=self.listener)
+        self.server = await loop.create_unix_server(
+            lambda: serve(self.machine), sock=self.listener, **_LEAVE_SOCKET
+        )
         if self.listener.fileno() < 0:
             self.server.close()
 
