@@ -87,7 +87,7 @@ class Traces:
             told = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             return False
-        zygote = b"container.zygote" in told and json.dumps(str(self._home)).encode() in told
+        zygote = b"container.zygote" in told and os.fsencode(self._home) in told.split(b"\0")
         return zygote or f"/{self._name}/" in inside
 
 

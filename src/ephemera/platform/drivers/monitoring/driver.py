@@ -37,7 +37,7 @@ class MonitoredDriver:
 
     def __init__(self, home: Path, zygote: str) -> None:
         self._machines = home.absolute() / "machines"
-        self._nursery = Nursery(zygote, f"the {self.name} driver")
+        self._nursery = Nursery(zygote, home, f"the {self.name} driver")
         self._monitors = Monitors(self._machines, self._nursery)
 
     def _make_folder(self) -> None:

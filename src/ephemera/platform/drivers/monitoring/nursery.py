@@ -30,11 +30,13 @@ class Nursery:
 
     Args:
         module: Has the `main` of the zygote.
+        home: Whose it is, for those who read command lines.
         what: Who cannot start without it, for messages.
     """
 
-    def __init__(self, module: str, what: str) -> None:
+    def __init__(self, module: str, home: Path, what: str) -> None:
         self._module = module
+        self._home = home
         self._what = what
         #: What the zygote is told first, and descriptors that it is to have.
         self.told: Message = {}
@@ -134,7 +136,7 @@ class Nursery:
     def _spawn(self, control: socket.socket) -> subprocess.Popen[bytes]:
         program = _PROGRAM.format(packages=str(_PACKAGES), module=self._module)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", program, str(control.fileno())],
+            [sys.executable, "-I", "-S", "-c", program, str(control.fileno()), str(self._home)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
