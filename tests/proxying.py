@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
-from tests.unit.platform.world import World
+from tests.unit.platform.world import World, play_in
 
 #: Runs a scene, which is an async function, in a world of its own.
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
@@ -14,19 +15,7 @@ Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
 def playing(folder: Path) -> Play:
     """Return what runs a scene on a platform in a folder."""
-
-    def run(scene: Callable[[World], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            world = World(folder)
-            await world.open()
-            try:
-                await scene(world)
-            finally:
-                await world.close()
-
-        asyncio.run(whole())
-
-    return run
+    return partial(play_in, folder)
 
 
 async def until(is_so: Callable[[], object]) -> None:

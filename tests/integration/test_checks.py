@@ -21,7 +21,7 @@ from ephemera.platform.configs import HealthCheck
 from ephemera.platform.logs import Wanted
 from ephemera.platform.machines.owner import Owner
 from ephemera.platform.states import State
-from tests.unit.platform.world import World, reach
+from tests.unit.platform.world import World, play_in, reach
 
 HERE = "127.0.0.1"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfine\n"
@@ -200,18 +200,6 @@ def _self_signed(folder: Path) -> ssl.SSLContext:
 # in machines
 
 
-def played(folder: Path, scene: Callable[[World], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        world = World(folder)
-        await world.open()
-        try:
-            await scene(world)
-        finally:
-            await world.close()
-
-    asyncio.run(whole())
-
-
 async def status_of(owner: Owner, wanted: str) -> dict[str, Any]:
     """Return the only check of a machine, once its status is the one wanted."""
     for _ in range(1000):
@@ -241,7 +229,7 @@ def test_a_check_follows_the_program_of_its_machine(tmp_path: Path) -> None:
             what = f"Health check 'up' on port {program.port}"
             assert _said(world) == [f"{what} is now passing.", f"{what} has failed."]
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)
 
 
 def test_nothing_is_asked_of_a_machine_that_is_not_started(tmp_path: Path) -> None:
@@ -257,7 +245,7 @@ def test_nothing_is_asked_of_a_machine_that_is_not_started(tmp_path: Path) -> No
             assert found["name"] == f"servicecheck-00-tcp-{program.port}"
             assert (found["status"], found["output"]) == ("critical", "the machine is stopped")
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)
 
 
 def test_in_its_grace_a_check_may_pass_and_only_warns_as_long_as_it_does_not(
@@ -275,7 +263,7 @@ def test_in_its_grace_a_check_may_pass_and_only_warns_as_long_as_it_does_not(
             program.answer = OK
             await status_of(owner, "passing")
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)
 
 
 def test_a_server_that_starts_finds_out_again(tmp_path: Path) -> None:
@@ -288,7 +276,7 @@ def test_a_server_that_starts_finds_out_again(tmp_path: Path) -> None:
             await world.reopen()
             await status_of(world.again(owner), "passing")
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)
 
 
 def test_an_update_brings_other_checks(tmp_path: Path) -> None:
@@ -305,7 +293,7 @@ def test_an_update_brings_other_checks(tmp_path: Path) -> None:
             await reach(owner, State.STARTED)
             assert owner.checks == []
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)
 
 
 def test_checks_that_only_an_older_version_accepted_check_nothing(tmp_path: Path) -> None:
@@ -318,4 +306,4 @@ def test_checks_that_only_an_older_version_accepted_check_nothing(tmp_path: Path
         assert world.again(owner).record.state is State.STARTED
         assert world.again(owner).checks == []
 
-    played(tmp_path, scene)
+    play_in(tmp_path, scene)

@@ -84,11 +84,17 @@ class World:
 Scene = Callable[[World], Awaitable[None]]
 
 
-def play_in(home: Path, scene: Scene) -> None:
-    """Run a scene, which is an async function, in a world of its own."""
+def play_in(home: Path, scene: Scene, prepare: Callable[[World], None] | None = None) -> None:
+    """Run a scene, which is an async function, in a world of its own.
+
+    Args:
+        prepare: Changes the world before it opens.
+    """
 
     async def whole() -> None:
         world = World(home)
+        if prepare:
+            prepare(world)
         await world.open()
         try:
             await scene(world)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ephemera.platform.edge import networks
 from ephemera.platform.network.names import Named
 from ephemera.platform.records import AppRecord
 from ephemera.platform.states import State
-from tests.unit.platform.world import World, reach
+from tests.unit.platform.world import World, play_in, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -54,21 +54,13 @@ class PlayedNetwork:
 def play(tmp_path: Path) -> Play:
     """Play a scene on a platform with private networks."""
 
-    def run(scene: Callable[[World], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            world = World(tmp_path)
-            driver: Any = world.driver
-            driver.network = PlayedNetwork()
-            driver.capabilities = replace(driver.capabilities, private_network=True)
-            await world.open()
-            try:
-                await scene(world)
-            finally:
-                await world.close()
+    return partial(play_in, tmp_path, prepare=_with_networks)
 
-        asyncio.run(whole())
 
-    return run
+def _with_networks(world: World) -> None:
+    driver: Any = world.driver
+    driver.network = PlayedNetwork()
+    driver.capabilities = replace(driver.capabilities, private_network=True)
 
 
 def network_of(world: World) -> PlayedNetwork:

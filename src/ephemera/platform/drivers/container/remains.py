@@ -28,7 +28,7 @@ from ephemera.platform.drivers.monitoring.folder import BootFolder
 from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.peer import Peer
 from ephemera.platform.drivers.monitoring.program import NotStarted
-from ephemera.platform.drivers.monitoring.sitting import Consoles
+from ephemera.platform.drivers.monitoring.sitting import Consoles, Ties
 
 #: What may be written to a copy, in memory.
 _COPY_OPTIONS = "mode=700,size=512m"
@@ -87,7 +87,7 @@ class _Look:
     def serve(self, link: socket.socket) -> None:
         """Return when the program has ended, or nobody looks any more."""
         peer = Peer(link)
-        consoles = Consoles(self._on, self._off, lambda _, message: peer.say(message))
+        consoles = Consoles(Ties(self._on, self._off, lambda _, message: peer.say(message)))
         peer.say(frames.started())
         peer.say({"say": "data", "id": 0, "data": ""})
         consoles.add(peer, self._console)

@@ -8,28 +8,19 @@ from __future__ import annotations
 import math
 import selectors
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from ephemera.platform.drivers.monitoring.beside import Command
-from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.peer import Peer
-from ephemera.platform.drivers.monitoring.sitting import On
+from ephemera.platform.drivers.monitoring.sitting import Ties
 
 
 class Commands:
-    """The commands that run.
+    """The commands that run."""
 
-    Args:
-        on, off: Watch a descriptor, and do so no more.
-        say: Says something to a server that is attached.
-    """
-
-    def __init__(
-        self, on: On, off: Callable[[int], None], say: Callable[[Peer, Message], None]
-    ) -> None:
-        self._on, self._off, self._say = on, off, say
+    def __init__(self, ties: Ties) -> None:
+        self._on, self._off, self._say = ties
         self._running: dict[int, tuple[Command, Peer]] = {}
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ import selectors
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ephemera.platform.drivers.monitoring.beside import how_it_ended
 from ephemera.platform.drivers.monitoring.consoles import Console
@@ -18,25 +18,28 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.peer import Peer
 
 
-class On(Protocol):
+class _On(Protocol):
     """Watches a descriptor."""
 
     def __call__(self, fd: int, call: Callable[[], None], events: int = ..., /) -> None:
         """Have something called when a descriptor is ready."""
 
 
+class Ties(NamedTuple):
+    """What ties those who work beside a monitor's program to the monitor."""
+
+    #: Watch a descriptor, and do so no more.
+    on: _On
+    off: Callable[[int], None]
+    #: Says something to a server that is attached.
+    say: Callable[[Peer, Message], None]
+
+
 class Consoles:
-    """The consoles that are open.
+    """The consoles that are open."""
 
-    Args:
-        on, off: Watch a descriptor, and do so no more.
-        say: Says something to a server that is attached.
-    """
-
-    def __init__(
-        self, on: On, off: Callable[[int], None], say: Callable[[Peer, Message], None]
-    ) -> None:
-        self._on, self._off, self._say = on, off, say
+    def __init__(self, ties: Ties) -> None:
+        self._on, self._off, self._say = ties
         self._open: dict[int, tuple[Console, Peer]] = {}
 
     def __len__(self) -> int:

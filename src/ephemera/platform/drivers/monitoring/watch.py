@@ -31,7 +31,7 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.output import Output
 from ephemera.platform.drivers.monitoring.peer import Peer
 from ephemera.platform.drivers.monitoring.program import NotStarted
-from ephemera.platform.drivers.monitoring.sitting import Consoles
+from ephemera.platform.drivers.monitoring.sitting import Consoles, Ties
 
 #: How often an exit that found no room on the disk is tried again.
 _RECORD_AGAIN_S = 1.0
@@ -69,11 +69,12 @@ class Watch:
         self._exit: dict[str, Any] | None = None
         self._is_buried = False
         self._peers: set[Peer] = set()
-        self._commands = Commands(self._on, self._off, self._say)
+        ties = Ties(self._on, self._off, self._say)
+        self._commands = Commands(ties)
         #: Commands that are to be started, one in a round: to start one may take a while where the
         #: machine is in the way of it, and nothing else is to wait for more than one of them.
         self._asked: deque[tuple[Peer, Message]] = deque()
-        self._consoles = Consoles(self._on, self._off, self._say)
+        self._consoles = Consoles(ties)
         self._selector = selectors.DefaultSelector()
         self._on(listener.fileno(), lambda: self._accept(listener))
         self._on(wake, self._woken)
