@@ -42,6 +42,7 @@ from ephemera.platform.machines.room import Watch, space
 from ephemera.platform.machines.surroundings import Surroundings
 from ephemera.platform.machines.unasked import Unasked
 from ephemera.platform.machines.versions import Versions
+from ephemera.platform.ownlog import turn_over
 from ephemera.platform.proxy.traffic import Parts, Traffic
 from ephemera.platform.proxy.urls import ProxyUrls
 from ephemera.platform.records import EventRecord, MachineRecord
@@ -111,9 +112,8 @@ class Platform:
         self.networks = PrivateNetworks(driver, self.apps, self._owners.records, self._reach)
         # what acts on machines, and on what they do
         self._removals = self._make_removals()
-        networks = self.networks
         self._unasked = Unasked(
-            clock, self.logs, self._owners.get, networks.addresses, networks.socket_to
+            clock, self.logs, self._owners.get, self.networks.addresses, self.networks.socket_to
         )
         self.traffic = self._make_traffic()
         #: Told of each write of any machine, once it is on disk.
@@ -201,6 +201,7 @@ class Platform:
                 self.volumes.forget_destroyed,
                 self.tokens.forget_expired,
                 self.registry.uploads.drop_idle,
+                lambda: turn_over(self.home / "platform.log"),
             ],
         )
 
