@@ -1,6 +1,6 @@
 """What the Tab key completes: apps, machines and volumes of the embedded platform, if it runs.
 
-Nobody waits for a shell: what is not known in a moment is not completed, and nothing is started.
+Nobody waits for long for a shell: what is not known soon is not completed, and nothing is started.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-#: An answer takes some milliseconds. Longer ones would be felt: the command takes a tenth of a
-#: second to start before it asks.
-_ANSWER_TIMEOUT_S = 0.15
+#: An answer takes some milliseconds, and where nobody listens it is known at once. On a computer
+#: that is busy it takes longer, and whoever presses the key there would rather wait than see nothing.
+_ANSWER_TIMEOUT_S = 2.0
 #: Where one of these is set, commands may go to another API than that of the state folder.
 _ELSEWHERE = ("FLY_API_TOKEN", "FLY_FLAPS_BASE_URL", "EPHEMERA_URL", "FLY_MACHINE_ID")
 
