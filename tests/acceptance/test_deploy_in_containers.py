@@ -9,7 +9,7 @@ import pytest
 
 from tests import needs
 from tests.acceptance.command_line import CommandLine
-from tests.acceptance.test_deploy_commands import Project, asking
+from tests.acceptance.project import Project, asking
 from tests.python_base import python_base
 from tests.registry import Registry
 
