@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 #: An answer takes some milliseconds, and where nobody listens it is known at once. On a computer
-#: that is busy it takes longer, and whoever presses the key there would rather wait than see nothing.
+#: that is busy it takes longer, and whoever presses the key would rather wait than see nothing.
 _ANSWER_TIMEOUT_S = 2.0
 #: Where one of these is set, commands may go to another API than that of the state folder.
 _ELSEWHERE = ("FLY_API_TOKEN", "FLY_FLAPS_BASE_URL", "EPHEMERA_URL", "FLY_MACHINE_ID")
