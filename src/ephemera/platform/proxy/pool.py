@@ -12,6 +12,7 @@ import errno
 from collections import defaultdict
 
 from ephemera.errors import EphemeraError
+from ephemera.platform.dialing import dial
 from ephemera.platform.proxy.machine import MachineConnection
 from ephemera.platform.proxy.routing import Seat
 
@@ -108,16 +109,13 @@ class Pool:
 
     async def _connect(self, seat: Seat, address: tuple[str, int]) -> MachineConnection:
         loop = asyncio.get_running_loop()
-        own = seat.socket(address[0])
-        if own is None:
-            _, connection = await loop.create_connection(MachineConnection, *address)
-        else:
-            try:
-                await loop.sock_connect(own, address)
-                _, connection = await loop.create_connection(MachineConnection, sock=own)
-            except BaseException:
-                own.close()
-                raise
+        host, port = address
+        _, sock = await dial([host], port, seat.socket)
+        try:
+            _, connection = await loop.create_connection(MachineConnection, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
         key = (seat.machine_id, address)
         self._keys[connection] = key
         connection.closed.add_done_callback(lambda _: self._forget(connection, key))
