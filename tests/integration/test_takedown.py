@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from ephemera.cli import takedown
 from ephemera.cli.running import Running
@@ -63,12 +64,43 @@ def test_a_server_that_does_not_end_is_killed(
     assert read_endpoint(tmp_path) is None
 
 
-def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takedown, "_SERVER_END_MAX_S", 0.2)
     with (
         stubborn_server(tmp_path) as server,
         pytest.raises(ConfigError, match=f"does not answer: process {server.pid}"),
     ):
         takedown.take_down(tmp_path, tell=print)
+
+
+def test_a_server_that_was_killed_just_now_is_none_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([True, True, False])
+    monkeypatch.setattr(takedown, "_is_held", lambda _: next(held))
+    assert not takedown.take_down(tmp_path, tell=print)
+    assert next(held, None) is None
+
+
+def test_machines_that_are_being_destroyed_are_gone_first(tmp_path: Path) -> None:
+    """Their programs may be told to end, and their files taken away, only after a while."""
+    with serving(tmp_path) as server:
+        subject = Subject(server.endpoint.url, server.token)
+        with subject.connect() as http, AppUnderTest.made(subject, http) as app:
+            machine = app.running()
+            server.kill()
+            store = Store(tmp_path / "platform.db")
+            with store.engine.begin() as connection:  # as it is written before its program ends
+                connection.execute(text("UPDATE machine SET state = 'destroying'"))
+            store.close()
+            said: list[str] = []
+            assert takedown.take_down(tmp_path, tell=said.append)
+            assert not any("stopped" in one for one in said)
+            assert takedown.live_at_rest(tmp_path) == []
+            assert not (tmp_path / "machines" / machine).exists()
+            server.restart()
 
 
 def test_machines_of_an_app_that_was_being_deleted_are_taken_down_too(tmp_path: Path) -> None:

@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 #: The longest grace a machine's config can ask for is 300 s; then the platform kills it.
 _STOP_MAX_S = 330.0
+#: One that is being destroyed should be gone by then; where it cannot be, the next server tries.
+_GONE_MAX_S = 60.0
 #: A server gives requests that are being answered 3 s; then it ends.
 _SERVER_END_MAX_S = 15.0
+#: What is killed ends at once, on a computer that has time for it.
+_KILLED_END_MAX_S = 30.0
 _PROCESS_END_MAX_S = 2.0
 _POLL_S = 0.02
 #: How often machines that came up while others were being stopped are stopped in turn.
@@ -70,17 +74,18 @@ def take_down(
         running = _serve_briefly(folder)
     if not keep_machines and living(folder):
         stopped = asyncio.run(_stop_machines(folder, running, grace))
-        tell(f"stopped {counted(stopped, 'machine')}")
+        if stopped:
+            tell(f"stopped {counted(stopped, 'machine')}")
     _end_server(folder, running, tell)
     tell(f"the platform at {running.endpoint.url} is down")
-    if not keep_machines and live_at_rest(folder):
+    if not keep_machines and not all(one.is_going for one in live_at_rest(folder)):
         # They came up while the server was ending.
         take_down(folder, grace=grace, tell=tell)
     return True
 
 
 def live_at_rest(folder: Path) -> list[LiveMachine]:
-    """Return the live machines of a folder that no server runs on.
+    """Return the live machines of a folder that no server runs on, and those that are going.
 
     Raises:
         FolderInUse: a server runs on it after all.
@@ -92,7 +97,8 @@ def live_at_rest(folder: Path) -> list[LiveMachine]:
 
 
 def _check_no_silent_server(folder: Path) -> None:
-    if folder.exists() and _is_held(folder):
+    # One that was killed just now, or told to end, answers no more and gives the folder back soon.
+    if folder.exists() and not _is_free_within(folder, _SERVER_END_MAX_S):
         known = read_endpoint(folder)
         raise ConfigError(
             f"a platform holds {folder} and does not answer"
@@ -115,22 +121,25 @@ def _serve_briefly(folder: Path) -> Running:
 
 
 async def _stop_machines(folder: Path, running: Running, grace: float | None) -> int:
-    """Stop all machines, also those that come up meanwhile; return how many there were."""
+    """Stop all machines, also those that come up meanwhile; return how many there were.
+
+    Those that are being destroyed are waited for, and are none of them.
+    """
     from ephemera.client import AsyncClient
 
-    stopped: set[str] = set()
+    stopped, awaited = set[str](), set[str]()
     async with AsyncClient(running.endpoint.url, read_token(folder)) as client:
         for _ in range(_ROUNDS_MAX):
-            found = living(folder)
+            found = [one for one in living(folder) if one.id not in awaited]
             if not found:
                 return len(stopped)
+            going = [one for one in found if one.is_going or not one.app]
             await asyncio.gather(
-                *(
-                    _stop(client, machine, grace) if machine.app else _gone(folder, machine)
-                    for machine in found
-                )
+                *(_gone(folder, one) for one in going),
+                *(_stop(client, one, grace) for one in found if one not in going),
             )
-            stopped |= {machine.id for machine in found}
+            awaited |= {one.id for one in going}
+            stopped |= {one.id for one in found if not one.is_going}
     raise ConfigError(
         f"machines keep coming up on {running.endpoint.url}",
         hint="stop what makes or starts them, then try again",
@@ -138,11 +147,15 @@ async def _stop_machines(folder: Path, running: Running, grace: float | None) ->
 
 
 async def _gone(folder: Path, machine: LiveMachine) -> None:
-    """Return when the program of a machine whose app is being deleted has ended."""
-    deadline = time.monotonic() + _STOP_MAX_S
-    while machine in living(folder) and time.monotonic() < deadline:  # noqa: ASYNC110 - of another process
-        # The API knows the app no more, so nobody but the store tells.
+    """Return when a machine is gone that the server destroys, or when that takes too long."""
+    deadline = time.monotonic() + _GONE_MAX_S
+    while time.monotonic() < deadline and _is_there(folder, machine):  # noqa: ASYNC110 - of another process
+        # The API may know the app no more, so nobody but the store tells.
         await asyncio.sleep(_POLL_S)
+
+
+def _is_there(folder: Path, machine: LiveMachine) -> bool:
+    return any(one.id == machine.id for one in living(folder))
 
 
 async def _stop(client: AsyncClient, machine: LiveMachine, grace: float | None) -> None:
@@ -169,7 +182,7 @@ def _end_server(folder: Path, running: Running, tell: Callable[[str], None]) -> 
     if not _is_free_within(folder, _SERVER_END_MAX_S):
         tell(f"process {pid} was told to end and has not, so it is killed")
         _signal(pid, SIGKILL)
-        if not _is_free_within(folder, _SERVER_END_MAX_S):
+        if not _is_free_within(folder, _KILLED_END_MAX_S):
             raise ConfigError(
                 f"process {pid} was killed and {folder} is still held by a platform",
                 hint=f"its log is {folder / 'platform.log'}",

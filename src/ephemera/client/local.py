@@ -11,7 +11,9 @@
 ```
 
 Any number of processes may do this at once. Each starts a server; the servers settle it among
-themselves with the lock on `platform.lock`, and all but one of them say `running` and end.
+themselves with the lock on `platform.lock`, and all but one of them say `running` and end. Who
+holds the lock may as well be about to end, and serve nobody any more: where theirs does not answer
+soon, another is started.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +40,9 @@ _PROBE_TIMEOUT_S = 2.0
 #: A start takes about a second; a first one on a cold disk was seen to take several, and one on an
 #: emulated computer that was busy more than 30.
 _START_TIMEOUT_S = 120.0
+#: When it is first asked whether a platform that holds the folder, and does not answer, is gone;
+#: each time after that twice as late. One that ends takes three seconds for open requests.
+_ASK_AGAIN_S = 1.0
 _POLL_S = 0.02
 
 
@@ -71,11 +77,37 @@ def ensure_platform(
     if options is None:
         options = tuple(killed.options) if killed else ()
     usual = urlsplit(killed.url).netloc if killed else DEFAULT_LISTEN
-    said = _start(folder, listen or usual, driver, options)
-    if not _serves(said) and listen is None:
-        said = _start(folder, _ANY_PORT, driver, options)
-    if _serves(said):
-        return _wait_for_endpoint(folder)
+    places = [listen] if listen else [usual, _ANY_PORT]
+    deadline, patience_s = time.monotonic() + _START_TIMEOUT_S, _ASK_AGAIN_S
+    while True:
+        _start_somewhere(folder, places, driver, options)
+        found = _found_within(folder, patience_s)
+        if found:
+            return found
+        if time.monotonic() >= deadline:
+            raise ConfigError(
+                f"a platform runs in {folder}, but it does not answer",
+                hint=f"its log is {_log(folder)}",
+            )
+        patience_s *= 2
+
+
+def _start_somewhere(
+    folder: Path, places: Sequence[str], driver: str | None, options: tuple[str, ...]
+) -> None:
+    """Have a platform serve this folder: one that is started now, or another.
+
+    Args:
+        places: Where it may listen, the best one first.
+
+    Raises:
+        ConfigError: it could not be started.
+    """
+    said = ""
+    for listen in places:
+        said = _start(folder, listen, driver, options)
+        if _serves(said):
+            return
     reason = said.removeprefix("error ") or "it ended without a word"
     raise ConfigError(
         f"the embedded platform cannot be started: {reason}", hint=f"its log is {_log(folder)}"
@@ -174,19 +206,14 @@ def _read_line(descriptor: int, timeout_s: float) -> str | None:
     return line.decode(errors="replace").strip()
 
 
-def _wait_for_endpoint(folder: Path) -> Endpoint:
-    """Return the endpoint of the platform that holds the lock, once it serves."""
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while True:
-        found = find_platform(folder)
-        if found:
-            return found
+def _found_within(folder: Path, seconds: float) -> Endpoint | None:
+    """Return the platform that holds the lock, once it serves; None where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := find_platform(folder)):
         if time.monotonic() >= deadline:
-            raise ConfigError(
-                f"a platform runs in {folder}, but it does not answer",
-                hint=f"its log is {_log(folder)}",
-            )
+            return None
         time.sleep(_POLL_S)
+    return found
 
 
 def _log(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ephemera.errors import ConfigError
-from ephemera.platform.states import LIVE
+from ephemera.platform.states import LIVE, State
 
 _QUERY = """
 SELECT coalesce(app.name, ''), machine.id, machine.state FROM machine
@@ -31,6 +31,8 @@ class LiveMachine:
     #: Empty where its app is being deleted: the server destroys it without being told.
     app: str
     id: str
+    #: Whether it is being destroyed, by a server that may not have got as far as its program.
+    is_going: bool = False
 
 
 def living(home: Path) -> list[LiveMachine]:
@@ -52,4 +54,8 @@ def living(home: Path) -> list[LiveMachine]:
             f"the database {database} cannot be read: {error}",
             hint="move it aside, or set EPHEMERA_HOME to another folder",
         ) from error
-    return [LiveMachine(app, id_) for app, id_, state in found if state in LIVE]
+    return [
+        LiveMachine(app, id_, is_going=state == State.DESTROYING)
+        for app, id_, state in found
+        if state in (*LIVE, State.DESTROYING)
+    ]

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -182,7 +183,23 @@ def test_a_line_that_does_not_come_is_none() -> None:
 def test_a_platform_that_holds_the_lock_and_does_not_answer_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(local, "_start", lambda *_: "error running somewhere")
+    monkeypatch.setattr(local, "_ASK_AGAIN_S", 0.0)
     monkeypatch.setattr(local, "_START_TIMEOUT_S", 0.0)
-    folder.mkdir()
     with pytest.raises(ConfigError, match="does not answer"):
-        local._wait_for_endpoint(folder)
+        ensure_platform(folder)
+
+
+def test_after_one_that_was_about_to_end_another_is_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_ASK_AGAIN_S", 0.05)
+    folder.mkdir()
+    with ThreadPoolExecutor(1) as pool, (folder / "platform.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = pool.submit(ensure_platform, folder)
+        while len(_starts(folder)) < 2:  # the first has found it held
+            assert not found.done(), found.result()
+            time.sleep(0.01)
+        lock.close()
+        assert found.result() == find_platform(folder)

@@ -36,6 +36,7 @@ def filled(home: Path, version: str) -> None:
             ("1", "b", "stopping"),
             ("2", "a", "stopped"),
             ("4", "a", "destroyed"),
+            ("5", "a", "destroying"),
         ]:
             row = f"('{id_}', '{app}', '{state}', {id_}, 'm{id_}', {_REST})"
             connection.execute(text(_MACHINES + row))
@@ -47,7 +48,11 @@ def test_live_machines_are_found_in_every_version_of_the_schema(
     tmp_path: Path, version: str
 ) -> None:
     filled(tmp_path, version)
-    assert living(tmp_path) == [LiveMachine("", "1"), LiveMachine("shop", "3")]
+    assert living(tmp_path) == [
+        LiveMachine("", "1"),
+        LiveMachine("shop", "3"),
+        LiveMachine("shop", "5", is_going=True),
+    ]
 
 
 def test_a_folder_without_tables_has_none(tmp_path: Path) -> None:
