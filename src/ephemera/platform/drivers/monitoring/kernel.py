@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import sys
+import time
 from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
@@ -53,7 +55,10 @@ class Process(NamedTuple):
 
 #: The states of a thread that has ended, and of one that is stopped.
 _ENDED, _STOPPED = (b"Z", b"X"), (b"T", b"t")
-_PF_EXITING = 0x4
+_PF_EXITING, _PF_KTHREAD = 0x4, 0x200000
+#: To execute a program takes a millisecond, unless its file comes from a slow disk.
+_EXECUTED_WITHIN_S = 5.0
+_LOOK_S = 0.001
 _PAGE_BYTES = 4096
 
 
@@ -185,10 +190,48 @@ def descendants(ancestor: int) -> list[Process]:
     return found
 
 
+def told(pid: int, what: str) -> bytes:
+    """Return what a process was told as it was executed, with a NUL after each word.
+
+    A process that becomes another program has been told nothing for a moment, also when whoever
+    started it goes on already. That moment is waited for.
+
+    Args:
+        what: `cmdline` or `environ`.
+
+    Raises:
+        OSError: it is gone, or not ours to look into.
+    """
+    until = time.monotonic() + _EXECUTED_WITHIN_S
+    while True:
+        before = _program(pid)
+        with open(f"/proc/{pid}/{what}", "rb") as file:
+            found = file.read()
+        is_settled = before == _program(pid) != _BECOMING
+        if found or is_settled or time.monotonic() > until:
+            return found
+        select.select([], [], [], _LOOK_S)
+
+
+#: What is neither dead nor of the kernel's own, and no program yet.
+_BECOMING = 0
+
+
+def _program(pid: int) -> int | None:
+    """Return what two programs, one after the other, of a process do not have in common.
+
+    That is where the kernel has put the end of the environment: at random, and `_BECOMING` until
+    it is there. None where there is no program.
+    """
+    fields = _fields(f"/proc/{pid}/stat")
+    if fields is None or int(fields[6]) & (_PF_EXITING | _PF_KTHREAD):
+        return None
+    return int(fields[48])
+
+
 def environment_holds(pid: int, entry: bytes) -> bool:
     """Whether a process was executed with this entry (`NAME=value`) in its environment."""
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return entry in file.read().split(b"\0")
+        return entry in told(pid, "environ").split(b"\0")
     except OSError:  # it is gone, or it is not ours to look into and so not of our making
         return False

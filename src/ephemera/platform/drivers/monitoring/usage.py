@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.kernel import Process
 
 #: A longer command line is cut.
@@ -60,8 +61,7 @@ def _stat(one: Process, sockets: dict[str, dict[str, str]]) -> dict[str, Any] | 
 
 
 def _command(pid: int) -> str:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        words = file.read().rstrip(b"\0").replace(b"\0", b" ")
+    words = kernel.told(pid, "cmdline").rstrip(b"\0").replace(b"\0", b" ")
     return words.decode(errors="replace")[:_COMMAND_CHARS_MAX]
 
 
