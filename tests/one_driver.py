@@ -27,7 +27,7 @@ Run = Callable[[Check, Subject], None]
 
 
 #: Long enough for a slow computer, and never waited for where all is well.
-TIMEOUT_S = 60.0
+TIMEOUT_S = 100.0
 
 
 @contextmanager

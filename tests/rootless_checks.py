@@ -16,7 +16,7 @@ from ephemera.platform.drivers import entered, open_driver
 from ephemera.testing.drivers import CHECKS, Check, Programs, Subject, run_check
 from tests.one_driver import OF_TWO_DRIVERS, Run, one_driver
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 100
 
 
 def main() -> None:

@@ -85,11 +85,13 @@ class User:
             },
         )  # fmt: skip
 
-    def run(self, *words: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run Python as the user, to its end."""
+    def run(
+        self, *words: str, path: str | None = None, timeout: float = TIMEOUT_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python as the user, to its end, which has to come within `timeout` seconds."""
         with self.popen(*words, path=path) as process:
             try:
-                out, err = process.communicate(timeout=TIMEOUT_S)
+                out, err = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

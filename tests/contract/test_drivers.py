@@ -17,6 +17,9 @@ from tests.images import busybox
 from tests.one_driver import OF_TWO_DRIVERS, Run, one_driver
 from tests.registry import Registry
 
+#: More than a check takes at the very most: two hundred machines are started in one of them.
+pytestmark = pytest.mark.timeout(180)
+
 
 def _mock(tmp_path: Path) -> Subject:
     driver = MockDriver()

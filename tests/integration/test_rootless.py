@@ -19,7 +19,9 @@ from tests.images import busybox, entry, file, folder, layer
 from tests.registry import Registry
 from tests.rootless_world import User, an_ordinary_user, marks, until
 
-pytestmark = [*marks, pytest.mark.timeout(120)]
+pytestmark = [*marks, pytest.mark.timeout(180)]
+#: For all checks of the contract, one after the other.
+_CONTRACT_S = 400
 _UP = ("up", "--driver", "container", "--detach", "--listen", "127.0.0.1:0")
 
 
@@ -83,6 +85,7 @@ def test_image_host_is_what_the_user_may_read(platform: User) -> None:
 def test_a_file_system_that_ended_can_be_had(platform: User, image: str) -> None:
     run = ("machine", "run", "--detach", image, "sh", "-c", "echo kept > /kept")
     machine = platform.output(*run)
+    _has_ended(platform, machine)
     inspected = platform.ephemera("machine", "inspect", machine)
     assert inspected.returncode == 0, inspected
     to = str(platform.home / "out.tar")
@@ -90,6 +93,16 @@ def test_a_file_system_that_ended_can_be_had(platform: User, image: str) -> None
     listed = subprocess.run(["tar", "-xOf", to, "kept"], capture_output=True, text=True)
     assert listed.stdout == "kept\n", listed
     platform.output("machine", "destroy", machine)
+
+
+def _has_ended(platform: User, machine: str) -> None:
+    """Return when a machine of the app `jobs` has ended."""
+
+    def state() -> str:
+        shown = json.loads(platform.output("machine", "show", "--json", machine))
+        return str(shown["state"])
+
+    until(lambda: state() == "stopped", state)
 
 
 _SERVE = """
@@ -176,7 +189,10 @@ def test_machines_outlive_a_server_that_is_killed(platform: User, image: str) ->
     assert platform.output("machine", "exec", sleeper, "--", "cat", "/kept") == "begun"
     assert "sleep 1000" in platform.output("machine", "ps", sleeper)
     url = f"http://{server}.vm.one.internal/here"
-    assert _asked(platform, "one", url) == ["served"]
+    until(
+        lambda: _asked(platform, "one", url) == ["served"],
+        lambda: _asked(platform, "one", url),
+    )
     for app, machine in (("jobs", sleeper), ("one", server)):
         platform.output("machine", "destroy", "--app", app, "--force", machine)
 
@@ -193,19 +209,19 @@ def test_nothing_is_left_when_the_platform_is_down(platform: User) -> None:
 def _kept(user: User, folder: str, image: str, *checks: str) -> dict[str, str]:
     """Return what the checks of the contract found, by their names; all, if none is named."""
     words = ("-m", "tests.rootless_checks", str(user.home / folder), image, *checks)
-    done = user.run(*words)
+    done = user.run(*words, timeout=_CONTRACT_S - 20)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(_CONTRACT_S)
 def test_the_contract_of_drivers_is_kept(user: User, registry: Registry) -> None:
     image = registry.push("contract", busybox(cmd=[]))
     assert _kept(user, "contract-image", image) == dict.fromkeys(CHECKS, "")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(_CONTRACT_S)
 def test_the_contract_of_drivers_is_kept_with_this_computers_files(user: User) -> None:
     assert _kept(user, "contract-host", "host", *OF_FILES) == dict.fromkeys(OF_FILES, "")
 

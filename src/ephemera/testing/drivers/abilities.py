@@ -15,6 +15,7 @@ from ephemera.testing.drivers.subject import (
     opened,
     quiet,
     refused,
+    until,
     waiting_for,
 )
 
@@ -65,12 +66,19 @@ async def ps_lists_what_runs(subject: Subject) -> None:
     """The program is there while it runs, and nothing afterwards."""
     async with opened(subject) as driver:
         handle = await driver.start(subject.spec(subject.programs.runs), quiet)
-        try:
+        wanted = " ".join(subject.programs.runs)
+
+        async def is_listed() -> bool:
             found = await driver.ps(handle)
+            assert all(one.cpu >= 0 and one.rtime >= 0 for one in found)
+            # of a program that has just begun the kernel has counted no memory yet
+            has_memory = bool(found) and all(one.rss > 0 for one in found)
+            return has_memory and wanted in [one.command for one in found]
+
+        try:
+            await until(is_listed, "`ps` was to list the program")
         except Unsupported:
             return
-        assert " ".join(subject.programs.runs) in [one.command for one in found]
-        assert all(one.rss > 0 and one.cpu >= 0 and one.rtime >= 0 for one in found)
         await driver.signal(handle, signal.SIGKILL)
         await driver.wait(handle)
         assert list(await driver.ps(handle)) == []

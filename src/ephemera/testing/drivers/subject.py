@@ -14,7 +14,10 @@ from ephemera.platform import logfile
 from ephemera.platform.drivers.base import BootSpec, Driver, Exit
 
 #: Long enough for a slow computer, and never waited for where the driver keeps its promises.
-TIMEOUT_S = 30.0
+TIMEOUT_S = 50.0
+#: What is the kernel's to do takes milliseconds.
+_SETTLED_WITHIN_S = 30.0
+_LOOK_S = 0.01
 UNKNOWN = "nobody-knows-it/1"
 
 
@@ -88,7 +91,7 @@ def quiet(*_: str) -> None:
 
 @asynccontextmanager
 async def opened(subject: Subject, printed: Callable[[str], None] = quiet) -> AsyncIterator[Driver]:
-    """Open a driver for the subject, and close it after at most half a minute."""
+    """Open a driver for the subject, and close it after at most `TIMEOUT_S`."""
     driver = subject.driver()
     await driver.open(printed)
     try:
@@ -107,6 +110,19 @@ async def waiting_for(driver: Driver, handle: str) -> asyncio.Task[Exit]:
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
     return task
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return when something is so that a driver tells nobody of.
+
+    Raises:
+        AssertionError: it never is.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _SETTLED_WITHIN_S
+    while not await is_so():
+        assert loop.time() < deadline, f"{what}, and it did not within {_SETTLED_WITHIN_S:g} s"
+        await asyncio.sleep(_LOOK_S)
 
 
 async def refused(attempt: Awaitable[object]) -> None:

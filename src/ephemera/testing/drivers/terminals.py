@@ -19,6 +19,7 @@ from ephemera.testing.drivers.subject import (
     opened,
     quiet,
     refused,
+    until,
     waiting_for,
 )
 
@@ -73,7 +74,11 @@ async def hanging_up_kills_what_runs_in_a_terminal(subject: Subject) -> None:
         for _ in range(2):
             await terminal.close()
         assert await terminal.wait() != 0
-        assert await _running(driver, handle, subject) in (1, None)
+
+        async def only_the_program_runs() -> bool:
+            return await _running(driver, handle, subject) in (1, None)
+
+        await until(only_the_program_runs, "hanging up was to end the command")
         waiting = await waiting_for(driver, handle)
         assert not waiting.done()
         waiting.cancel()
