@@ -81,6 +81,6 @@ class LeaseRecord:
     nonce: str
     owner: str
     description: str
-    #: Seconds since 1970.
-    expires_at: int
+    #: Seconds since 1970. The API shows whole ones.
+    expires_at: float
     version: str

@@ -197,7 +197,7 @@ def version_replaced(version: str, current: str) -> Refusal:
     return Refusal(412, f"failed_precondition: machine version {version} is replaced, by {current}")
 
 
-def lease_held(machine_id: str, owner: str, expires_at: int) -> Refusal:
+def lease_held(machine_id: str, owner: str, expires_at: float) -> Refusal:
     """A gated write came without the nonce of the lease."""
     until = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Refusal(
@@ -206,7 +206,7 @@ def lease_held(machine_id: str, owner: str, expires_at: int) -> Refusal:
     )
 
 
-def lease_conflict(machine_id: str, owner: str, expires_at: int) -> LeaseRefusal:
+def lease_conflict(machine_id: str, owner: str, expires_at: float) -> LeaseRefusal:
     """Somebody else asked for a lease while one is held."""
     until = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
     return LeaseRefusal(

@@ -119,7 +119,7 @@ leases = Table(
     Column("owner", String(255), nullable=False),
     Column("description", String, nullable=False),
     #: Seconds since 1970.
-    Column("expires_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),  # parts of seconds too: SQLite keeps them
     Column("version", String(26), nullable=False),
 )
 

@@ -85,7 +85,7 @@ def machine(
     if lease:
         shown["lease"] = {
             "description": lease.description,
-            "expires_at": lease.expires_at,
+            "expires_at": int(lease.expires_at),
             "owner": lease.owner,
         }
     return shown | ({"nonce": nonce} if nonce else {})
@@ -124,7 +124,7 @@ def lease(record: LeaseRecord, *, with_nonce: bool) -> dict[str, Any]:
     The document knows no envelope, and clients that are generated from it look for the bare form.
     """
     shown = {
-        "expires_at": record.expires_at,
+        "expires_at": int(record.expires_at),
         "owner": record.owner,
         "description": record.description,
         "version": record.version,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Callable
 
@@ -29,15 +28,16 @@ class Leases:
         return lease if lease and lease.expires_at > self._clock() else None
 
     def new(self, machine_id: str, version: str, ttl: int, owner: str) -> LeaseRecord:
-        """Return a lease that is not written down yet, for at least `ttl` seconds.
+        """Return a lease that is not written down yet.
 
-        Its end is a whole second, and rounded down a lease of one second would be over at once.
+        It ends after exactly `ttl` seconds: at a whole second, one of a second might be over at
+        once.
 
         Raises:
             Refusal: the time to live is not one.
         """
         check_ttl(ttl)
-        expires_at = math.ceil(self._clock()) + ttl
+        expires_at = self._clock() + ttl
         return LeaseRecord(machine_id, secrets.token_hex(6), owner, "", expires_at, version)
 
     def remember(self, lease: LeaseRecord) -> None:
