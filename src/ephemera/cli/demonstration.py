@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import calendar
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +24,7 @@ from ephemera.cli.interrupts import Held, uninterrupted
 from ephemera.cli.narrator import Narrator
 from ephemera.client import AsyncClient, ensure_platform
 from ephemera.demos import welcome
+from ephemera.deploy.release import ports
 from ephemera.errors import EphemeraError
 from ephemera.home import Endpoint, read_token
 from ephemera.jobs import Job, configure
@@ -134,11 +134,8 @@ def site_config(port: int, folder: Path) -> MachineConfig:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nobody listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 on which nobody listens, and which the system gives to nobody."""
+    return next(ports.free((), lambda _: True))
 
 
 async def _until_it_answers(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ephemera.cli.demonstration import elapsed_ns
+from ephemera.cli.demonstration import elapsed_ns, free_port
 from ephemera.errors import EphemeraError
 
 
@@ -32,3 +32,7 @@ def test_a_job_cannot_be_complete_before_it_is_started() -> None:
     status = "23-11-2026 16:45:41.000000000 UTC\n23-11-2026 16:45:40.000000000 UTC\n"
     with pytest.raises(EphemeraError, match="complete before it was started"):
         elapsed_ns(status)
+
+
+def test_its_port_is_none_that_the_system_gives_to_somebody_else_meanwhile() -> None:
+    assert 10_000 <= free_port() < 32_768
