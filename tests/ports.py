@@ -7,17 +7,13 @@ import socket
 from dataclasses import replace
 
 from ephemera.platform.settings import Settings
-from ephemera.testing.serving import TESTING
-
-#: Systems give those who connect, and those who ask for any port, one from 32768 on: a port that is
-#: found free there may be somebody's before it is used.
-_PORTS = range(10_000, 32_768)
+from ephemera.testing.serving import TESTING, lasting_ports
 
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 on which nobody listens."""
     while True:
-        port = secrets.choice(_PORTS)
+        port = secrets.choice(lasting_ports())
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

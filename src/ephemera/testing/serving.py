@@ -15,7 +15,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,11 +28,13 @@ from ephemera.platform.settings import Settings
 TESTING = Settings(testing=True)
 
 #: A server that was asked to end lets open requests finish for a few seconds first.
-_STOP_WAIT_S = 15
-_REQUEST_WAIT_S = 30
+_STOP_WAIT_S = 40
+_REQUEST_WAIT_S = 75
 #: Systems give those who connect, and those who ask for any port, one from 32768 on. While a server
 #: is away, its port must not be one that somebody is given, be it whoever tries to reach it.
 _LASTING_PORTS = range(10_000, 32_768)
+#: A server that is busy, or runs on a computer that is, may take long to have all done.
+_GONE_WAIT_S = 60
 
 
 class DidNotServe(Exception):
@@ -135,10 +137,23 @@ def serving(
             server.stop()
 
 
+def lasting_ports() -> Sequence[int]:
+    """Return the ports of which this process may take any that is free.
+
+    No system gives them to anybody. Where pytest-xdist has several processes run the tests, no two
+    of them have one in common: one that was found free is not another's before it is used.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
+    if not (worker.isdecimal() and workers.isdecimal()):
+        return _LASTING_PORTS
+    return _LASTING_PORTS[int(worker) :: int(workers)]
+
+
 def _lasting_address() -> str:
     """Return a free address of this computer that is free again when a server is restarted."""
     while True:
-        address = ("127.0.0.1", random.choice(_LASTING_PORTS))  # noqa: S311 - it guards nothing
+        address = ("127.0.0.1", random.choice(lasting_ports()))  # noqa: S311 - it guards nothing
         with socket.socket() as probe:
             try:
                 probe.bind(address)
@@ -178,7 +193,7 @@ def _clear_app(http: httpx2.Client, machines: str) -> None:
     for one in ids:
         http.delete(f"{machines}/{one}?force=true", headers=_nonce(http, f"{machines}/{one}"))
     for one in ids:
-        gone = http.get(f"{machines}/{one}/wait?state=destroyed&timeout=20")
+        gone = http.get(f"{machines}/{one}/wait?state=destroyed&timeout={_GONE_WAIT_S}")
         if gone.status_code not in (200, 404):
             gone.raise_for_status()
 
