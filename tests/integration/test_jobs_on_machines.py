@@ -231,6 +231,7 @@ from ephemera.jobs import run_supervisor
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    print("up", flush=True)
     await run_supervisor(stop)
 
 asyncio.run(main())
@@ -238,7 +239,12 @@ asyncio.run(main())
 
 
 def start_supervisor() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", SUPERVISE])
+    """Return a process that supervises, once it ends properly when it is told to."""
+    process = subprocess.Popen([sys.executable, "-c", SUPERVISE], stdout=subprocess.PIPE)
+    assert process.stdout
+    with process.stdout as said:
+        assert said.readline() == b"up\n"
+    return process
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -53,16 +54,25 @@ def _run(
     )
 
 
-def _machines(server: Server, folder: Path) -> list[str]:
+def _machines(server: Server, folder: Path) -> list[dict[str, Any]]:
+    """Return all machines that a script had."""
     app = folder.name.replace("_", "-")
-    url = f"{server.endpoint.url}/v1/apps/{app}/machines?include_deleted=true"
-    return [one["state"] for one in httpx2.get(url, headers=server.headers).json()]
+    answer = _get(server, f"/v1/apps/{app}/machines?include_deleted=true")
+    return list(answer.raise_for_status().json())
+
+
+def _get(server: Server, path: str) -> httpx2.Response:
+    return httpx2.get(f"{server.endpoint.url}{path}", headers=server.headers, timeout=40)
 
 
 def test_a_short_script_leaves_no_machine_behind(server: Server, tmp_path: Path) -> None:
     ran = _run(server, tmp_path, SHORT)
     assert (ran.stdout, ran.returncode) == ("2\n", 0), ran.stderr
-    assert _machines(server, tmp_path) == ["destroyed"]
+    (machine,) = _machines(server, tmp_path)
+    assert machine["state"] in ("destroying", "destroyed")  # nobody is left to ask for it
+    app = tmp_path.name.replace("_", "-")
+    gone = f"/v1/apps/{app}/machines/{machine['id']}/wait?state=destroyed&timeout=30"
+    assert _get(server, gone).is_success
 
 
 def test_a_script_that_enqueues_when_it_is_imported_does_not_do_so_without_end(

@@ -46,7 +46,7 @@ from ephemera.jobs.trimming import Trimming
 _log = logging.getLogger("ephemera.jobs")
 
 #: How long the end of a supervisor waits for machines to be destroyed whose program has ended.
-FINISH_S = 2.0
+FINISH_S = 5.0
 #: How often the store is looked at where nobody nudges us.
 TICK_S = 1.0
 #: Jobs claimed in one survey: the rest is claimed in the next, a moment later.
