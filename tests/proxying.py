@@ -20,6 +20,6 @@ def playing(folder: Path) -> Play:
 
 async def until(is_so: Callable[[], object]) -> None:
     """Return when something is so that nobody tells of."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not is_so():  # noqa: ASYNC110 - there is nothing else to wait for
             await asyncio.sleep(0.005)

@@ -96,7 +96,7 @@ class World:
 
     @property
     def manner(self) -> Manner:
-        return Manner(self.said.append, patience_s=10)
+        return Manner(self.said.append, patience_s=40)
 
     def deploy(
         self, image: Image | Callable[[], Image], *, client: Client | None = None, **how: Any

@@ -323,7 +323,7 @@ class TestPrograms:
 
     def test_a_program_that_a_nameless_signal_ended_is_seen_to_end(self, app: AppUnderTest) -> None:
         machine = app.create(["sh", "-c", "kill -40 $$"])["id"]
-        app.get(f"/machines/{machine}/wait?state=stopped&timeout=5")
+        app.reaches(machine, "stopped")
         assert app.exit_of(machine)["signal"] == 40
 
 

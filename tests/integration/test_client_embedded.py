@@ -16,6 +16,7 @@ from ephemera.client import AsyncClient, Client, ensure_platform
 from ephemera.client.attempt import Pace
 from ephemera.errors import Unreachable
 from ephemera.home import read_endpoint
+from tests.ports import free_port
 
 #: No time passes between retries.
 AT_ONCE = Pace(chance=lambda: 0.0)
@@ -97,7 +98,7 @@ def test_the_first_request_starts_it_and_a_killed_one_is_started_again(
 
 
 def test_a_platform_that_is_taken_down_is_not_started_again(folder: Path, run: Run) -> None:
-    ensure_platform(folder, listen="127.0.0.1:0")
+    ensure_platform(folder, listen=f"127.0.0.1:{free_port()}")
     with pytest.raises(Unreachable):
         run(
             lambda client: client.apps.list(),

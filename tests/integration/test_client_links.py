@@ -15,6 +15,7 @@ import pytest
 from ephemera.client import AsyncClient, Client
 from ephemera.client.attempt import Pace
 from ephemera.errors import ConfigError, NoAnswer, ServerFault, Unreachable
+from tests.ports import free_port
 
 OK = b'HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"id":"m1"}'
 #: No time passes between retries.
@@ -71,8 +72,7 @@ def test_a_quoted_name_is_not_unquoted_on_the_way(run: Any) -> None:
 
 
 def test_a_port_where_nobody_listens_is_unreachable(run: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=url):
         run(url, lambda c: c.machines.start("demo", "m1"))
 

@@ -100,7 +100,7 @@ def test_a_wait_may_be_for_what_is_yet_to_come(call: Caller, app: str, machine: 
         )
     call(lambda c: c.machines.stop(app, machine.id))
     done = call(
-        lambda c: c.machines.wait(app, machine.id, "stopped", from_event_id=newest.id, timeout=10)
+        lambda c: c.machines.wait(app, machine.id, "stopped", from_event_id=newest.id, timeout=40)
     )
     assert done.event_id > newest.id
 
@@ -109,7 +109,7 @@ def test_lists_are_filtered(call: Caller, app: str, machine: Machine) -> None:
     (found,) = call(lambda c: c.machines.list(app, summary=True, state=["started", "failed"]))
     assert (found.id, found.config) == (machine.id, None)
     assert call(lambda c: c.machines.list(app, state="stopped")) == []
-    call(lambda c: c.leases.acquire(app, machine.id, ttl=5, description="why"))
+    call(lambda c: c.leases.acquire(app, machine.id, ttl=60, description="why"))
     (leased,) = call(lambda c: c.machines.list(app, include_leases=True))
     assert leased.lease.description == "why"
 

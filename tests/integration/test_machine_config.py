@@ -110,7 +110,7 @@ http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()
 @pytest.mark.parametrize("server", ["process"], indirect=True)
 def test_checks_find_out_about_a_real_program(server: Server, app: AppUnderTest) -> None:
     port = free_port()
-    check = {"type": "http", "port": port, "interval": "1s", "timeout": "1s"}
+    check = {"type": "http", "port": port, "interval": "1s", "timeout": "30s"}
     checks = {"up": {**check, "path": "/up"}, "down": {**check, "path": "/down"}}
     program = [sys.executable, "-c", _SERVES, str(port)]
     machine = app.created_and("started", program, checks=checks)

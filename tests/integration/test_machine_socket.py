@@ -51,7 +51,7 @@ def test_a_program_proves_to_others_which_machine_it_is(app: AppUnderTest) -> No
     machine = app.created_and("stopped", asks("POST", "/v1/tokens/oidc", '{"aud": "vault"}'))
     token = last_line(app, machine)
     issuer = jwt.decode(token, options={"verify_signature": False})["iss"]
-    document = answered(httpx2.get(f"{issuer}/.well-known/openid-configuration")).json()
+    document = answered(httpx2.get(f"{issuer}/.well-known/openid-configuration", timeout=30)).json()
     assert document["issuer"] == issuer
     key = jwt.PyJWKClient(document["jwks_uri"]).get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, ["RS256"], audience="vault", issuer=issuer)
@@ -173,7 +173,7 @@ def test_a_request_through_a_socket_does_not_hold_up_the_end_of_the_server(
             machine = app.running()
             with through(server, machine) as inside:
                 answered(inside.get(f"/v1/apps/{app.name}"))  # the connection stays open
-                assert server.stop(timeout=10) == 0
+                assert server.stop(timeout=40) == 0
             server.restart()
 
 

@@ -67,7 +67,7 @@ def asked(server: Server, app: AppUnderTest, url: str = "") -> httpx2.Response:
 
 
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -137,5 +137,5 @@ def test_whoever_trusts_the_authority_of_the_platform_sees_no_warning(
     more: Any = {"headers": {"Host": name}, "extensions": {"sni_hostname": name}}
     with httpx2.Client(verify=trusting, trust_env=False, timeout=40) as client:
         assert client.get(server.endpoint.proxy_tls_url, **more).status_code == 200
-    with httpx2.Client(trust_env=False) as client, pytest.raises(httpx2.ConnectError):
+    with httpx2.Client(trust_env=False, timeout=40) as client, pytest.raises(httpx2.ConnectError):
         client.get(server.endpoint.proxy_tls_url, **more)

@@ -45,15 +45,15 @@ def test_a_client_for_whom_there_is_no_room_is_hung_up_on_whatever_it_does(
             await until(lambda: len(world.engine.connections) == 1)
             for port, context in ((world.port, None), (world.tls_port, insecure())):
                 reader, _ = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-                assert await asyncio.wait_for(reader.read(), 10)
+                assert await asyncio.wait_for(reader.read(), 30)
                 await until(lambda: not world.engine._sent_away)
-            monkeypatch.setattr(http1, "_LINGER_S", 1.0)  # it is to be seen there
+            monkeypatch.setattr(http1, "_LINGER_S", 60.0)  # it is to be seen there
             told, _ = await world.connect()
             await until(lambda: len(world.engine._sent_away) == 1)
             hung_up_on, _ = await world.connect()
             with suppress(ConnectionError):
-                assert not await asyncio.wait_for(hung_up_on.read(), 10)
-            assert b" 503 " in await asyncio.wait_for(told.read(), 10)
+                assert not await asyncio.wait_for(hung_up_on.read(), 30)
+            assert b" 503 " in await asyncio.wait_for(told.read(), 30)
             first.close()
 
     run(check())
@@ -156,7 +156,7 @@ def test_what_refuses_one_request_of_a_connection_refuses_no_later_one() -> None
             assert b" 503 " in await reader.readuntil(b"\r\n\r\n")
             router.refusal = None
             writer.write(HEAD)
-            await asyncio.wait_for(reader.readuntil(b"hello"), 10)
+            await asyncio.wait_for(reader.readuntil(b"hello"), 30)
             writer.close()
 
     run(check())

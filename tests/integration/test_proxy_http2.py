@@ -71,7 +71,7 @@ class RawClient:
                 if isinstance(event, kind):
                     self.events.remove(event)
                     return event
-            data = await asyncio.wait_for(self.reader.read(65536), 10)
+            data = await asyncio.wait_for(self.reader.read(65536), 30)
             assert data, "the proxy hung up"
             self.events += self.h2.receive_data(data)
             self.send()
@@ -238,7 +238,7 @@ async def _refusal(one: RawClient) -> h2.events.Event:
         for event in one.events:
             if isinstance(event, refusals):
                 return event
-        data = await asyncio.wait_for(one.reader.read(65536), 10)
+        data = await asyncio.wait_for(one.reader.read(65536), 30)
         assert data, "the proxy hung up without a word"
         one.events += one.h2.receive_data(data)
 

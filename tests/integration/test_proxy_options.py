@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ephemera.platform.proxy.routing import Asked
 from ephemera.wire.services import HttpOptions, HttpResponseOptions
+from tests.ports import free_port
 from tests.proxy_world import (
     PLAIN,
     FakeRouter,
@@ -15,7 +16,6 @@ from tests.proxy_world import (
     answering,
     echo,
     head_of,
-    hello,
     listening,
     proxy,
     run,
@@ -79,8 +79,7 @@ def test_a_replay_that_is_too_large_or_never_ends_is_refused_with_its_code() -> 
 
 def test_a_port_that_nobody_listens_on_is_said_to_client_and_log() -> None:
     async def check() -> None:
-        async with listening(hello) as gone:
-            pass
+        gone = free_port()
         async with proxy(router=FakeRouter(port=gone)) as world:
             answer = await world.get()
             assert answer.startswith(b"HTTP/1.1 502 ")

@@ -419,7 +419,7 @@ def test_who_waits_for_one_machine_is_not_in_the_way_of_who_takes_any(play: Play
             queues = world.platform.traffic._queues
             await until(lambda: queues.length(world.app().id) == 2)
             next(one for one in held if one.machine_id != first.record.id).release()
-            await asyncio.wait_for(waiting[1], 10)
+            await asyncio.wait_for(waiting[1], 30)
             assert not waiting[0].done()
             waiting[0].cancel()
 
@@ -671,9 +671,10 @@ def test_no_request_fails_however_often_machines_are_stopped(play: Play) -> None
                 web(world, program.port, services=[service(program.port, autostop=autostop)])
             stopper = asyncio.create_task(_stop_all_the_time(world))
             await asyncio.gather(*(_ask_often(world, 10) for _ in range(5)))
+            owners = world.platform.machines.owners(world.app())
+            while sum(owner.record.boot for owner in owners) <= 2:  # until one was stopped indeed
+                await _ask_often(world, 1)
             stopper.cancel()
-            boots = sum(owner.record.boot for owner in world.platform.machines.owners(world.app()))
-            assert boots > 2  # they were stopped indeed
 
     play(scene)
 

@@ -79,7 +79,7 @@ def test_an_app_is_served_by_its_name(server: Server, app: str, scheme: str) -> 
 
 def test_a_name_that_is_no_app_is_said_so(server: Server) -> None:
     answer = httpx2.get(
-        server.endpoint.proxy_url, headers={"Host": "nobody.localhost"}, trust_env=False
+        server.endpoint.proxy_url, headers={"Host": "nobody.localhost"}, trust_env=False, timeout=30
     )
     assert answer.status_code == 404
     assert "no app 'nobody'" in answer.text

@@ -61,7 +61,7 @@ def offering(world: World, internal_port: int, **port: Any) -> Owner:
 
 async def port_of(world: World, port: int) -> ServedPort:
     """Return a port of the app, once it is known whether it can be had."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for one in world.platform.traffic.ports(world.app().id):
                 if one.port == port and one.problem != "not opened yet":
@@ -79,7 +79,7 @@ async def told(world: World, port: int, said: bytes, tls: ssl.SSLContext | None 
     writer.write(said)
     if writer.can_write_eof():
         writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 20)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     return answer
 
@@ -116,7 +116,7 @@ def test_much_more_than_fits_into_any_buffer_goes_through(play: Play) -> None:
             writer.write(whole)
             writer.write_eof()
             await asyncio.sleep(0.05)  # nobody reads: whoever sends has to wait
-            assert await asyncio.wait_for(reader.read(), 20) == whole
+            assert await asyncio.wait_for(reader.read(), 30) == whole
             writer.close()
 
     play(scene)
@@ -195,7 +195,7 @@ def test_whoever_cannot_be_served_is_hung_up_on_and_the_log_says_why(play: Play)
         await port_of(world, port)
         reader, writer = await asyncio.open_connection(HERE, port)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 10)
+            await asyncio.wait_for(reader.read(), 30)
         writer.close()
         assert any("did not stay up: it exited with exit code 4" in line for line in _said(world))
 

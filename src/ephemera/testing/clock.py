@@ -6,6 +6,9 @@ import asyncio
 
 import httpx2
 
+#: A platform on a computer that is busy may take long to answer.
+_ANSWER_WAIT_S = 60.0
+
 
 class FakeClock:
     """Time for tests: sleeping moves it on at once.
@@ -47,7 +50,9 @@ class PlatformClock:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"})
+        self._http = httpx2.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_ANSWER_WAIT_S
+        )
 
     def now(self) -> float:
         """Return the time on it; seconds since 1970."""

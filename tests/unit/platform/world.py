@@ -106,7 +106,7 @@ def play_in(home: Path, scene: Scene, prepare: Callable[[World], None] | None = 
 
 async def reach(owner: Owner, *states: State) -> None:
     """Wait until the machine is in one of the states."""
-    await waiting.reach(owner, Wanted(frozenset(states)), 10)
+    await waiting.reach(owner, Wanted(frozenset(states)), 40)
 
 
 def happened(owner: Owner) -> list[str]:
