@@ -5,7 +5,8 @@
 - A block that begins with a comment such as `# words.py` is that file; a later block uses it.
 - `console` blocks are replayed, see `transcript`.
 - `<!-- not run: why -->` above a block leaves it out, `<!-- exit status 1 -->` says how its last
-  command ends.
+  command ends, `<!-- soon -->` that what it shows is so a moment after what came before it: its
+  commands are given again until it is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _KEPT_VARIABLES = ("HOME", "LANG", "LD_LIBRARY_PATH")
 _FILE = re.compile(r"# (\w+\.py)\n")
 _NOT_RUN = re.compile(r"not run: \w.+")
 _EXIT_STATUS = re.compile(r"exit status (\d+)")
+_SOON, _SOON_S = "soon", 30.0
 
 
 def _run(block: Block) -> bool:
@@ -125,8 +127,9 @@ def _run_program(page: Page, blocks: list[Block], terminal: Terminal) -> None:
 
 def _replay(page: Page, block: Block, terminal: Terminal) -> None:
     told = _EXIT_STATUS.fullmatch(block.note)
+    within_s = _SOON_S if block.note == _SOON else 0.0
     status = 0
     for step in steps(block.text):
         assert status == 0, f"{page.name}:{block.line}: a command before `{step.command}` failed"
-        status = terminal.replay(step)
+        status = terminal.replay(step, within_s)
     assert status == (int(told[1]) if told else 0), f"{page.name}:{block.line}"

@@ -62,5 +62,12 @@ def test_an_id_stays_the_same_for_a_whole_page(terminal: Terminal) -> None:
         terminal.replay(Step(f"echo {OTHER_JOB}", SHOWN))
 
 
+def test_what_is_so_a_moment_later_is_waited_for(terminal: Terminal) -> None:
+    step = Step("echo x >> tries; grep -c x tries", "3")
+    assert terminal.replay(step, within_s=30) == 0
+    with pytest.raises(AssertionError, match="the page shows"):
+        terminal.replay(step, within_s=0.01)
+
+
 def test_the_exit_status_is_told(terminal: Terminal) -> None:
     assert terminal.replay(Step("exit 3", "")) == 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ FOLDER = "/home/ada/first"
 HOME = "/home/ada/.local/state/ephemera"
 
 _TIMEOUT_S = 50
+#: Before a command is run again.
+_AGAIN_S = 0.1
 _JOB = r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"
 _MACHINE = r"\b[0-9a-f]{14}\b"
 #: Of the platform, or of an app at its proxy.
@@ -69,12 +72,25 @@ class Terminal:
     ids: dict[str, str] = field(default_factory=dict)
     inside: str = "."
 
-    def replay(self, step: Step) -> int:
+    def replay(self, step: Step, within_s: float = 0.0) -> int:
         """Run a command and return its exit status.
+
+        Args:
+            within_s: For how long it is run again where it prints something else.
 
         Raises:
             AssertionError: it printed something else than the page shows.
         """
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                return self._replay_once(step)
+            except AssertionError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_AGAIN_S)
+
+    def _replay_once(self, step: Step) -> int:
         command = _ID.sub(lambda found: self.ids.get(found[0], found[0]), step.command)
         if command.startswith("cd "):
             self.inside = command.removeprefix("cd ")
