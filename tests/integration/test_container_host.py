@@ -102,21 +102,30 @@ def test_somebody_else_than_root_is_told_what_is_not_allowed(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-#: In namespaces of its own: other tests mount and connect things at the same time.
+#: In namespaces of its own: other tests mount and connect things at the same time. What they remove
+#: is gone from here too, with all that was mounted on it.
 _PROBE_AND_LOOK = """
-import socket, sys
+import os, socket, sys
 from pathlib import Path
 from ephemera.platform.drivers.container.host import probe
 
+def mounts(whose: int | str = "self") -> dict[str, str]:
+    lines = Path(f"/proc/{whose}/mountinfo").read_text().splitlines()
+    fields = (line.split() for line in lines)
+    # not of what: that changes when it is removed
+    return {" ".join((*one[:3], *one[4:])): one[4] for one in fields}
+
 def seen(folder: Path) -> tuple[object, ...]:
-    mounts = Path("/proc/self/mountinfo").read_text()
-    return mounts, socket.if_nameindex(), list(folder.iterdir())
+    return socket.if_nameindex(), list(folder.iterdir())
 
 folder = Path(sys.argv[1])
-before = seen(folder)
+before, mounted_before = seen(folder), mounts()
 print(probe(folder).overlay)
-after = seen(folder)
+after, mounted_after = seen(folder), mounts()
 assert after == before, (before, after)
+assert mounted_after.keys() <= mounted_before.keys(), (mounted_before, mounted_after)
+lost = {place for one, place in mounted_before.items() if one not in mounted_after}
+assert lost.isdisjoint(mounts(os.getppid()).values()), lost
 """
 
 

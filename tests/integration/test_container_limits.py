@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from ephemera.platform.drivers.base import Program
-from ephemera.platform.drivers.container import bundle, cgroups
+from ephemera.platform.drivers.container import bundle, cgroups, driver
 from tests import needs
 from tests.container_machines import Machines
 from tests.container_world import until
@@ -228,8 +228,9 @@ def test_programs_beside_each_other_share_one_limit_and_end_together(machines: M
 
 
 def test_what_is_written_to_files_without_names_is_counted_once_and_memory_is_not(
-    machines: Machines,
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(driver, "_UNNAMED_S", 30.0)
     script = """
         exec 3>/fill 4>/dev/shm/fill
         rm /fill /dev/shm/fill

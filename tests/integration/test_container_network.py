@@ -45,7 +45,7 @@ def subject(server: Server) -> Subject:
 def run(app: AppUnderTest, machine: str, program: str, *arguments: str) -> str:
     """Return what a program of Python prints in a machine."""
     command = [_PYTHON, "-c", textwrap.dedent(program), *arguments]
-    done = app.post(f"/machines/{machine}/exec", json={"command": command, "timeout": 20})
+    done = app.post(f"/machines/{machine}/exec", json={"command": command, "timeout": 50})
     assert done["exit_code"] == 0, done
     return str(done["stdout"]).strip()
 
@@ -123,16 +123,17 @@ def test_the_switch_of_an_app_takes_the_world_away_and_gives_it_back(app: AppUnd
     machine = started(app)
     asks = """
         import socket, sys
+        wait_s = float(sys.argv[2])
         try:
-            print(socket.create_connection((sys.argv[1], 80), timeout=2).recv(100).decode())
+            print(socket.create_connection((sys.argv[1], 80), timeout=wait_s).recv(100).decode())
         except OSError as error:
             print("refused")
     """
     path = f"/ephemera/apps/{app.name}/network"
-    assert run(app, machine, asks, WORLD) == "192.0.2.2"
-    for outside, said in ((False, "refused"), (True, "192.0.2.2")):
+    assert run(app, machine, asks, WORLD, "15") == "192.0.2.2"
+    for outside, wait_s, said in ((False, "2", "refused"), (True, "15", "192.0.2.2")):
         answered(app.http.put(path, json={"outside": outside}))
-        assert run(app, machine, asks, WORLD) == said
+        assert run(app, machine, asks, WORLD, wait_s) == said
 
 
 def test_a_check_of_a_machine_is_asked_over_its_private_network(app: AppUnderTest) -> None:
@@ -145,7 +146,7 @@ def test_a_check_of_a_machine_is_asked_over_its_private_network(app: AppUnderTes
     check = {"type": "tcp", "port": 8080, "interval": "1s", "timeout": "2s"}
     command = (_PYTHON, "-c", textwrap.dedent(program))
     machine = app.created_and("started", command, checks={"up": check})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while app.get(f"/machines/{machine}")["checks"][0]["status"] != "passing":
         assert time.monotonic() < deadline, app.get(f"/machines/{machine}")["checks"]
         time.sleep(0.05)
@@ -168,9 +169,9 @@ def test_a_network_outlives_a_server_that_is_killed(app: AppUnderTest, server: S
     )
     connects = """
         import socket, sys, time
-        for _ in range(100):
+        for _ in range(300):
             try:
-                connection = socket.create_connection((sys.argv[1], 9), timeout=2)
+                connection = socket.create_connection((sys.argv[1], 9), timeout=15)
                 sys.exit(print(connection.getpeername()[0]))
             except ConnectionRefusedError:
                 time.sleep(0.05)

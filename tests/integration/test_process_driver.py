@@ -259,6 +259,7 @@ def test_two_drivers_serve_one_machine(world: World) -> None:
             handle, same = await asyncio.gather(one.start(spec, quiet), other.start(spec, quiet))
             assert handle == same
             await other.exec(handle, ["true"], timeout=20)
+            await world.printed("ran")
             await one.signal(handle, signal.SIGTERM)
             assert await one.wait(handle) == await other.wait(handle)
         assert world.lines() == ["ran"]

@@ -120,6 +120,8 @@ def test_what_a_program_stopped_itself_stays_stopped_when_it_is_resumed(world: W
         async with world.driver() as driver:
             handle = await driver.start(world.spec("sh", "-c", command), quiet)
             child = int(await world.first_line())
+            while not kernel.is_stopped(child):  # noqa: ASYNC110 - it has been told to, no more
+                await asyncio.sleep(0.01)
             await driver.suspend(handle)
             await driver.resume(handle)
             assert kernel.is_stopped(child)
