@@ -65,8 +65,12 @@ def identities_of_many(url: str) -> set[str]:
     return said
 
 
-def forked(work: Callable[[], None]) -> int:
-    """Do something in a child of this process; return 0 where that went well."""
+def forked(work: Callable[[], None], afterwards: Callable[[], None] = lambda: None) -> int:
+    """Do something in a child of this process; return 0 where that went well.
+
+    Args:
+        afterwards: Done in this process as soon as there is the child.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -77,4 +81,5 @@ def forked(work: Callable[[], None]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
+    afterwards()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

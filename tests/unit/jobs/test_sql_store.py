@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ephemera.errors import ConfigError
 from ephemera.jobs.records import Work
-from ephemera.jobs.stores import migrate
+from ephemera.jobs.stores import engine, migrate
 from ephemera.jobs.stores.engine import open_engine
 from ephemera.jobs.stores.sql import SqlStore
 from tests.jobstores import forked, identities_of_many, job, migrated, shape
@@ -130,24 +134,67 @@ def test_opening_a_current_store_does_not_import_alembic(tmp_path: Path) -> None
 def test_a_fork_in_the_middle_of_a_transaction_leaves_the_child_a_store_it_can_use(
     tmp_path: Path,
 ) -> None:
-    store, stop = SqlStore(url_of(tmp_path)), threading.Event()
+    store = SqlStore(url_of(tmp_path))
+    assert [_forked_while_busy(store, tmp_path) for _ in range(10)] == [0] * 10
+    store.close()
+
+
+def _forked_while_busy(store: SqlStore, folder: Path) -> int:
+    """Fork while threads write; they go on until there is the child, which then has its turn."""
+    stop, begun = threading.Event(), threading.Semaphore(0)
 
     def write() -> None:
         while not stop.is_set():
             store.add_job(job())
+            begun.release()
 
     writers = [threading.Thread(target=write) for _ in range(2)]
     for writer in writers:
         writer.start()
     try:
-        assert [forked(lambda: _add_one(store, tmp_path)) for _ in range(10)] == [0] * 10
+        begun.acquire()
+        return forked(lambda: _add_one(store, folder), stop.set)
     finally:
         stop.set()
         for writer in writers:
             writer.join()
-        store.close()
 
 
 def _add_one(store: SqlStore, folder: Path) -> None:
     store.forget_connections()
     SqlStore(url_of(folder)).add_job(job())
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Another connection to the store, in the middle of a write."""
+    SqlStore(url_of(tmp_path)).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.db")) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_a_write_looks_often_whether_another_one_is_over(
+    tmp_path: Path, held: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            held.execute("COMMIT")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    store = SqlStore(url_of(tmp_path))
+    assert len(slept) == 3
+    assert max(slept) < 0.01, "where others write without a pause, it is free for less than that"
+    store.close()
+
+
+def test_a_write_that_never_has_its_turn_says_so(
+    tmp_path: Path, held: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PATIENCE_S", 0.0)
+    with pytest.raises(ConfigError, match="cannot be used: database is locked"):
+        SqlStore(url_of(tmp_path))

@@ -3,11 +3,18 @@
 SQLite is opened with WAL, so that readers never wait, and `synchronous=FULL`, so that what was
 answered is on disk. A write takes the database's lock when it begins (`BEGIN IMMEDIATE`): a
 transaction that reads first and writes later could not get it any more and would fail.
+
+Nobody is told when that lock is free, and whoever writes without a pause leaves it free for some
+microseconds only. SQLite would soon look for it ten times a second, and miss them all: so a write
+looks by itself, and often.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +26,18 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from ephemera.errors import ConfigError, StoreError
 from ephemera.jobs.stores.forking import gate
 
-#: How long a write waits for another process's write; those take milliseconds.
-_BUSY_TIMEOUT_MS = 10_000
+#: How long a write waits for those of other threads and processes; each takes milliseconds.
+_PATIENCE_S = 10.0
+#: Between two looks whether the lock is free, at most: not the same each time, or all could miss.
+_LOOK_MAX_S = 0.004
 _URL_HINT = (
     "set EPHEMERA_STORE to sqlite:////var/lib/app/jobs.db, for example, or to"
     " postgresql+psycopg://USER:PASSWORD@HOST/DATABASE with psycopg installed"
 )
 #: The execution option of connections on which every statement is one `SELECT` by itself.
 READS_ONLY = {"ephemera_reads_only": True}
+#: What else has to wait, as at the first opening of a database, does so within SQLite.
+_WAIT, _DO_NOT_WAIT = f"PRAGMA busy_timeout={_PATIENCE_S * 1000:.0f}", "PRAGMA busy_timeout=0"
 
 
 def open_engine(url: str) -> Engine:
@@ -84,7 +95,7 @@ def _make_private(database: str | None) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    cursor.execute(_WAIT)
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
@@ -93,5 +104,27 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_immediately(connection: Connection) -> None:
     # a single SELECT needs no transaction of ours
-    if not connection.get_execution_options().keys() & READS_ONLY.keys():
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.get_execution_options().keys() & READS_ONLY.keys():
+        return
+    database: Any = connection.connection.driver_connection
+    database.execute(_DO_NOT_WAIT)
+    try:
+        _await_turn(database)
+        if not database.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what `_name_the_store` explains
+    finally:
+        database.execute(_WAIT)
+
+
+def _await_turn(database: sqlite3.Connection) -> None:
+    """Begin a transaction as soon as nobody else writes; none where that takes too long."""
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            is_taken = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_taken or time.monotonic() >= end:
+                return
+        time.sleep(random.uniform(0, _LOOK_MAX_S))  # noqa: S311 - it guards nothing

@@ -27,7 +27,8 @@ class Gate:
 
     def guard(self, engine: Engine) -> None:
         """Have the connections of this engine closed before a fork."""
-        self._engines.add(engine)
+        with self._idle:  # a fork may be going through them
+            self._engines.add(engine)
 
     @contextmanager
     def passed(self) -> Iterator[None]:
