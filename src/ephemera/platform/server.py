@@ -62,6 +62,9 @@ _socket_log.addFilter(lambda record: "without completing handshake" not in str(r
 _OBJECTS_MORE = 5_000
 #: How long requests that are being answered may take when the server stops.
 _GRACE_S = 3
+#: How long a connection is kept on which nothing is asked: longer than clients do. Where both hang
+#: up after as long, as with the usual 5 s, a request may meet the end of its connection.
+_IDLE_S = 75
 #: Of one message of a WebSocket: what somebody pastes into a terminal.
 _MESSAGE_BYTES_MAX = 1024 * 1024
 #: How long the client of a WebSocket may leave a ping unanswered. It does so while its user holds
@@ -210,6 +213,7 @@ class _Server(uvicorn.Server):
             proxy_headers=False,  # nobody asks where a request says that it comes from
             log_config=None,
             timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=_IDLE_S,
         )
         super().__init__(config)
         self._platform = platform

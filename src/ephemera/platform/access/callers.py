@@ -35,6 +35,9 @@ MACHINE_MAX = 64
 NETWORK_MAX = 512
 #: From the first byte of a head to its last, and from a connection to the end of its first head.
 HEAD_S = 15.0
+#: From one request to the next: longer than most clients keep a connection, and not for long, as
+#: each is one of so many.
+IDLE_S = 15
 #: Of a head, beyond the piece of it that came first.
 HEAD_BYTES_MAX = 64 * 1024
 #: Who is sent away may take so long to read why, and so many at a time are told at all.
@@ -108,6 +111,7 @@ class Caller(HttpProtocol):
         told: set[Caller],
     ) -> None:
         super().__init__(config, state, app_state)
+        self.timeout_keep_alive = IDLE_S
         self._shares = shares
         self._told = told
         self._sent_away = False
