@@ -28,6 +28,8 @@ _LOOK_S = 0.001
 #: A frozen cgroup is one within milliseconds, unless a process waits for a disk.
 _FROZEN_WITHIN_S = 5.0
 _REMOVED_WITHIN_S = 2.0
+#: How often one is made that goes again meanwhile: each monitor that ends may remove it.
+_MADE_ANEW_MAX = 100
 
 
 class Limits(NamedTuple):
@@ -90,11 +92,25 @@ class Tree(NamedTuple):
             OSError: it cannot be made here.
         """
         for root in set(self.roots.values()):
-            if self.version == 2:
-                _pass_on(os.path.dirname(root))
-            os.makedirs(root, exist_ok=True)
-            if self.version == 2:
-                _pass_on(root)
+            for left in reversed(range(_MADE_ANEW_MAX)):
+                try:
+                    self._make_below(root)
+                    break
+                except (FileExistsError, FileNotFoundError):
+                    if not left:
+                        raise
+
+    def _make_below(self, root: str) -> None:
+        """Make it for one controller, or all.
+
+        Raises:
+            FileExistsError, FileNotFoundError: the last of an earlier server has just removed it.
+        """
+        if self.version == 2:
+            _pass_on(os.path.dirname(root))
+        os.makedirs(root, exist_ok=True)
+        if self.version == 2:
+            _pass_on(root)
 
     def remove(self) -> None:
         """Remove it again, if none is below it. Repeating is safe."""

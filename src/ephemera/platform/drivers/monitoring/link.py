@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from ephemera.platform.drivers.base import Exit
 from ephemera.platform.drivers.monitoring.frames import FIRST_QUESTIONS, Decoder, Message, encode
 
 _ADDRESS_BYTES_MAX = 103
+_LOOK_AGAIN_S = 0.01
 
 
 class LinkLost(Exception):
@@ -161,16 +163,35 @@ L = TypeVar("L", bound=Link)
 async def connect(path: str, make: Callable[[], L]) -> L | None:
     """Return a link to the monitor that listens at `path`; None where none does.
 
+    One that has not taken in yet whoever came before is waited for.
+
     Args:
         make: Makes the link.
     """
-    loop = asyncio.get_running_loop()
+    sock = socket.socket(socket.AF_UNIX)
     try:
+        sock.setblocking(False)
         with _short(path) as address:
-            _, link = await loop.create_unix_connection(make, address)
-    except (FileNotFoundError, ConnectionError):  # reset where it ended before it took us in
+            # by ourselves: where there is no room, asyncio takes us for connected
+            while not _is_taken_in(sock, address):  # noqa: ASYNC110 - nobody tells that there is
+                await asyncio.sleep(_LOOK_AGAIN_S)
+        _, link = await asyncio.get_running_loop().create_unix_connection(make, sock=sock)
+    except (FileNotFoundError, ConnectionError):
+        sock.close()
         return None
+    except BaseException:
+        sock.close()
+        raise
     return link
+
+
+def _is_taken_in(sock: socket.socket, address: str) -> bool:
+    """Connect where there is room among those who wait to be accepted; whether there was."""
+    try:
+        sock.connect(address)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

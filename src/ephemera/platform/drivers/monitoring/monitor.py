@@ -36,8 +36,8 @@ from ephemera.platform.drivers.monitoring.output import Output
 from ephemera.platform.drivers.monitoring.peer import Peer
 from ephemera.platform.drivers.monitoring.watch import Watch
 
-#: Servers that have asked to be attached and were not yet accepted.
-_BACKLOG = 16
+#: Links that were asked for and not yet accepted: each console has one of its own.
+_BACKLOG = 64
 #: Room for a pid, a start time and a UUID.
 _RECORD_BYTES = 128
 

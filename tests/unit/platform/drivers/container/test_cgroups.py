@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ class TestFinding:
     def test_the_first_mount_of_a_controller_counts(self) -> None:
         again = "90 1 0:32 / /elsewhere rw - cgroup cgroup rw,memory"
         assert Tree.find([*_V1, again]).roots["memory"] == "/sys/fs/cgroup/memory"
+
+    def test_what_an_earlier_server_removes_just_then_is_made_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        really_make = os.makedirs
+
+        def find_it_there_and_then_not(path: str, **_: object) -> None:
+            monkeypatch.setattr(os, "makedirs", really_make)
+            raise FileExistsError(path)
+
+        monkeypatch.setattr(os, "makedirs", find_it_there_and_then_not)
+        Tree(1, {"memory": str(tmp_path)}).prepare("eph")
+        assert (tmp_path / "eph").is_dir()
+
+    def test_what_cannot_be_made_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "eph").touch()
+        with pytest.raises(FileExistsError):
+            Tree(1, {"memory": str(tmp_path)}).prepare("eph")
 
     def test_there_may_be_none(self) -> None:
         assert Tree.find(_OTHERS) == Tree(0, {})

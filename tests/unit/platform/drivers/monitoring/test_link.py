@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,3 +54,37 @@ def test_a_monitor_of_the_first_version_is_not_asked_what_it_would_never_answer(
     with pytest.raises(Unsupported, match="'ps' of a machine that an older version") as refused:
         asyncio.run(ask_for_processes(tmp_path / "s", {"say": "started"}))
     assert refused.value.hint == "restart the machine"
+
+
+def test_a_monitor_that_has_others_to_accept_first_is_waited_for(tmp_path: Path) -> None:
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "s"))
+            listener.listen(0)
+            path, make = str(tmp_path / "s"), lambda: Link(lambda: None)
+            first, second = [asyncio.ensure_future(connect(path, make)) for _ in range(2)]
+            assert await first is not None
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert not second.done()
+            for waiting in (first, second):
+                ours, _ = await loop.run_in_executor(None, listener.accept)
+                with ours:
+                    link = await waiting
+                    assert link is not None
+                    ours.sendall(encode(frames.started()))
+                    assert (await link.greeting())["say"] == "started"
+                    link.close()
+
+    asyncio.run(check())
+
+
+def test_where_nobody_listens_there_is_no_link(tmp_path: Path) -> None:
+    async def none_at(path: Path) -> bool:
+        return await connect(str(path), lambda: Link(lambda: None)) is None
+
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(tmp_path / "gone"))
+    assert asyncio.run(none_at(tmp_path / "gone"))
+    assert asyncio.run(none_at(tmp_path / "never"))
