@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.root, needs.linux, needs.root, needs.nft]
 ONE, OTHER = "fdaa:1:2::/48", "fdaa:1:3::/48"
 WORLD = "192.0.2.1"
 REFUSED = "refused:"
+#: Long enough for a slow computer, and never waited for where all is well.
+PATIENCE_S = 30.0
 #: AWS and most others, AWS for containers, Alibaba, Azure.
 CREDENTIALS = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16")
 
@@ -87,7 +89,7 @@ def play(tmp_path: Path) -> Callable[[Act], None]:
 
 def gone(prefix: str) -> None:
     """Wait until the computer has no link whose name begins so: a namespace dies slowly."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while left := [name for name in links_here() if name.startswith(prefix)]:
         assert time.monotonic() < until, f"{left} is left behind"
         time.sleep(0.01)
@@ -301,6 +303,35 @@ def test_a_server_starts_while_the_router_of_the_last_one_is_still_going(
     play(act)
 
 
+def test_an_uplink_that_goes_by_itself_just_when_it_is_to_be_removed_is_laid_again(
+    play: Callable[[Act], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel removes what the router of the last server has left, in its own time."""
+    remove, removed = netlink.remove, []
+
+    def too_late(index: int) -> netlink.Request:
+        with netlink.connect() as sock:
+            netlink.ask(sock, remove(index))
+        removed.append(index)
+        return remove(index)
+
+    async def act(scene: Scene) -> None:
+        await scene.network.close()
+        gone("eph")
+        left = netlink.pair(scene.network._uplink.name, peer=[netlink.text(netlink.NAME, "old")])
+        with netlink.connect() as sock:
+            netlink.ask(sock, left)
+        with monkeypatch.context() as patched:
+            patched.setattr(netlink, "remove", too_late)
+            await scene.network.open([])
+        assert removed
+        one = await scene.machine()
+        one.serve(one.ipv6, 80)
+        assert REFUSED not in scene.host.ask(one.ipv6, 80)
+
+    play(act)
+
+
 def test_two_platforms_on_one_computer_do_not_disturb_each_other(
     play: Callable[[Act], None],
 ) -> None:
@@ -496,7 +527,7 @@ def test_a_kernel_that_has_no_rules_for_bridges_has_machines_as_well(
 _LOOK_UP = """
 import dns.resolver, sys
 resolver = dns.resolver.Resolver(configure=False)
-resolver.nameservers, resolver.lifetime = [sys.argv[1]], 2
+resolver.nameservers, resolver.lifetime = [sys.argv[1]], 30
 try:
     print(*(one.to_text() for one in resolver.resolve(*sys.argv[2:4], tcp=len(sys.argv) > 4)))
 except Exception as error:

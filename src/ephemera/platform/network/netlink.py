@@ -23,6 +23,8 @@ NEWADDR, GETADDR = 20, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
+#: What was told is not of one moment.
+_INTERRUPTED = 0x10
 #: Make it, and fail where it is there already.
 CREATE = 0x400 | 0x200
 #: Make it, or change the one that is there.
@@ -112,7 +114,7 @@ def ask(sock: socket.socket, *requests: Request) -> None:
     )
     failed: dict[int, int] = {}
     while last not in failed:
-        for kind, number, body in _messages(sock.recv(_ANSWER_BYTES)):
+        for kind, _, number, body in _messages(sock.recv(_ANSWER_BYTES)):
             if kind == _ERROR:
                 failed[number] = _code(body)
     for number, code in sorted(failed.items()):
@@ -121,14 +123,26 @@ def ask(sock: socket.socket, *requests: Request) -> None:
 
 
 def tell(sock: socket.socket, kind: int) -> list[Answer]:
-    """Return all links, addresses or routes: `kind` is `GETLINK`, `GETADDR` or `GETROUTE`."""
+    """Return all links, addresses or routes: `kind` is `GETLINK`, `GETADDR` or `GETROUTE`.
+
+    Where some came or went while the kernel told them, others may be missing: it is asked again.
+    """
+    while True:
+        told, is_whole = _told(sock, kind)
+        if is_whole:
+            return told
+
+
+def _told(sock: socket.socket, kind: int) -> tuple[list[Answer], bool]:
     fixed = {GETLINK: _LINK, GETADDR: _ADDRESS, GETROUTE: _ROUTE}[kind]
     sock.send(_packed(Request(kind, _DUMP, bytes(fixed.size), ""), _DUMP, 0))
     found: list[Answer] = []
+    is_whole = True
     while True:
-        for said, _, body in _messages(sock.recv(_ANSWER_BYTES)):
+        for said, flags, _, body in _messages(sock.recv(_ANSWER_BYTES)):
+            is_whole = is_whole and not flags & _INTERRUPTED
             if said == _DONE:
-                return found
+                return found, is_whole
             if said == _ERROR:
                 raise _refused(body, "reading the network")
             found.append(_answer(fixed, body))
@@ -142,7 +156,7 @@ def find(sock: socket.socket, name: str) -> Answer:
     """
     wanted = Request(GETLINK, 0, _LINK.pack(0, 0, 0, 0, 0) + text(NAME, name), "")
     sock.send(_packed(wanted, 0, 0))
-    [(said, _, body)] = _messages(sock.recv(_ANSWER_BYTES))
+    [(said, _, _, body)] = _messages(sock.recv(_ANSWER_BYTES))
     if said == _ERROR:
         raise _refused(body, f"finding link {name}")
     return _answer(_LINK, body)
@@ -281,11 +295,11 @@ def _packed(request: Request, flags: int, sequence: int) -> bytes:
     return header + request.body + bytes(-size % 4)
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield kind, number and body of each message of an answer."""
+def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield kind, flags, number and body of each message of an answer."""
     while data:
-        size, kind, _, sequence, _ = _HEADER.unpack_from(data)
-        yield kind, sequence, data[_HEADER.size : size]
+        size, kind, flags, sequence, _ = _HEADER.unpack_from(data)
+        yield kind, flags, sequence, data[_HEADER.size : size]
         data = data[size + -size % 4 :]
 
 

@@ -10,6 +10,7 @@ The cable and all routes over it go with the router. What the host has to allow 
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
@@ -128,10 +129,10 @@ class Uplink:
                 self.host4 = self.router4 - 1
                 return True
         if theirs:
-            netlink.ask(router, netlink.remove(theirs.index))
+            _remove(router, theirs)
             ours = netlink.named(self._host).get(self.name)
         if ours:  # of a router that is gone, or just going
-            netlink.ask(self._host, netlink.remove(ours.index))
+            _remove(self._host, ours)
         return False
 
     def _lay(self, namespace: int) -> None:
@@ -172,6 +173,15 @@ class Uplink:
             self.problems.append(f"this computer cannot reach machines by IPv6: {error}")
         else:
             self.host6, self.router6 = host, gateway
+
+
+def _remove(sock: socket.socket, link: Answer) -> None:
+    """Remove a link, unless it has just gone with the router at one of its ends."""
+    try:
+        netlink.ask(sock, netlink.remove(link.index))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
 
 
 def speak_ipv6(link: str) -> None:
