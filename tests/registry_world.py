@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,8 +19,16 @@ HOUR_S = 3600.0
 class _Apps(dict[str, AppRecord]):
     """Apps by their ids, as far as the registry asks for them."""
 
+    def __init__(self, living: Mapping[str, AppRecord]) -> None:
+        super().__init__(living)
+        self._leaving: list[AppRecord] = []
+
+    def leave(self, app_id: str) -> None:
+        """Have one be among those that leave."""
+        self._leaving.append(self.pop(app_id))
+
     def all(self) -> list[AppRecord]:
-        return [*self.values()]
+        return [*self.values(), *self._leaving]
 
     def named(self, name: str) -> AppRecord:
         for app in self.values():

@@ -6,6 +6,8 @@ one of these may see the others.
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +104,8 @@ class Holdings:
         """Have a tag mean the digest in a file, and nothing else from now on."""
         path = self._tag(repository, tag)
         path.parent.mkdir(parents=True, exist_ok=True)
+        now = time.time_ns()
+        os.utime(fresh, ns=(now, now))  # by itself, the file system has one for some milliseconds
         fresh.replace(path)
 
     def untag(self, repository: str, tag: str) -> None:

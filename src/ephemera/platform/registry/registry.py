@@ -244,6 +244,8 @@ class Registry:
         tags: list[str] = []
         freed = 0
         for app in self._apps.all():
+            if app.id not in self._apps:
+                continue  # it leaves: all that it has is being removed
             used = [one for one in mentioned if one.repository.partition("/")[0] == app.name]
             found = collection.collect(self.of(app), used, self._promises.of(app.id))
             tags += found.tags

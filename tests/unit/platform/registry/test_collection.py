@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ephemera.platform.registry import durable
 from ephemera.platform.registry.collection import TAGS_KEPT, Collected
 from tests import images
 from tests.images import Blob, Built
@@ -47,6 +48,37 @@ def test_the_last_tags_stay_and_what_only_older_ones_had_is_removed(world: Regis
     assert removed.freed_bytes == sum(sizes)
     assert [world.has(one) for one in pushed] == [False] * 2 + [True] * TAGS_KEPT
     assert prune(world) == Collected()
+
+
+def test_the_last_tags_are_those_that_were_given_last_also_in_one_moment(
+    world: RegistryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system has the same time for all that is written within some milliseconds."""
+    write = durable.write
+
+    def write_in_that_moment(path: Path, content: bytes) -> None:
+        write(path, content)
+        os.utime(path, (1, 1))
+
+    monkeypatch.setattr(durable, "write", write_in_that_moment)
+    one = image()
+    given = [f"v{number}" for number in range(TAGS_KEPT + 2)]
+
+    async def scene() -> None:
+        for tag in reversed(given):
+            await world.push(one, tag)
+
+    asyncio.run(scene())
+    removed = {f"registry.localhost/shop:{tag}" for tag in given[-2:]}
+    assert set(prune(world).tags) == removed
+
+
+def test_what_an_app_has_that_leaves_is_left_to_who_removes_it(world: RegistryWorld) -> None:
+    asyncio.run(push_releases(world, TAGS_KEPT + 2))
+    files = world.files()
+    world.apps.leave("id-shop")
+    assert prune(world) == Collected()
+    assert world.files() == files
 
 
 @pytest.mark.parametrize(
