@@ -23,7 +23,7 @@ from ephemera.oci.reference import Reference
 from ephemera.platform.images.image import Image, Pruned, Say, StoredImage
 from ephemera.platform.images.progress import duration
 from ephemera.platform.images.pull import LayerLocks, Pull
-from ephemera.platform.images.records import Layer, Meaning, Record, Records
+from ephemera.platform.images.records import Meaning, Record, Records
 from ephemera.platform.images.removal import flush, remove
 from ephemera.platform.images.shared import Shared
 from ephemera.platform.images.sources import OwnRegistry, Source
@@ -65,7 +65,7 @@ class Images:
         """Learn what is here, and remove what is not whole. Repeating is safe."""
         self._records.load()
         for stray in self._records.strays():
-            stray.rename(self._records.unfinished / f"stray-{stray.name}")
+            self._put_aside(stray.name)
         self._in_background(remove([*self._records.unfinished.iterdir()]))
 
     async def close(self) -> None:
@@ -124,7 +124,7 @@ class Images:
         for record in unused:
             self._records.forget(record.image.digest)
         layers = self._records.take_unused()
-        await remove([self._put_aside(layer) for layer in layers])
+        await remove([self._put_aside(layer.name) for layer in layers])
         return Pruned(
             tuple(record.image for record in unused),
             len(layers),
@@ -254,10 +254,10 @@ class Images:
         if await flush(self.folder):
             self._records.safe(digest)
 
-    def _put_aside(self, layer: Layer) -> Path:
+    def _put_aside(self, name: str) -> Path:
         """Take a layer's folder out of the way, so that it can be had anew while it is removed."""
-        aside = self._records.unfinished / f"removed-{layer.name}-{time.monotonic_ns()}"
-        return (self._records.layers / layer.name).rename(aside)
+        aside = self._records.unfinished / f"removed-{name}-{time.monotonic_ns()}"
+        return (self._records.layers / name).rename(aside)
 
     def _in_background(self, chore: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(chore)

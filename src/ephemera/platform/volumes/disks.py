@@ -31,6 +31,8 @@ _MKFS = ("mkfs.ext4", "-F", "-q", "-m", "0")
 _MKFS_HOW = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
 #: How long a disk may be on its way to be mounted or unmounted, and how often that is looked at.
 _PASSING_S, _PAUSE_S = 60.0, 0.05
+#: What the kernel says of the place of a disk whose monitor has ended since it was found out.
+_GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 #: The folder that holds the `ephemera` package, which the holder has to find without `site`.
 _PACKAGES = Path(__file__).parents[3]
 _HOLDER = (
@@ -108,7 +110,7 @@ def room(image: Path) -> Room:
     if where:
         try:
             seen = os.statvfs(where)
-        except FileNotFoundError:
+        except _GONE:
             return room(image)  # unmounted just now
         used = (seen.f_blocks - seen.f_bfree) * seen.f_frsize
         return Room(used, seen.f_blocks * seen.f_frsize, seen.f_bavail * seen.f_frsize)
@@ -129,8 +131,13 @@ def taken(image: Path) -> int:
 def thaw(image: Path) -> None:
     """Let writes to a disk go on, if somebody holds them who was killed. Repeating is safe."""
     where = disks.mounted(str(image))
-    if where:
-        disks.thaw(os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    if where is None:
+        return
+    try:
+        folder = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except _GONE:
+        return
+    disks.thaw(folder)
 
 
 class Copies:

@@ -20,7 +20,7 @@ from ephemera.platform.volumes.states import State, Status
 
 REGIONS = ("iad", "ams")
 #: Copies of a few bytes take milliseconds; this long only where something is wrong.
-_PATIENCE_S = 20
+_PATIENCE_S = 45
 
 
 class Shelf:

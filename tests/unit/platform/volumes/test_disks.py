@@ -15,6 +15,7 @@ import pytest
 
 from ephemera.errors import Unsupported
 from ephemera.platform import tools
+from ephemera.platform.drivers.container import disks as mounting
 from ephemera.platform.drivers.container import ext4
 from ephemera.platform.records import MachineRecord
 from ephemera.platform.refusals import Refusal
@@ -42,6 +43,17 @@ def play(tmp_path: Path) -> Play:
 def _machine(volume: VolumeRecord) -> MachineRecord:
     config = {"mounts": [{"volume": volume.id, "path": "/data"}]}
     return cast("MachineRecord", SimpleNamespace(config=config))
+
+
+def test_a_disk_whose_monitor_has_just_ended_needs_not_be_thawed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "data.img"
+    image.touch()
+    found = iter(["/proc/4194305/root/data", "/proc/4194305/root/data", None])
+    monkeypatch.setattr(mounting, "mounted", lambda _: next(found))
+    disks.thaw(image)
+    assert disks.room(image) == Room(0)
 
 
 async def _snapshots_of_days(shelf: Shelf, volume: VolumeRecord, days: int) -> int:
