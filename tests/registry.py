@@ -16,8 +16,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,12 +27,16 @@ import httpx2
 import pytest
 
 from tests.images import Blob, Built
+from tests.ports import free_port
 from tests.registry_access import Certified, TokenService, certify, token_service
 
 USER, PASSWORD = "ephemera", "secret"
 #: bcrypt of the password, which is the only form that the registry takes.
 _HTPASSWD = f"{USER}:$2b$04$at.qvaALDuim7je4OjiSmOKWidljmlr1/8IQ.NDdHbgh/fXAqv5CO\n"
-_LISTENING = re.compile(rb"listening on [^ ]*:(\d+)")
+_LISTENING = b"listening on "
+#: Long enough for a slow computer, and never waited for where all is well.
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.01
 
 
 class Registry:
@@ -57,7 +61,7 @@ class Registry:
         self.certificates = certificates
         self.tokens = tokens
         self._users = users
-        self._port = 0
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -70,7 +74,7 @@ class Registry:
         return f"{'https' if self.certificates else 'http'}://{self.address}"
 
     def start(self) -> None:
-        """Serve; at the address of the last time where there was one."""
+        """Serve, each time at the same address."""
         config = self.folder / "config.yml"
         config.write_text(self._config())
         log = self.folder / "log"
@@ -82,23 +86,13 @@ class Registry:
                 stderr=out,
                 env={"PATH": os.environ["PATH"], "OTEL_TRACES_EXPORTER": "none"},
             )
-        self._port = self._listening(log, at)
+        self._await_listening(log, at)
 
     def stop(self) -> None:
         """Go away, in the middle of whatever is under way. Repeating is safe."""
         if self._process:
             self._process.kill()
             self._process.wait()
-
-    def pause(self) -> None:
-        """Take requests and answer none, until it is resumed."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Go on after a pause, where it was. Repeating is safe."""
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
 
     def push(self, name: str, image: Built, tag: str = "latest") -> str:
         """Put an image, or an index with its images, under a tag; return its reference."""
@@ -121,10 +115,20 @@ class Registry:
         """Return what it said, a line for each request among it."""
         return (self.folder / "log").read_text(errors="replace")
 
-    def requests(self, method: str, part: str) -> int:
-        """Return how many requests it has answered whose path has this part."""
+    def requests(self, method: str, part: str, *, expected: int = 0) -> int:
+        """Return how many requests it has answered whose path has this part.
+
+        Args:
+            expected: So many there must be: what has a long answer is in the log only a moment
+                after its last byte is sent.
+        """
         asked = re.compile(rf'"{method} [^ ]*{re.escape(part)}')
-        return sum(1 for line in self.log().splitlines() if asked.search(line))
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            found = sum(1 for line in self.log().splitlines() if asked.search(line))
+            if found >= expected or time.monotonic() > deadline:
+                return found
+            time.sleep(_PAUSE_S)
 
     def _http(self, name: str) -> httpx2.Client:
         headers = {}
@@ -159,13 +163,13 @@ class Registry:
             config["auth"] = {"token": self.tokens.config()}
         return json.dumps(config)
 
-    def _listening(self, log: Path, at: int) -> int:
-        """Return the port once it listens: it says so in its log, and nowhere else."""
+    def _await_listening(self, log: Path, at: int) -> None:
+        """Return once it listens: it says so in its log, and nowhere else."""
         assert self._process
         while self._process.poll() is None:
-            found = _LISTENING.search(log.read_bytes(), at)
-            if found:
-                return int(found[1])
+            if _LISTENING in log.read_bytes()[at:]:
+                return
+            time.sleep(_PAUSE_S)
         raise AssertionError(f"the registry did not start: {self.log()}")
 
 

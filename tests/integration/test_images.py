@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from pathlib import Path
@@ -10,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import ImageUnavailable
-from ephemera.platform.images import Images, StoredImage
+from ephemera.platform.images import Images, StoredImage, progress
 from ephemera.platform.images import images as images_module
 from ephemera.wire.ids import new_machine_name
 from tests import images, needs
 from tests.images import file
-from tests.pulling import Heard, Pulls
+from tests.pulling import TIMEOUT_S, Heard, Pulls
 from tests.registry import Registry, running_registry
 
 pytestmark = [pytest.mark.root, needs.root, needs.registry, needs.zstd]
@@ -32,6 +33,13 @@ def name() -> str:
     return new_machine_name()
 
 
+@pytest.fixture(autouse=True)
+def _no_pull_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of how far a pull is, and nobody loses patience, on a slow computer too."""
+    monkeypatch.setattr(progress, "_EVERY_S", math.inf)
+    monkeypatch.setattr(images_module, "_CHECK_TIMEOUT_S", TIMEOUT_S)
+
+
 @pytest.fixture
 def every_tag_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question about a tag goes to the registry."""
@@ -45,8 +53,8 @@ def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def blob_requests(registry: Registry, name: str, blob: images.Blob) -> int:
-    """Return how often a blob of a repository was asked for."""
-    return registry.requests("GET", f"/{name}/blobs/{blob.digest}")
+    """Return how often a blob of a repository was asked for, which it was."""
+    return registry.requests("GET", f"/{name}/blobs/{blob.digest}", expected=1)
 
 
 def build(*contents: bytes) -> images.Built:

@@ -15,7 +15,7 @@ import pytest
 from ephemera.errors import ImageUnavailable
 from ephemera.oci.trust import may_be_plain, split_host
 from tests import images, needs
-from tests.pulling import Pulls
+from tests.pulling import TIMEOUT_S, Pulls
 from tests.registry import PASSWORD, USER, Registry, running_registry
 
 pytestmark = [pytest.mark.root, needs.root, needs.registry]
@@ -74,6 +74,13 @@ def test_a_login_may_be_a_token_that_is_exchanged(pulls: Pulls, tmp_path: Path) 
         assert pulls.prepare(guard.push("private", IMAGE))[0].digest == IMAGE.digest
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that is slow to say whether it speaks TLS is waited for."""
+    monkeypatch.setattr("ephemera.oci.trust._HANDSHAKE_TIMEOUT_S", TIMEOUT_S)
+
+
+@pytest.mark.usefixtures("patient")
 def test_tls_with_an_authority_of_its_own(
     pulls: Pulls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +94,7 @@ def test_tls_with_an_authority_of_its_own(
         assert pulls.prepare(reference)[0].digest == IMAGE.digest
 
 
+@pytest.mark.usefixtures("patient")
 def test_tls_with_an_authority_in_the_place_where_docker_has_it(
     pulls: Pulls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,12 +15,11 @@ import httpx2
 import pytest
 
 from ephemera.testing.serving import Server, serving
-from ephemera.wire.ids import new_machine_name
 from tests import images, needs
 from tests.images import Built
-from tests.registry import Registry, running_registry
+from tests.slow_registry import SlowRegistry, slow_registry
 
-pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun, needs.registry]
+pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun]
 
 #: Long enough for a slow computer, and never waited for where all is well.
 TIMEOUT_S = 40.0
@@ -42,26 +41,16 @@ def http(server: Server) -> Iterator[httpx2.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with running_registry(tmp_path_factory.mktemp("registry")) as found:
+@pytest.fixture
+def slow() -> Iterator[SlowRegistry]:
+    """A registry that stops in the middle of the only layer of its image."""
+    with slow_registry(big()) as found:
         yield found
 
 
-@pytest.fixture
-def slow(running: Registry) -> Iterator[Registry]:
-    """A registry that may be paused, and is resumed at the end."""
-    yield running
-    running.resume()
-
-
-def pushed(registry: Registry) -> str:
-    """Return the reference of an image that takes more than what sockets hold."""
-    return registry.push(new_machine_name(), big())
-
-
 def big() -> Built:
-    content = os.urandom(1_000_000) + bytes(40_000_000)
+    """Return an image of which something is on the disk before half of it has come."""
+    content = os.urandom(4_000_000)
     return images.build(images.layer(images.file("big", content), compression=""))
 
 
@@ -95,23 +84,19 @@ def events(http: httpx2.Client, machine: str) -> list[dict[str, Any]]:
     return list(found)
 
 
-def paused_while_unpacking(server: Server, slow: Registry, begin: Callable[[], Any]) -> Any:
-    """Have a pull begin, and the registry pause in the middle of the layer."""
+def begun(server: Server, begin: Callable[[], Any]) -> Any:
+    """Have a pull begin; return when some of the layer is there, and no more of it comes."""
     until(lambda: not unfinished(server))
     result = begin()
     until(lambda: unpacking(server))
-    slow.pause()
     return result
 
 
-def test_a_machine_can_be_stopped_before_the_registry_has_answered(
-    server: Server, http: httpx2.Client, slow: Registry
-) -> None:
-    reference = pushed(slow)
-    slow.pause()
-    machine = created(http, reference)
-    http.post(f"/apps/shop/machines/{machine}/stop").raise_for_status()
-    http.get(f"/apps/shop/machines/{machine}/wait?state=stopped&timeout=30").raise_for_status()
+def test_a_machine_can_be_stopped_before_the_registry_has_answered(http: httpx2.Client) -> None:
+    with slow_registry(big(), silent=True) as silent:
+        machine = created(http, silent.reference)
+        http.post(f"/apps/shop/machines/{machine}/stop").raise_for_status()
+        http.get(f"/apps/shop/machines/{machine}/wait?state=stopped&timeout=30").raise_for_status()
     failed = events(http, machine)[0]
     assert (failed["type"], failed["status"]) == ("start", "failed")
     assert failed["request"]["code"] == "cancelled"
@@ -119,40 +104,36 @@ def test_a_machine_can_be_stopped_before_the_registry_has_answered(
 
 
 def test_a_machine_can_be_destroyed_while_its_image_is_unpacked(
-    server: Server, http: httpx2.Client, slow: Registry
+    server: Server, http: httpx2.Client, slow: SlowRegistry
 ) -> None:
-    reference = pushed(slow)
-    machine = paused_while_unpacking(server, slow, lambda: created(http, reference))
+    machine = begun(server, lambda: created(http, slow.reference))
     http.delete(f"/apps/shop/machines/{machine}?force=true").raise_for_status()
     http.get(f"/apps/shop/machines/{machine}/wait?state=destroyed&timeout=30").raise_for_status()
     until(lambda: not unfinished(server))
 
 
 def test_a_pull_goes_on_for_a_machine_that_still_waits_for_it(
-    server: Server, http: httpx2.Client, slow: Registry
+    server: Server, http: httpx2.Client, slow: SlowRegistry
 ) -> None:
-    built = big()
-    reference = slow.push(new_machine_name(), built)
-    one = paused_while_unpacking(server, slow, lambda: created(http, reference))
-    other = created(http, reference)
+    one = begun(server, lambda: created(http, slow.reference))
+    other = created(http, slow.reference)
     http.delete(f"/apps/shop/machines/{one}?force=true").raise_for_status()
     http.get(f"/apps/shop/machines/{one}/wait?state=destroyed&timeout=30").raise_for_status()
-    slow.resume()
+    slow.go_on()
     # Its image has no program: that was found out, so the image was there.
     http.get(f"/apps/shop/machines/{other}/wait?state=failed&timeout=30")
     assert events(http, other)[0]["request"]["code"] == "boot_failed"
-    assert slow.requests("GET", built.blobs[1].digest) == 1
+    assert slow.layers_asked == 1
 
 
-def test_a_pull_by_hand_ends_with_the_command(server: Server, slow: Registry) -> None:
-    reference = pushed(slow)
-    command = [sys.executable, "-m", "ephemera", "images", "pull", reference]
+def test_a_pull_by_hand_ends_with_the_command(server: Server, slow: SlowRegistry) -> None:
+    command = [sys.executable, "-m", "ephemera", "images", "pull", slow.reference]
     environment = os.environ | {"EPHEMERA_HOME": str(server.home)}
 
     def begin() -> subprocess.Popen[str]:
         return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
-    pull = paused_while_unpacking(server, slow, begin)
+    pull = begun(server, begin)
     pull.send_signal(signal.SIGINT)
     _, said = pull.communicate(timeout=TIMEOUT_S)
     assert pull.returncode == 130

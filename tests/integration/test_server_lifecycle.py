@@ -25,7 +25,7 @@ from ephemera.testing.serving import DidNotServe, Server, serving
 def _tried(home: Path, listen: str = "127.0.0.1:0", *more: str) -> subprocess.CompletedProcess[str]:
     """Run a server that is expected to end by itself."""
     command = [sys.executable, "-m", "ephemera.platform", "--home", str(home), "--listen", listen]
-    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=30)
+    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=50)
 
 
 def _refusal(run: subprocess.CompletedProcess[str]) -> str:
@@ -171,7 +171,7 @@ class TestStop:
                 asked = [threads.submit(_status, http, path) for path in held]
                 # Answered after those above were read by the server.
                 _all_apps(server)
-                assert server.stop(timeout=10) == 0
+                assert server.stop(timeout=30) == 0
                 assert {one.result() for one in asked} <= {408, 503, 0, 200}
                 server.restart()
                 assert app.state(machine) == "started"
@@ -214,7 +214,7 @@ class TestStop:
                 if crash:
                     server.kill()
                     server.restart()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         # Those that watch the server for its end cannot be waited for.
         while left := _marked(home):
             assert time.monotonic() < deadline, left
