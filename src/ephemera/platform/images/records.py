@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -200,7 +201,8 @@ class Records:
 
     def _write(self, path: Path, body: Any) -> None:
         """Write a file all at once. If a crash of the computer undoes it, an image is forgotten."""
-        fresh = self.unfinished / f"{path.name}.new"
+        # A name that nobody had: what a server that was killed has left is removed meanwhile.
+        fresh = self.unfinished / f"{path.name}-{secrets.token_hex(8)}"
         with fresh.open("w") as file:
             json.dump(body, file)
         fresh.replace(path)
