@@ -14,7 +14,7 @@ from pathlib import Path
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
 #: Long enough for a slow computer, and never waited for where all is well.
 DONE_WITHIN_S = 50
-_GONE_WITHIN_S = 10
+_GONE_WITHIN_S = 30
 
 
 class CommandLine:

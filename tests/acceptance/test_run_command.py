@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.wire.ids import new_machine_name
+from tests.acceptance.inside import Inside
 from tests.acceptance.seat import seated
 from tests.acceptance.shop import PAUSE, Shop
 
@@ -160,13 +161,14 @@ def test_a_kill_of_the_command_leaves_a_machine_that_goes_by_itself(shop: Shop) 
     shop.client.machines.wait(shop.app, machine.id, "destroyed")
 
 
-def test_a_server_that_is_started_anew_is_no_matter(own_shop: Shop) -> None:
+def test_a_server_that_is_started_anew_is_no_matter(own_shop: Shop, tmp_path: Path) -> None:
     ephemera = own_shop.ephemera
+    inside = Inside(ephemera, tmp_path)  # quicker: it is waited for ten seconds, and not longer
     with ephemera.running(*RUN, "-a", own_shop.app, "host", *READY) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        ephemera("down", "--keep-machines")
-        ephemera("up", "--detach")
+        inside("down", "--keep-machines")
+        inside("up", "--detach", "--listen", "127.0.0.1:0")
         (machine,) = json.loads(ephemera("machine", "list", "-a", own_shop.app, "--json").stdout)
         ephemera("machine", "stop", machine["id"])
         _, said = process.communicate()

@@ -100,7 +100,8 @@ def job(own_shop: Shop, tmp_path: Path) -> JobUnderWay:
     with (tmp_path / "begun").open():
         pass
     lines = own_shop.client.logs.follow(own_shop.app, machine=web.id)
-    job_id, pid = next(line.message for line in lines if line.provider == "app").split()
+    said = (line.message.split() for line in lines if line.provider == "app")
+    job_id, pid = next(words for words in said if len(words) == 2)
     return JobUnderWay(own_shop, tmp_path, job_id, int(pid), web.id)
 
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from ephemera.home import Endpoint, read_endpoint, read_token
 
-#: A platform on this computer answers within milliseconds, also when it is busy.
-_ANSWER_TIMEOUT_S = 5.0
+#: A platform on this computer answers within milliseconds, unless others keep the computer busy;
+#: one that is gone is known to be at once.
+_ANSWER_TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
