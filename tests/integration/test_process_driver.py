@@ -277,3 +277,20 @@ def test_what_earlier_boots_left_goes_when_the_next_is_started(world: World) -> 
             assert (await driver.wait(second)).exit_code == 0
 
     asyncio.run(check())
+
+
+def test_what_another_server_had_destroyed_and_not_seen_end_is_dead_when_it_is_destroyed_again(
+    world: World,
+) -> None:
+    async def check() -> None:
+        async with world.driver() as driver:
+            await driver.start(world.spec("sleep", "1000"), quiet)
+            assert world.alive() != set()
+            # the first of what a monitor does that is told to; its server was killed then
+            BootFolder(str(world.home / "machines" / "m1"), 1).bury()
+        async with world.driver() as driver:
+            await driver.destroy("m1")
+            assert world.alive() == set()
+            assert await driver.machines() == set()
+
+    asyncio.run(check())

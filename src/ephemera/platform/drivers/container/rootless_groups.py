@@ -39,9 +39,9 @@ Lack = tuple[str, str]
 
 _SYSTEMD = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
 _NO_LIMIT = str(2**64 - 1)
-#: It takes some hundredths of a second, unless the computer has just been started.
-_ANSWERED_WITHIN_S = 8
-_MOVED_WITHIN_S = 8.0
+#: It takes some hundredths of a second, unless the computer has just been started, or is busy.
+_ANSWERED_WITHIN_S = 30
+_MOVED_WITHIN_S = 30.0
 _LOOK_S = 0.002
 #: Of processes that are moved while they make others.
 _ROUNDS_MAX = 100

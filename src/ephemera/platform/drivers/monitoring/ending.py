@@ -72,8 +72,10 @@ def end_leftovers(record: Mapping[str, Any], marker: bytes) -> None:
         return  # the computer was started anew since
     if not kernel.LINUX and record["pid"]:
         _end_group(record["pid"])
-    while victims := [one for one in kernel.processes() if _is_left(one, record, marker)]:
-        kill_and_see_dead(victims)
+    # twice none: one that begot another and ended, while they were counted, hides that
+    for _ in range(2):
+        while victims := [one for one in kernel.processes() if _is_left(one, record, marker)]:
+            kill_and_see_dead(victims)
 
 
 def _is_left(one: Process, record: Mapping[str, Any], marker: bytes) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.drivers.base import Printed
@@ -15,6 +16,8 @@ from ephemera.platform.drivers.monitoring.frames import Message
 from ephemera.platform.drivers.monitoring.link import Link, LinkLost, connect
 from ephemera.platform.drivers.monitoring.nursery import Nursery
 from ephemera.platform.drivers.monitoring.terminals import StreamLink
+
+T = TypeVar("T")
 
 #: A monitor that is lost before it has answered was killed. Once may be an accident; this often
 #: it is something that kills whatever we start, and trying on would never end.
@@ -88,6 +91,8 @@ class Monitors:
         """Have nothing of a boot alive, and the boot buried."""
         boot = self.boot(handle)
         assert boot is not None
+        if boot.folder.is_buried():
+            await self._see_ended(boot)
         while not boot.folder.is_buried() and not boot.folder.bury_ended():
             async with boot.attaching:
                 if boot.link is not None and boot.link.is_open:
@@ -98,6 +103,13 @@ class Monitors:
             if link is not None:
                 await asyncio.shield(link.ended)
         self._boots.pop(handle, None)
+
+    async def _see_ended(self, boot: Boot) -> None:
+        """Have nothing alive of a boot that another server had buried, and then was killed."""
+        link = await connect(boot.folder.socket, lambda: Link(lambda: None))
+        if link is not None:
+            link.demand_end()
+            await _heard(link, link.ended)
 
     async def ask(self, handle: str, request: Message) -> Message:
         """Ask the monitor of a boot.
@@ -215,10 +227,10 @@ def _make(folder: BootFolder) -> None:
         raise BootFailed(f"{folder.machine} cannot be written to: {error.strerror}") from error
 
 
-async def _heard(link: Link, greeting: Awaitable[Message]) -> Message:
-    """Return the first answer of a link, which is closed where there is none."""
+async def _heard(link: Link, answer: Awaitable[T]) -> T:
+    """Return an answer that comes through a link, which is closed where there is none."""
     try:
-        return await greeting
+        return await answer
     except BaseException:
         link.close()
         raise

@@ -193,8 +193,9 @@ class Watch:
             self._say(peer, {"say": "done", "id": message["id"], **self._ask(message)})
         elif asked == "end":
             self._is_buried = True
-            self._folder.bury()
+            # in this order: who is killed here leaves nothing alive that nobody knows of
             self._send_signal(signal.SIGKILL, everyone=True)
+            self._folder.bury()
         else:  # another server found this boot running
             self._say(peer, frames.started(self._questions))
 

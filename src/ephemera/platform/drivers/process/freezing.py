@@ -42,8 +42,10 @@ class Freezer:
         self._frozen = {}
         asleep: set[int] = set()  # by themselves
         try:
-            while fresh := self._running(asleep):
-                self._stop(fresh, asleep)
+            # twice none: one that begot another and ended, while they were counted, hides that
+            for _ in range(2):
+                while fresh := self._running(asleep):
+                    self._stop(fresh, asleep)
         except NotFrozen:
             self.thaw()
             raise

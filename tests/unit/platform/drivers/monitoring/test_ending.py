@@ -11,7 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from ephemera.platform.drivers.monitoring import kernel
-from ephemera.platform.drivers.monitoring.ending import kill_and_see_dead, send_signal
+from ephemera.platform.drivers.monitoring.ending import (
+    end_leftovers,
+    kill_and_see_dead,
+    send_signal,
+)
 from ephemera.platform.drivers.monitoring.kernel import Process
 from tests import needs
 
@@ -85,3 +89,13 @@ def test_a_process_may_die_before_it_is_killed(
 
     monkeypatch.setattr(signal, "pidfd_send_signal", die_first)
     kill_and_see_dead([_seen(program.pid)])
+
+
+def test_leftovers_that_one_count_does_not_see_are_killed_too(
+    program: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = [[], [_seen(program.pid)]]
+    monkeypatch.setattr(kernel, "processes", lambda: counts.pop(0) if counts else [])
+    record = {"pid": program.pid, "start": _seen(program.pid).start, "host": kernel.HOST_BOOT}
+    end_leftovers(record, b"NOBODY=HAS-THIS")
+    assert program.poll() == -signal.SIGKILL
