@@ -95,11 +95,15 @@ def up(
 
 def _serve_here(folder: Path, listen: str, driver: str, settings: Settings) -> None:
     from ephemera.cli.takedown import live_at_rest
+    from ephemera.platform.locking import FolderInUse
     from ephemera.platform.server import serve
 
     log_to_stderr()
     serve(folder, listen, driver, say, settings)
-    living = live_at_rest(folder)
+    try:
+        living = live_at_rest(folder)
+    except FolderInUse:
+        return  # somebody has started another one meanwhile, which has the machines now
     if living:
         live = "lives" if len(living) == 1 else "live"
         note(f"{counted(len(living), 'machine')} {live} on; `ephemera down` stops what is left")
