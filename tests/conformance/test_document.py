@@ -39,7 +39,7 @@ _LARGE = (
     )
 )
 
-pytestmark = pytest.mark.timeout(24 * 3600 if _EXAMPLES else 240)
+pytestmark = pytest.mark.timeout(24 * 3600 if _EXAMPLES else 480)
 
 
 def _fuzzed(folder: Path, effort: Effort) -> Run:

@@ -19,6 +19,8 @@ _APP, _HOSTNAME = "conformance", "conformance.example"
 _MACHINE = "/v1/apps/{app_name}/machines/{machine_id}"
 _KEY = "/v1/apps/{app_name}/secretkeys/{secret_name}"
 _PLAIN = [1, 2, 3]
+#: Each can be done with a machine that nobody has leased and that is started.
+_OF_A_MACHINE_OF_ITS_OWN = ("", "/lease", "/signal", "/restart", "/stop", "/suspend")
 #: None of them changes whether it is started, or its metadata.
 _OF_STARTED_MACHINES = (
     f"GET {_MACHINE}/ps",
@@ -77,9 +79,10 @@ def _machines(world: World, app: AppUnderTest) -> None:
     }
     for method in ("GET", "DELETE"):
         world.own[f"{method} {_MACHINE}/lease"] = {"path.machine_id": [_leased(world, app)]}
-    # or others would find all of them leased, and none that is started
-    for operation in (f"POST {_MACHINE}/lease", f"POST {_MACHINE}", f"POST {_MACHINE}/signal"):
-        world.own[operation] = {"path.machine_id": [app.running()]}
+    # or others would find all of them leased, and these none that is in a state for it
+    for operation in _OF_A_MACHINE_OF_ITS_OWN:
+        world.own[f"POST {_MACHINE}{operation}"] = {"path.machine_id": [app.running()]}
+    world.own[f"POST {_MACHINE}/start"] = {"path.machine_id": [app.ended()]}
     started = app.running(metadata=metadata)
     for operation in _OF_STARTED_MACHINES:
         world.own[operation] = {"path.machine_id": [started]}
