@@ -240,12 +240,12 @@ class Machine:
 
     def last(self) -> dict[str, Any]:
         """Return the last report, once it is there to be fetched."""
-        reports: dict[str, Any] = {}
+        reports: dict[str, dict[str, Any]] = {}
         while "2-last" not in reports:
             reports = self.pull("1-started")  # on a slow computer there is that one too
         return reports["2-last"]
 
-    def pull(self, *taken: str, wait: float = 15) -> dict[str, Any]:
+    def pull(self, *taken: str, wait: float = 15) -> dict[str, dict[str, Any]]:
         payload = str(self.folder / "payload.json")
         command = [sys.executable, str(SOURCE), "--pull", payload, str(wait), *taken]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
