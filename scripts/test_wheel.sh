@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it by itself, without the checkout, and runs the demo from it.
 set -euo pipefail
+source "$(dirname "$0")/again.sh"
 
 python=$1
 folder=$(mktemp -d)
@@ -11,7 +12,7 @@ trap 'rm -rf "$folder"' EXIT
 pip() { "$folder/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 # Most of it is never imported here, so that it is not compiled either.
 export PIP_COMPILE=0
-pip install --no-deps --require-hashes --requirement requirements/run.lock
+again pip install --no-deps --require-hashes --requirement requirements/run.lock
 pip install --no-deps "$folder"/*.whl
 pip check
 cd "$folder"
