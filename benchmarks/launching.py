@@ -6,10 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from benchmarks.idle import children, pss_mb
+from benchmarks.idle import children, name, pss_mb
 from ephemera import AsyncClient
 from ephemera.testing.serving import Server
 
@@ -45,7 +44,7 @@ def memory_mb(pid: int, *, without: str) -> float:
     Args:
         without: The name of the programs that are not counted.
     """
-    pids = [one for one in (pid, *children(pid)) if _name(one) != without]
+    pids = [one for one in (pid, *children(pid)) if name(one) != without]
     return sum(map(pss_mb, pids))
 
 
@@ -64,7 +63,3 @@ async def _timed(
             for work in works:
                 group.create_task(placed(work))
         return time.perf_counter() - begun
-
-
-def _name(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()

@@ -34,7 +34,9 @@ _MACHINES, _MACHINES_SHORT = 100, 10
 #: As many as keep the proxy busy; the load generator has one core at most.
 _CONNECTIONS = 16
 _ROUND_S = 1
-_ANSWERS_MAX_S = 30
+#: How often it is asked again after a round without an answer.
+_ROUNDS_MAX = 30
+_ANSWERS_MAX_S = 60
 #: One line of JSON, in which times are microseconds.
 _REPORT = """
 done = function(summary, latency, requests)
@@ -218,12 +220,17 @@ def _asked(name: str, url: str, report: Path, connections: int) -> tuple[float, 
     """Ask for a round; return the answers per second, and the median of one in milliseconds.
 
     Raises:
-        RuntimeError: an answer was no success.
+        RuntimeError: an answer was no success, or there was none.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{_ROUND_S}s", "-s", str(report)]
-    command += ["-H", f"Host: {_HOSTS.get(name, _HOST)}", url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stderr)
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{_ROUND_S}s", f"--timeout={_ANSWERS_MAX_S}s"]
+    command += ["-s", str(report), "-H", f"Host: {_HOSTS.get(name, _HOST)}", url]
+    for _ in range(_ROUNDS_MAX):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = json.loads(done.stderr)
+        if found["requests"] or found["failed"]:
+            break  # else this computer had no time for anybody
+    else:
+        raise RuntimeError(f"{url}: nothing was answered in {_ROUNDS_MAX} rounds")
     if found["failed"]:
         raise RuntimeError(f"{url}: {found['failed']} of {found['requests']} requests failed")
     return found["requests"] / found["seconds"], found["median"] / 1000

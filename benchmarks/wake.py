@@ -20,7 +20,7 @@ from ephemera.testing.serving import Server, serving
 from ephemera.wire.models import MachineConfig
 
 _APP = "woken"
-_WITHIN_S = 30.0
+_WITHIN_S = 120.0
 _PORT = 8080
 #: Between two attempts to connect to the program that is started by itself.
 _STEP_S = 0.0005

@@ -177,8 +177,11 @@ async def _see_it_end(client: AsyncClient, job: Job, narrator: Narrator) -> None
     narrator.wait("waiting for its machine to be gone")
     machine_id = job.machine_id
     await client.machines.wait(APP, machine_id, "destroyed", timeout=_AFTER_JOB_MAX_S)
-    async with asyncio.timeout(_AFTER_JOB_MAX_S):
-        await narrator.shown(machine_id, "machine exited with")
+    try:
+        async with asyncio.timeout(_AFTER_JOB_MAX_S):
+            await narrator.shown(machine_id, "machine exited with")
+    except TimeoutError as error:
+        raise EphemeraError(f"the log does not say how machine {machine_id} exited") from error
     narrator.step(f"the job {outcome.cause}; its machine {machine_id} is destroyed")
 
 
