@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
 from dataclasses import replace
 
 from ephemera.platform.settings import Settings
-from ephemera.testing.serving import TESTING, lasting_ports
+from ephemera.testing.serving import TESTING
+from ephemera.testing.serving import lasting_port as free_port
 
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nobody listens."""
-    while True:
-        port = secrets.choice(lasting_ports())
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+__all__ = ["free_port", "lasting_proxy"]
 
 
 def lasting_proxy() -> Settings:

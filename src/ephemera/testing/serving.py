@@ -11,12 +11,14 @@ with serving(tmp_path) as server:
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import httpx2
@@ -54,7 +56,8 @@ class Server:
         self.home = home
         self.driver = driver
         self._options = options
-        self._process, self.endpoint = _start(home, driver, _lasting_address(), options)
+        listen = f"127.0.0.1:{lasting_port()}"
+        self._process, self.endpoint = _start(home, driver, listen, options)
 
     @property
     def token(self) -> str:
@@ -137,29 +140,32 @@ def serving(
             server.stop()
 
 
-def lasting_ports() -> Sequence[int]:
-    """Return the ports of which this process may take any that is free.
+def lasting_port() -> int:
+    """Return a port of 127.0.0.1 that is free, and is free again when a server is restarted.
 
-    No system gives them to anybody. Where pytest-xdist has several processes run the tests, no two
-    of them have one in common: one that was found free is not another's before it is used.
+    No system gives it to anybody, and we give none twice for a long time. Where pytest-xdist has
+    several processes run the tests, no two of them have a port in common. So one that was found
+    free is not another's before it is used.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
-    if not (worker.isdecimal() and workers.isdecimal()):
-        return _LASTING_PORTS
-    return _LASTING_PORTS[int(worker) :: int(workers)]
-
-
-def _lasting_address() -> str:
-    """Return a free address of this computer that is free again when a server is restarted."""
-    while True:
-        address = ("127.0.0.1", random.choice(lasting_ports()))  # noqa: S311 - it guards nothing
+    for port in _own_ports():
         with socket.socket() as probe:
             try:
-                probe.bind(address)
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        return f"{address[0]}:{address[1]}"
+        return port
+    raise AssertionError("they have no end")
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Return the ports of which this process may take any, again and again, from one of them on."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "")
+    shared = worker.isdecimal() and workers.isdecimal()
+    own = _LASTING_PORTS[int(worker) :: int(workers)] if shared else _LASTING_PORTS
+    first = secrets.randbelow(len(own))
+    return cycle([*own[first:], *own[:first]])
 
 
 def _start(
