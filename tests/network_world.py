@@ -65,7 +65,7 @@ class Place:
         """Return what a program prints that runs there, as one word where it is one."""
         return namespaces.inside(self.namespace, lambda: _run(*command))
 
-    def ask(self, address: str, port: int, timeout: float = 10.0) -> str:
+    def ask(self, address: str, port: int, timeout: float = 30.0) -> str:
         """Return what the server at an address answers, or `refused: ...`."""
         return self.run(sys.executable, "-c", _ASK, address, str(port), str(timeout))
 

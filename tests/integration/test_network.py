@@ -136,7 +136,7 @@ def test_a_machine_that_takes_an_address_of_another_network_is_not_heard(
         liar = await scene.machine()
         listener = scene.network.listen("fdaa::3", 53, socket.SOCK_DGRAM)
         listener.setblocking(True)
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE_S)
         talk = (
             "import socket, sys; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM);"
             " s.bind((sys.argv[1], 0)); s.sendto(b'hello', ('fdaa::3', 53))"
@@ -202,7 +202,7 @@ def test_a_connection_that_is_open_ends_where_the_network_is_closed(
         machine = await scene.machine()
         listener = namespaces.inside(world.namespace, lambda: socket.create_server((WORLD, 80)))
         ours = namespaces.inside(
-            machine.namespace, lambda: socket.create_connection((WORLD, 80), timeout=10)
+            machine.namespace, lambda: socket.create_connection((WORLD, 80), timeout=PATIENCE_S)
         )
         theirs, _ = listener.accept()
         with listener, ours, theirs:
