@@ -10,11 +10,13 @@ The key is of all that decides what is installed. What is not whole has no such 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,8 @@ from ephemera.deploy.build.venv import Venv
 _FORMAT = 2
 #: How the names of folders begin in which a layer is being made.
 _NEW = "new-"
+#: What the kernel says where a folder is renamed to one that is there.
+_THERE_IS_ONE = (errno.ENOTEMPTY, errno.EEXIST)
 #: Of all projects. What was not used for longest goes.
 _KEPT_LAYERS = 20
 
@@ -85,14 +89,10 @@ class Dependencies:
         remove_leftovers(self.kept, f"{_NEW}*")
         with no_room(place), tempfile.TemporaryDirectory(dir=self.kept, prefix=_NEW) as made:
             self._make(Path(made), locked, ours, tell)
-            # Another build may have been faster, and may be sending it now.
-            if fresh or _read(place) is None:
-                shutil.rmtree(place, ignore_errors=True)
-                (Path(made) / "whole").rename(place)
+            _put(Path(made), place, fresh=fresh)
         _keep_newest(self.kept)
-        layer = _read(place)
-        assert layer
-        return layer
+        # A fresh build may just be putting its own there.
+        return _read(place) or self.layer(tell)
 
     def _key(self, locked: Locked, ours: Ourselves | None) -> str:
         parts = [_FORMAT, locked.known_by, str(self.target), self.target.is_musl]
@@ -136,6 +136,25 @@ class Dependencies:
         return Entry(name, PROGRAM_MODE if found.is_program else FILE_MODE, found.path)
 
 
+def _put(made: Path, place: Path, *, fresh: bool) -> None:
+    """Have a layer in its place, unless another build was faster, and may be sending its own now.
+
+    Args:
+        fresh: In the place of one that was made before.
+    """
+    while fresh or _read(place) is None:
+        with suppress(FileNotFoundError):
+            place.rename(Path(tempfile.mkdtemp(dir=made), "before"))
+        try:
+            (made / "whole").rename(place)
+        except OSError as error:
+            if error.errno not in _THERE_IS_ONE:
+                raise
+            fresh = False  # that of another build is as fresh
+        else:
+            return
+
+
 def _read(place: Path) -> Layer | None:
     """Return a layer that was made before, and have it count as used now."""
     try:
@@ -149,7 +168,10 @@ def _read(place: Path) -> Layer | None:
 
 
 def _keep_newest(kept: Path) -> None:
-    made = [one for one in kept.iterdir() if not one.name.startswith(_NEW)]
-    by_use = sorted(made, key=lambda one: one.stat().st_mtime, reverse=True)
-    for one in by_use[_KEPT_LAYERS:]:
+    made: list[tuple[float, Path]] = []
+    for one in kept.iterdir():
+        with suppress(FileNotFoundError):  # another build keeps the newest, too
+            if not one.name.startswith(_NEW):
+                made.append((one.stat().st_mtime, one))
+    for _, one in sorted(made, reverse=True)[_KEPT_LAYERS:]:
         shutil.rmtree(one, ignore_errors=True)
