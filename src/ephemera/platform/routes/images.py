@@ -110,7 +110,13 @@ def _end(images: Images, pull: asyncio.Task[Image]) -> PullNews:
         image = pull.result()
     except ImageUnavailable as error:
         return PullNews(error=error.message, hint=error.hint)
-    return PullNews(image=next(_shown(one) for one in images.list() if one.image == image))
+    found = next((_shown(one) for one in images.list() if one.image == image), None)
+    if found is None:
+        return PullNews(
+            error=f"image {image.reference} was pulled, and somebody has removed it just now",
+            hint="pull it again",
+        )
+    return PullNews(image=found)
 
 
 def _shown(one: Stored) -> StoredImage:
