@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, cast
@@ -102,12 +103,33 @@ class AsyncConnecting(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         """Return a connection to a socket in the file system."""
         loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_UNIX)
         try:
+            sock.setblocking(False)
             async with asyncio.timeout(timeout):
-                _, stream = await loop.create_unix_connection(_AsyncStream, path)
+                # by ourselves: where others have to be accepted first, asyncio says that it is
+                while not _is_taken_in(sock, path):  # noqa: ASYNC110 - nobody tells when they are
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+                _, stream = await loop.create_unix_connection(_AsyncStream, sock=sock)
         except OSError as error:
+            sock.close()
             raise _not_connected(error) from error
+        except BaseException:
+            sock.close()
+            raise
         return stream
+
+
+_LOOK_AGAIN_S = 0.01
+
+
+def _is_taken_in(sock: socket.socket, path: str) -> bool:
+    """Connect where there is room among those who wait to be accepted; whether there was."""
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _not_connected(error: OSError) -> httpcore2.ConnectTimeout | httpcore2.ConnectError:
