@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,17 @@ def _end(folder: Path, signal_: signal.Signals) -> None:
         os.kill(endpoint.pid, signal_)
         with (folder / "platform.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+        # Its lock may be gone before its sockets are. It is a child of ours, which is waited for.
+        while _is_there(endpoint.pid):
+            time.sleep(0.01)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.fixture(params=["sync", "async"])

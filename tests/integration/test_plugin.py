@@ -12,7 +12,7 @@ from ephemera import Client, Job, command
 
 
 def test_a_job(ephemera_platform):
-    assert command(["true"]).enqueue().wait(timeout=30).ok
+    assert command(["true"]).enqueue().wait(timeout=60).ok
     assert len(Job.list()) == 1
     assert Client().locate() == ephemera_platform.url
 """
