@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx2
 import pytest
@@ -48,28 +49,35 @@ class Leasing:
 
 
 Body = Callable[[Lease], None]
-Hold = Callable[[Leasing, Body], None]
+#: Of a lease that is not refreshed while a test lasts: that is due every third of it.
+LONG_S = 3600
+
+
+class Hold(Protocol):
+    """Holds a lease of so many seconds while something is done."""
+
+    def __call__(self, server: Leasing, body: Body, *, ttl: int = 1) -> None: ...
 
 
 @pytest.fixture(params=["sync", "async"])
 def hold(request: pytest.FixtureRequest) -> Hold:
-    """Return a function that holds a lease while something is done."""
+    """What holds a lease while something is done."""
 
-    def blocking(server: Leasing, body: Body) -> None:
+    def blocking(server: Leasing, body: Body, *, ttl: int = 1) -> None:
         transport = httpx2.MockTransport(server)
         with (
             Client("http://api.test", "t", transport=transport, pace=Pace(chance=float)) as client,
-            client.leases.hold("demo", "m1", ttl=1) as lease,
+            client.leases.hold("demo", "m1", ttl=ttl) as lease,
         ):
             body(lease)
 
-    def awaited(server: Leasing, body: Body) -> None:
+    def awaited(server: Leasing, body: Body, *, ttl: int = 1) -> None:
         async def go() -> None:
             transport = httpx2.MockTransport(server)
             pace = Pace(chance=float)
             async with (
                 AsyncClient("http://api.test", "t", transport=transport, pace=pace) as client,
-                client.leases.hold("demo", "m1", ttl=1) as lease,
+                client.leases.hold("demo", "m1", ttl=ttl) as lease,
             ):
                 await asyncio.to_thread(body, lease)
 
@@ -80,7 +88,7 @@ def hold(request: pytest.FixtureRequest) -> Hold:
 
 def test_a_lease_is_taken_and_given_back(hold: Hold) -> None:
     server = Leasing()
-    hold(server, lambda lease: server.seen.append(lease.nonce))
+    hold(server, lambda lease: server.seen.append(lease.nonce), ttl=LONG_S)
     assert server.seen == ["acquire", "n1", "release"]
 
 
@@ -129,7 +137,7 @@ def test_a_new_lease_in_place_of_one_that_expired_is_given_back_at_once(hold: Ho
 @pytest.mark.parametrize("status", [404, 409, 500])
 def test_a_release_that_fails_is_left_to_time(hold: Hold, status: int) -> None:
     server = Leasing(releases=status)
-    hold(server, lambda _: None)
+    hold(server, lambda _: None, ttl=LONG_S)
     assert server.seen == ["acquire", "release"]
 
 
@@ -146,7 +154,7 @@ def test_a_task_that_is_cancelled_twice_gives_it_back_too() -> None:
 
     async def go() -> None:
         async def holding(client: AsyncClient) -> None:
-            async with client.leases.hold("demo", "m1"):
+            async with client.leases.hold("demo", "m1", ttl=LONG_S):
                 held.set()
                 await asyncio.Event().wait()
 
