@@ -28,8 +28,8 @@ pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(120)]
 _ROUNDS = int(os.environ.get("EPHEMERA_FAULT_ROUNDS", "4"))
 #: Says who it is, leaves something behind that left its session, and stays.
 _STAYS = ("sh", "-c", 'echo "$ME"; setsid sleep 1000 & exec sleep 1000')
-#: Goes on until it is asked to end, and then does so in its own way.
-_ASKED = ("sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.02; done")
+#: Goes on until it is asked to end, and then does so in its own way, once it has said `ready`.
+_ASKED = ("sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.02; done")
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def test_a_machine_goes_on_without_a_server_and_the_next_one_finds_its_exit(worl
         await _killed(server)
         first = world.init("s-0")
         assert kernel.process(first)
+        await until(lambda: "ready" in world.lines("s-0"), world.lines)
         for pid in _programs(world, "s-0"):
             os.kill(pid, signal.SIGTERM)
         await until(lambda: kernel.process(first) is None)
@@ -184,6 +185,7 @@ class TestThroughTheApi:
         self, app: AppUnderTest, server: Server, world: World
     ) -> None:
         machine = app.created_and("started", _ASKED)
+        _until_ready(app, machine)
         server.kill()
         for pid in _programs(world, machine):
             os.kill(pid, signal.SIGTERM)
@@ -219,6 +221,17 @@ class TestThroughTheApi:
         app.reaches(machine, "destroyed")
         assert kernel.process(first) is None
         assert not (server.home / "machines" / machine).exists()
+
+
+def _until_ready(app: AppUnderTest, machine: str) -> None:
+    """Return when the program of a machine has said that it is ready."""
+    query = {"instance": machine}
+    while True:
+        answer = app.http.get(f"/api/v1/apps/{app.name}/logs", params=query)
+        page = answer.raise_for_status().json()
+        if "ready" in [line["attributes"]["message"] for line in page["data"]]:
+            return
+        query |= {"wait": "30", "next_token": page["meta"]["next_token"]}
 
 
 def _exits(app: AppUnderTest, machine: str) -> list[dict[str, Any]]:

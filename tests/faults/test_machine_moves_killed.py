@@ -71,6 +71,14 @@ class Caller:
         answer = self.ask("GET", f"/machines/{machine}/wait?state={state}")
         assert answer.is_success, answer.text
 
+    def runs(self, machine: str, ran: Path, boots: list[str]) -> None:
+        """Return when the machine is started and its programs have noted these boots."""
+        self.reaches(machine, "started")
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not ran.exists() or ran.read_text().split() != boots:
+            assert time.monotonic() < deadline, f"{ran} never has {boots}"
+            time.sleep(0.01)  # a program that has begun has done nothing yet
+
     def create(self, config: dict[str, Any]) -> str:
         """Create the machine, or find it where the answer was lost."""
         body = {"name": "moved", "config": config}
@@ -88,14 +96,14 @@ def moved_about(caller: Caller, ran: Path) -> dict[str, Any]:
         "env": {"N": "1"},
     }
     machine = caller.create(config)
-    caller.reaches(machine, "started")
+    caller.runs(machine, ran, ["1"])
     for verb, state in (("suspend", "suspended"), ("cordon", "suspended"), ("start", "started")):
         caller.ask("POST", f"/machines/{machine}/{verb}")
         caller.reaches(machine, state)
     version = caller.ask("GET", f"/machines/{machine}").json()["instance_id"]
     update = {"config": config | {"env": {"N": "2"}}, "current_version": version}
     caller.ask("POST", f"/machines/{machine}", json=update)
-    caller.reaches(machine, "started")
+    caller.runs(machine, ran, ["1", "2"])
     caller.ask("DELETE", f"/machines/{machine}?force=true")
     caller.reaches(machine, "destroyed")
     left: dict[str, Any] = caller.ask("GET", f"/machines/{machine}").json()
@@ -107,7 +115,13 @@ def moved_about(caller: Caller, ran: Path) -> dict[str, Any]:
 def test_a_machine_comes_through_its_moves_whichever_write_the_platform_dies_at(
     server: Server, tmp_path: Path, when: str
 ) -> None:
-    httpx2.post(f"{server.endpoint.url}/v1/apps", json={"app_name": "demo"}, headers=server.headers)
+    made = httpx2.post(
+        f"{server.endpoint.url}/v1/apps",
+        json={"app_name": "demo"},
+        headers=server.headers,
+        timeout=_TIMEOUT_S,
+    )
+    made.raise_for_status()
     for writes in writes_to_die_at(when):
         ran = tmp_path / f"ran-{writes}"
         mortal = start_mortal(server, writes, when)

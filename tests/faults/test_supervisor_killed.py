@@ -21,9 +21,9 @@ from ephemera.testing.serving import Server
 from tests.faults.mortal_supervisor import is_settled
 from tests.faults.mortality import served, writes_to_die_at
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 60.0
 #: A job takes about ten, and one more for each renewal of the lease.
 _WRITES_MIN = 8
 
@@ -67,7 +67,7 @@ def check(job: Job, ran: Path, server: Server) -> None:
     assert ran.read_text() == "ran\n"
     assert len(job.attempts()) == 1
     with Client() as client:
-        assert client.machines.get("jobs", job.machine_id).state == "destroyed"
+        client.machines.wait("jobs", job.machine_id, "destroyed", timeout=_TIMEOUT_S)
         assert client.machines.list("jobs") == []
     assert list((server.home / "machines").glob("*/*")) == []
 
