@@ -17,7 +17,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 import httpx2
 
-_ANSWER_WAIT_S = 30.0
+_ANSWER_WAIT_S = 60.0
 
 
 class Requests(TypedDict, total=False):
