@@ -47,14 +47,14 @@ class MovesContract(Contract):
     def test_a_program_that_does_not_stop_is_killed_when_its_grace_is_over(
         self, app: AppUnderTest
     ) -> None:
-        machine = app.created_and("started", app.subject.programs.ignores_stop)
+        machine = app.running_on()
         app.post(f"/machines/{machine}/stop", json={"timeout": "200ms"})
         app.reaches(machine, "stopped")
         assert app.exit_of(machine)["signal"] == 9
 
     def test_a_stop_takes_its_grace_from_the_config(self, app: AppUnderTest) -> None:
         grace = {"signal": "SIGTERM", "timeout": "200ms"}
-        machine = app.created_and("started", app.subject.programs.ignores_stop, stop_config=grace)
+        machine = app.running_on(stop_config=grace)
         app.post(f"/machines/{machine}/stop")
         app.reaches(machine, "stopped")
         assert app.exit_of(machine)["signal"] == 9
@@ -129,7 +129,7 @@ class MovesContract(Contract):
         assert app.state(machine) == "started"
 
     def test_a_restart_kills_what_does_not_end_in_time(self, app: AppUnderTest) -> None:
-        machine = app.created_and("started", app.subject.programs.ignores_stop)
+        machine = app.running_on()
         app.post(f"/machines/{machine}/restart?timeout=200ms")
         app.reaches(machine, "started")
         assert app.exit_of(machine)["signal"] == 9

@@ -16,6 +16,9 @@ import pytest
 
 #: Longer than the longest wait of the API, which is 60 s.
 _ANSWER_WAIT_S = 75
+#: Longer than a program that runs takes to get where it is to be.
+_READY_WAIT_S = 60
+_PAUSE_S = 0.02
 #: How often a request is sent to a server that says it came too soon.
 _PATIENCE = 20
 
@@ -28,7 +31,8 @@ class Programs:
     exits: Callable[[int], list[str]]
     #: Runs until a signal ends it.
     runs: list[str]
-    #: Runs until SIGKILL ends it.
+    #: Runs until SIGKILL ends it. A shell that has to see to that executes another command then,
+    #: which is the last of its script.
     ignores_stop: list[str]
     #: Prints these lines and ends with 0.
     prints: Callable[[Sequence[str]], list[str]]
@@ -156,6 +160,21 @@ class AppUnderTest:
     def running(self, **config: Any) -> str:
         """Create a machine that runs until it is stopped; return its id once it is started."""
         return self.created_and("started", self.subject.programs.runs, **config)
+
+    def running_on(self, **config: Any) -> str:
+        """Create a machine that runs until it is killed; return its id once it ignores a stop."""
+        machine = self.created_and("started", self.subject.programs.ignores_stop, **config)
+        deadline = time.monotonic() + _READY_WAIT_S
+        while not self._ignores_stop(machine):
+            assert time.monotonic() < deadline, "its program does not get ready"
+            time.sleep(_PAUSE_S)  # a program that goes on to another is no event
+        return machine
+
+    def _ignores_stop(self, machine: str) -> bool:
+        """Whether a program has come to where it ignores a stop, as far as processes are shown."""
+        answer = self.ask("GET", f"/machines/{machine}/ps")
+        last = self.subject.programs.ignores_stop[-1].rpartition("exec ")[2]
+        return not answer.is_success or last in [one["command"] for one in answer.json()]
 
     def ended(self, code: int = 0, **config: Any) -> str:
         """Create a machine whose program ends by itself; return its id once it is stopped."""

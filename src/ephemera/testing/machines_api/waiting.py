@@ -65,7 +65,7 @@ class WaitContract(Contract):
     ) -> None:
         machine = app.ended()
         with ThreadPoolExecutor() as threads:
-            path = f"/machines/{machine}/wait?state=started&timeout=5"
+            path = f"/machines/{machine}/wait?state=started&timeout=60"
             wait = threads.submit(app.ask, "GET", path)
             while not wait.done():  # one of these starts comes after the wait
                 app.post(f"/machines/{machine}/start")
