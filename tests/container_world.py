@@ -105,6 +105,11 @@ def _shown(pid: int) -> str:
         return "gone"
 
 
+def _whole_lines(path: str) -> list[str]:
+    """Return the lines of a log, without one that is being written."""
+    return Path(path).read_text().split("\n")[:-1]
+
+
 async def until(is_so: Callable[[], bool], seen: Callable[[], Any] = lambda: "") -> None:
     """Return when something is so that nobody tells of.
 
@@ -157,7 +162,7 @@ class World:
         said = [
             json.loads(line)
             for number in logfile.segments(folder)
-            for line in Path(logfile.segment_path(folder, number)).read_text().splitlines()
+            for line in _whole_lines(logfile.segment_path(folder, number))
         ]
         return [one["message"] for one in said if machine_id in ("", one["instance"])]
 

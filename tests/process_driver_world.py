@@ -67,7 +67,7 @@ class World:
         return [
             json.loads(line)["message"]
             for number in logfile.segments(str(self.log))
-            for line in Path(logfile.segment_path(str(self.log), number)).read_text().splitlines()
+            for line in _whole_lines(logfile.segment_path(str(self.log), number))
         ]
 
     async def clear(self) -> None:
@@ -114,6 +114,11 @@ class World:
         async with asyncio.timeout(TIMEOUT_S):
             while self.alive():  # noqa: ASYNC110 - nobody tells of the end of others' children
                 await asyncio.sleep(0.01)
+
+
+def _whole_lines(path: str) -> list[str]:
+    """Return the lines of a log, without one that is being written."""
+    return Path(path).read_text().split("\n")[:-1]
 
 
 def _environment(pid: int) -> bytes:

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.faults, needs.ext4, needs.linux, pytest.mark.timeout(3
 
 _WRITES_MIN = 8
 _ROUNDS = 5 if FEW_ROUNDS else 25
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 #: Holds the writes to a mounted disk, as a server does, until it is killed.
 _HOLD = """
 import asyncio, sys

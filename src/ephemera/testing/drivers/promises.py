@@ -138,10 +138,10 @@ async def exec_says_what_cannot_be_run(subject: Subject) -> None:
     programs = subject.programs
     async with opened(subject) as driver:
         handle = await driver.start(subject.spec(programs.runs), quiet)
-        await refused(driver.exec(handle, programs.missing, timeout=1))
+        await refused(driver.exec(handle, programs.missing, timeout=TIMEOUT_S))
         await driver.signal(handle, signal.SIGKILL)
         await driver.wait(handle)
-        await refused(driver.exec(handle, programs.exits(0), timeout=1))
+        await refused(driver.exec(handle, programs.exits(0), timeout=TIMEOUT_S))
 
 
 async def a_missing_command_is_no_boot(subject: Subject) -> None:
