@@ -27,7 +27,7 @@ CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _LOOK_S = 0.001
 #: A frozen cgroup is one within milliseconds, unless a process waits for a disk.
 _FROZEN_WITHIN_S = 5.0
-_REMOVED_WITHIN_S = 2.0
+_REMOVED_WITHIN_S = 10.0
 #: How often one is made that goes again meanwhile: each monitor that ends may remove it.
 _MADE_ANEW_MAX = 100
 

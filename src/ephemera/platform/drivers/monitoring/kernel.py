@@ -56,6 +56,8 @@ class Process(NamedTuple):
 #: The states of a thread that has ended, and of one that is stopped.
 _ENDED, _STOPPED = (b"Z", b"X"), (b"T", b"t")
 _PF_EXITING, _PF_KTHREAD = 0x4, 0x200000
+#: SIGKILL among the signals that wait for a process.
+_KILLED = 1 << 8
 #: To execute a program takes a millisecond, unless its file comes from a slow disk.
 _EXECUTED_WITHIN_S = 5.0
 _LOOK_S = 0.001
@@ -113,9 +115,9 @@ def process(pid: int) -> Process | None:
 
 
 def is_ending(pid: int) -> bool:
-    """Whether a process is dead or about to be, though perhaps still waiting for others to be."""
+    """Whether a process is dead or about to be: killed, or waiting for others to be dead."""
     fields = _fields(f"/proc/{pid}/stat")
-    return fields is None or bool(int(fields[6]) & _PF_EXITING)
+    return fields is None or bool(int(fields[6]) & _PF_EXITING or int(fields[28]) & _KILLED)
 
 
 def is_stopped(pid: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from ephemera.platform.drivers.container import survivors
 from ephemera.platform.drivers.container.cgroups import Tree
 from ephemera.platform.drivers.monitoring import kernel
@@ -19,3 +21,17 @@ def test_cgroups_go_whose_first_process_is_gone(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     survivors.end_strays(tree)
     assert tree.left() == {alive, "of-others", "notes"}
+
+
+@pytest.mark.parametrize("who", ["first process", "monitor"])
+def test_cgroups_go_whose_first_process_was_killed_just_now_or_is_about_to_be(
+    who: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = kernel.process(os.getpid())
+    assert me
+    killed = me.pid if who == "first process" else me.parent
+    monkeypatch.setattr(kernel, "is_ending", lambda pid: pid == killed)
+    (tmp_path / f"{me.pid}-{me.start}").mkdir()
+    tree = Tree(1, {"memory": str(tmp_path)})
+    survivors.end_strays(tree)
+    assert tree.left() == set()

@@ -53,3 +53,14 @@ def test_one_that_is_dead_or_was_told_nothing_is_not_waited_for(
         assert kernel.told(plain.pid, "environ") == b""
     for daemon in (one for one in kernel.processes() if one.parent == 2):
         assert kernel.told(daemon.pid, "cmdline") == b""
+
+
+def test_who_was_killed_is_ending_before_it_has_had_a_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not kernel.is_ending(os.getpid())
+    before, name, after = kernel.said(f"/proc/{os.getpid()}/stat").rpartition(b") ")
+    fields = after.split(b" ")
+    fields[31 - 3] = b"256"  # the signals that wait for it, as proc(5) numbers its fields
+    monkeypatch.setattr(kernel, "said", lambda _: before + name + b" ".join(fields))
+    assert kernel.is_ending(os.getpid())
