@@ -12,7 +12,7 @@ from ephemera.platform.drivers.monitoring.kernel import Process
 
 
 def monitors(machines: str) -> list[int]:
-    """Return the pids of the monitors that live.
+    """Return the pids of the monitors that live, and were not killed just now.
 
     Args:
         machines: The folder of the machines; it need not be there.
@@ -24,7 +24,7 @@ def monitors(machines: str) -> list[int]:
         for number in folders.boots(machine.path):
             record = BootFolder(machine.path, number).read_record()
             first = kernel.process(record["pid"]) if record else None
-            if record and first and first.start == record["start"]:
+            if record and first and first.start == record["start"] and not _ends(first):
                 found.append(first.parent)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -35,3 +36,16 @@ def test_cgroups_go_whose_first_process_was_killed_just_now_or_is_about_to_be(
     tree = Tree(1, {"memory": str(tmp_path)})
     survivors.end_strays(tree)
     assert tree.left() == set()
+
+
+def test_a_monitor_that_was_killed_just_now_is_none_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = kernel.process(os.getpid())
+    assert me
+    (tmp_path / "m1").mkdir()
+    (tmp_path / "m1" / "1.lock").write_text(json.dumps({"pid": me.pid, "start": me.start}))
+    assert survivors.monitors(str(tmp_path)) == [me.parent]
+    for killed in (me.pid, me.parent):
+        monkeypatch.setattr(kernel, "is_ending", lambda pid, killed=killed: pid == killed)
+        assert survivors.monitors(str(tmp_path)) == []
