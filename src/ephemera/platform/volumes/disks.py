@@ -125,7 +125,10 @@ def room(image: Path) -> Room:
 
 def taken(image: Path) -> int:
     """Return how many bytes a disk takes of the disk that its file is on; 0 where it is gone."""
-    return image.stat().st_blocks * 512 if image.exists() else 0
+    try:
+        return image.stat().st_blocks * 512
+    except FileNotFoundError:  # perhaps just now: its volume is being removed
+        return 0
 
 
 def thaw(image: Path) -> None:

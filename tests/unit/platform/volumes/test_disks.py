@@ -56,6 +56,13 @@ def test_a_disk_whose_monitor_has_just_ended_needs_not_be_thawed(
     assert disks.room(image) == Room(0)
 
 
+def test_a_disk_that_goes_while_it_is_looked_at_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    assert disks.room(tmp_path / "data.img") == Room(0)
+
+
 async def _snapshots_of_days(shelf: Shelf, volume: VolumeRecord, days: int) -> int:
     """Let days pass, and return how many snapshots there are then."""
 
