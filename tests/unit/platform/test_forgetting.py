@@ -120,4 +120,4 @@ def test_it_goes_on_every_hour_also_where_the_disk_was_full() -> None:
         await all_of_it.close()
         await all_of_it.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 10))
+    asyncio.run(asyncio.wait_for(scene(), 40))

@@ -20,6 +20,10 @@ from ephemera.platform.states import State
 from ephemera.platform.store import Store
 from ephemera.wire.models import MachineConfig
 
+#: What the mock driver does takes milliseconds; this long only where something is wrong, or where
+#: the disk of the computer is very busy.
+PATIENCE_S = 40
+
 
 class _Clock:
     """A world's time. What is called at a time is called after as long in real time."""

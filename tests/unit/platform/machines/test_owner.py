@@ -18,7 +18,7 @@ from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 from ephemera.platform.store import Store
 
-from ..world import World, happened, reach
+from ..world import PATIENCE_S, World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -336,7 +336,7 @@ def test_the_policy_restarts_a_failure_and_gives_up_when_it_is_used_up(play: Pla
 def test_a_stop_while_a_restart_waits_its_turn_is_obeyed_at_once(play: Play) -> None:
     async def scene(world: World) -> None:
         owner = world.create("exit", "1", restart={"policy": "always"})
-        await owner.ledger.until(lambda record: record.boot == 3, 5)
+        await owner.ledger.until(lambda record: record.boot == 3, PATIENCE_S)
         assert owner.record.state is State.STARTING
         owner.ask_stop(signal.SIGTERM, 5)
         await reach(owner, State.STOPPED)

@@ -16,7 +16,7 @@ from ephemera.platform.machines.room import GB, Space, Watch, judge
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
-from ..world import World, happened, reach
+from ..world import PATIENCE_S, World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -244,7 +244,7 @@ async def put_off(owner: Owner) -> None:
     def look(_: object) -> bool | None:
         return happened(owner)[-1] == "put_off/waiting" or None
 
-    assert await owner.ledger.until(look, 10)
+    assert await owner.ledger.until(look, PATIENCE_S)
 
 
 def test_a_restart_policy_waits_for_room(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,9 @@ def test_a_run_that_waits_for_room_is_over_when_somebody_else_starts_it(
         await put_off(owner)
         disk.space = PLENTY
         owner.ask_start()
-        assert await owner.ledger.until(lambda one: one.run_at == world.now + 7000 or None, 10)
+        assert await owner.ledger.until(
+            lambda one: one.run_at == world.now + 7000 or None, PATIENCE_S
+        )
         await reach(owner, State.STOPPED)
         assert owner.record.boot == 1
 

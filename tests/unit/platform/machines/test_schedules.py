@@ -15,7 +15,7 @@ from ephemera.platform.machines.schedules import Schedules, next_run
 from ephemera.platform.records import MachineRecord
 from ephemera.platform.states import State
 
-from ..world import World, happened, reach
+from ..world import PATIENCE_S, World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 HOUR, DAY = 3600.0, 86_400.0
@@ -151,7 +151,9 @@ def test_a_machine_that_is_not_at_rest_misses_its_run(play: Play) -> None:
         world.now += DAY + 1
         await world.open()
         owner = world.again(owner)
-        await owner.ledger.until(lambda record: record.run_at != owner.record.created_at + DAY, 10)
+        await owner.ledger.until(
+            lambda record: record.run_at != owner.record.created_at + DAY, PATIENCE_S
+        )
         assert owner.record.run_at == owner.record.created_at + 2 * DAY
         assert owner.record.state is State.STARTED
         assert _started_by(owner) == []

@@ -10,7 +10,7 @@ from ephemera.platform.machines import standbys
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import State
 
-from ..world import World, happened, reach
+from ..world import PATIENCE_S, World, happened, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -109,7 +109,7 @@ def test_a_machine_that_is_started_again_is_not_lost(play: Play) -> None:
         watched = world.create("lose", restart={"policy": "always"}, skip_launch=True)
         await reach(watched, State.STOPPED)
         watched.ask_start()
-        await watched.ledger.until(lambda record: bool(record.restarts), 10)
+        await watched.ledger.until(lambda record: bool(record.restarts), PATIENCE_S)
         assert not any(map(standbys.is_loss, watched.ledger.events()))
 
     play(scene)

@@ -14,7 +14,7 @@ from ephemera.platform.machines.waiting import Reached, Wanted
 from ephemera.platform.refusals import Refusal
 from ephemera.platform.states import SETTLED, State
 
-from ..world import World, reach
+from ..world import PATIENCE_S, World, reach
 
 Play = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -25,7 +25,9 @@ def _event(owner: Owner, what: str) -> str:
     return found[0]
 
 
-async def _after(owner: Owner, event_id: str, *states: State, timeout: float = 10) -> Reached:
+async def _after(
+    owner: Owner, event_id: str, *states: State, timeout: float = PATIENCE_S
+) -> Reached:
     return await waiting.reach(owner, Wanted(frozenset(states), after=event_id), timeout)
 
 
@@ -58,7 +60,7 @@ def test_an_exit_that_led_to_another_start_is_no_stop(play: Play) -> None:
         owner = world.create("run", restart={"policy": "always"})
         await reach(owner, State.STARTED)
         await world.driver.signal(owner.record.handle, signal.SIGKILL)
-        await owner.ledger.until(lambda record: record.boot == 2, 10)
+        await owner.ledger.until(lambda record: record.boot == 2, PATIENCE_S)
         with pytest.raises(Refusal):
             await _after(owner, _event(owner, "launch/created"), State.STOPPED, timeout=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from ephemera.platform.volumes.states import State, Status
 REGIONS = ("iad", "ams")
 #: Copies of a few bytes take milliseconds; this long only where something is wrong.
 _PATIENCE_S = 45
+#: Where volumes, snapshots and unfinished copies are, below the folder of all.
+_PLACES = ("*/*", "*/snapshots/*", "new-*")
 
 
 class Shelf:
@@ -89,8 +92,9 @@ class Shelf:
     def on_disk(self) -> set[str]:
         """Return every folder of volumes and snapshots, and every copy that is being made."""
         root = self.home / "volumes"
-        found = [*root.glob("*/*"), *root.glob("*/snapshots/*"), *root.glob("new-*")]
-        return {str(one.relative_to(root)) for one in found if one.name != "snapshots"}
+        # `Path.glob` fails on a folder that another process removes just then
+        found = {one for what in _PLACES for one in glob.iglob(what, root_dir=root)}  # noqa: PTH207
+        return {one for one in found if not one.endswith("/snapshots")}
 
     async def reaches(self, volume: VolumeRecord, state: State) -> VolumeRecord:
         """Return the volume once it is in a state."""
