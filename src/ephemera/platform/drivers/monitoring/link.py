@@ -18,6 +18,7 @@ from ephemera.platform.drivers.monitoring.frames import FIRST_QUESTIONS, Decoder
 
 _ADDRESS_BYTES_MAX = 103
 _LOOK_AGAIN_S = 0.01
+_READ_BYTES = 64 * 1024
 
 
 class LinkLost(Exception):
@@ -126,14 +127,26 @@ class Link(asyncio.Protocol):
         for message in self._decoder.feed(data):
             self._hear(message)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
+    def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
+        if exc is not None and self._transport is not None:
+            self._hear_last_words(self._transport)
         self._transport = None
         for answer in (self._greeting, *self._asked.values()):
             if not answer.done():
                 answer.set_result(None)
         if not self.ended.done():
             self.ended.set_result(None)
+
+    def _hear_last_words(self, transport: asyncio.Transport) -> None:
+        """Hear what the monitor said before it went, which we noticed as we spoke to it.
+
+        asyncio does not read it any more.
+        """
+        fd = transport.get_extra_info("socket").fileno()
+        with suppress(OSError):  # there is nothing more
+            while data := os.read(fd, _READ_BYTES):
+                self.data_received(data)
 
     def _hear(self, message: Message) -> None:
         said = message["say"]

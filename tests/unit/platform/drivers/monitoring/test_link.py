@@ -12,6 +12,7 @@ from ephemera.errors import Unsupported
 from ephemera.platform.drivers.monitoring import frames
 from ephemera.platform.drivers.monitoring.frames import Decoder, Message, encode
 from ephemera.platform.drivers.monitoring.link import Link, connect
+from ephemera.platform.drivers.monitoring.terminals import StreamLink
 
 
 @asynccontextmanager
@@ -88,3 +89,28 @@ def test_where_nobody_listens_there_is_no_link(tmp_path: Path) -> None:
         gone.bind(str(tmp_path / "gone"))
     assert asyncio.run(none_at(tmp_path / "gone"))
     assert asyncio.run(none_at(tmp_path / "never"))
+
+
+def test_what_a_monitor_said_last_is_heard_also_where_it_was_spoken_to_meanwhile() -> None:
+    async def check() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_unix_connection(lambda: StreamLink(lambda: None), sock=ours)
+        said: list[Message] = [
+            frames.started(),
+            {"say": "data", "id": 0, "data": "aGk="},
+            {"say": "done", "id": 0, "exit_code": 137},
+            {"say": "exited", "exit": {"exit_code": 3}},
+        ]
+        theirs.sendall(b"".join(map(encode, said)))
+        theirs.close()
+        link.send({"do": "type", "id": 0, "data": ""})
+        assert (await link.greeting())["say"] == "started"
+        assert (await link.read(), await link.read()) == (b"hi", b"")
+        done, ended = await link.done, await link.ended
+        assert done is not None
+        assert ended is not None
+        assert (done["exit_code"], ended.exit_code) == (137, 3)
+
+    asyncio.run(check())
