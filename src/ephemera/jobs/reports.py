@@ -37,6 +37,8 @@ _log = logging.getLogger("ephemera.jobs")
 
 #: A result may have 1 MB; the rest is room for an error with its traceback.
 REPORT_MAX_BYTES = 2 * 1024 * 1024
+#: Connections that may wait to be taken.
+_BACKLOG = 2048
 #: Where only this computer reaches us.
 LOOPBACK = "127.0.0.1"
 #: What a runner says while its task goes on.
@@ -183,17 +185,19 @@ async def listening(app: Starlette, *, host: str = LOOPBACK, port: int = 0) -> A
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at a port: at another one where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+    for wanted in (port, 0) if port else (0,):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
+            listener.bind((host, wanted))
+            # here, and not later: two that listen to nobody yet may both be bound to a port
+            listener.listen(_BACKLOG)
         except OSError:
-            if port == 0:
+            listener.close()
+            if not wanted:
                 raise
-            listener.bind((host, 0))
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        else:
+            return listener
+    raise AssertionError("the last port that is tried is any")

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from ephemera.jobs import reports
 from ephemera.jobs.outcome import Ending, Outcome, Report, decide
 from ephemera.jobs.records import AttemptRecord, JobRecord, Work
 from ephemera.jobs.reports import REPORT_MAX_BYTES, listening, read_report, report_app
@@ -15,6 +16,7 @@ from ephemera.jobs.stores.memory import MemoryStore
 from ephemera.jobs.tokens import attempt_token
 from ephemera.testing.clock import FakeClock
 from ephemera.wire.ids import new_ulid
+from tests.ports import free_port
 
 RESULT = {"kind": "result", "value": 3}
 
@@ -142,13 +144,25 @@ def test_the_listener_takes_another_port_where_its_own_is_taken() -> None:
     app = World().app
 
     async def main() -> tuple[str, str, str]:
-        async with listening(app) as first:
-            port = int(first.rpartition(":")[2])
-            async with listening(app, port=port) as second:
-                pass
+        port = free_port()
+        async with listening(app, port=port) as first, listening(app, port=port) as second:
+            pass
         async with listening(app, port=port) as again:
             return first, second, again
 
     first, second, again = asyncio.run(main())
     assert first != second
     assert first == again
+
+
+def test_of_two_that_come_at_once_only_one_has_the_port() -> None:
+    port = free_port()
+    with reports._bind("127.0.0.1", port) as first, reports._bind("127.0.0.1", port) as second:
+        assert first.getsockname()[1] == port
+        assert second.getsockname()[1] != port
+
+
+def test_an_address_of_another_computer_is_an_error_whatever_the_port() -> None:
+    for port in (0, free_port()):
+        with pytest.raises(OSError, match="assign requested address"):
+            reports._bind("192.0.2.1", port)
