@@ -19,7 +19,11 @@ class Endings:
 
     @contextmanager
     def watching(self, job_id: str, tell: Callable[[], object]) -> Iterator[None]:
-        """While inside, call `tell` from some thread when the job ends."""
+        """While inside, and never after, call `tell` from some thread when the job ends.
+
+        Args:
+            tell: Returns at once, and does not come back here.
+        """
         with self._lock:
             self._waiting.setdefault(job_id, []).append(tell)
         try:
@@ -32,7 +36,6 @@ class Endings:
 
     def ended(self, job_id: str) -> None:
         """Tell everybody who waits for this job."""
-        with self._lock:
-            waiting = list(self._waiting.get(job_id, ()))
-        for tell in waiting:
-            tell()
+        with self._lock:  # whoever leaves meanwhile may close the event loop that he is told on
+            for tell in self._waiting.get(job_id, ()):
+                tell()

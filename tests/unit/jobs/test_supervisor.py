@@ -297,6 +297,28 @@ def test_whoever_waits_for_a_job_is_told_once_and_nobody_else() -> None:
     assert not ended.is_set()
 
 
+def test_nobody_is_told_who_waits_no_longer() -> None:
+    endings, leave, left, late = Endings(), threading.Event(), threading.Event(), list[bool]()
+
+    def wait() -> None:
+        with endings.watching("a", lambda: late.append(left.is_set())):
+            inside.set()
+            leave.wait()
+        left.set()
+
+    def have_the_other_leave() -> None:
+        leave.set()
+        left.wait(0.2)  # in vain: he is told first
+
+    inside, waits = threading.Event(), threading.Thread(target=wait)
+    with endings.watching("a", have_the_other_leave):
+        waits.start()
+        inside.wait()
+        endings.ended("a")
+    waits.join()
+    assert late == [False]
+
+
 def test_no_platform_is_asked_before_there_is_work() -> None:
     world = World()
 
