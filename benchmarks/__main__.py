@@ -67,6 +67,8 @@ BENCHMARKS = {
     "container_job": Benchmark(jobs.whole_job_in_container, 60, 3),
 }
 
+_PREFIX = "ephemera-bench-"
+
 
 def main() -> None:
     """Measure what was asked for, and print it."""
@@ -75,7 +77,8 @@ def main() -> None:
     for name in options.names or BENCHMARKS:
         benchmark = BENCHMARKS[name]
         rounds = benchmark.rounds_short if options.short else benchmark.rounds
-        with tempfile.TemporaryDirectory(prefix="ephemera-bench-") as folder:
+        # what a platform leaves to end by itself may do so while its folder is removed
+        with tempfile.TemporaryDirectory("", _PREFIX, ignore_cleanup_errors=True) as folder:
             results += benchmark.run(Path(folder), rounds)
     Console().print(_table(results))
     if options.record:

@@ -5,7 +5,7 @@ source "$(dirname "$0")/again.sh"
 
 python=$1
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+trap 'again rm -rf "$folder"' EXIT # what the demo ran may end a moment later
 
 "$python" -m hatchling build -t wheel -d "$folder" >"$folder/build.log" || { cat "$folder/build.log" >&2; exit 1; }
 "$python" -m venv "$folder/venv"
