@@ -9,6 +9,8 @@ import time
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
+#: How far a forked child is ahead of its parent at most: less than a millisecond.
+_APART_BITS = 72
 #: A ULID is 26 digits of 5 bits: 13 pairs, each looked up at once.
 _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 _PAIR_SHIFTS = range(120, -1, -10)
@@ -37,8 +39,12 @@ class UlidFactory:
         self.start_afresh()
 
     def start_afresh(self) -> None:
-        """Forget who is making one: in a forked child that thread is not there any more."""
+        """Go on in a forked child: by another way than the parent, which may be in the same moment.
+
+        Who is making one is forgotten: that thread is not there any more.
+        """
         self._lock = threading.Lock()
+        self._last += int.from_bytes(os.urandom(_APART_BITS // 8))
 
     def __call__(self) -> str:
         """Return a new 26-character ULID. Safe to call from any thread."""
