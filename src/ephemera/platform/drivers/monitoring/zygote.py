@@ -159,6 +159,8 @@ def _be_spare(control: socket.socket, line: socket.socket, kind: Kind) -> NoRetu
             os._exit(0)
         control.close()
         kernel.name_process("eph-monitor")
+        if ready.lacking:  # that was so when it began to wait
+            ready = monitor.prepare(kind)
         is_over = monitor.main(link, ready, kind) and kind.renew(ready.prepared)
         del link, ready
         again = _come_back(line) if is_over and usual.restored() else None
