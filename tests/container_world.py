@@ -20,7 +20,7 @@ from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.folder import BootFolder
 
 #: Long enough for a slow computer, and never waited for where all is well.
-TIMEOUT_S = 40.0
+TIMEOUT_S = 100.0
 #: A network that no other test is in, and an address in it.
 NETWORK, ADDRESS = "fdaa:7e:57::/48", "fdaa:7e:57:a7b::2"
 

@@ -15,7 +15,7 @@ from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.process.driver import ProcessDriver
 
 #: Long enough for a slow computer, and never waited for where all is well.
-TIMEOUT_S = 30.0
+TIMEOUT_S = 100.0
 
 
 def quiet(*_: str) -> None:

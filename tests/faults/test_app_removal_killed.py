@@ -21,7 +21,7 @@ from ephemera.testing.machines_api import AppUnderTest, Subject
 from ephemera.testing.serving import Server, serving
 from tests.faults.mortality import until_it_serves, writes_to_die_at
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 _TIMEOUT_S = 30.0
 #: The intention, the two moves of each of two machines, and the rows at the end.

@@ -18,7 +18,7 @@ from ephemera.platform.drivers.monitoring import program
 from tests import needs
 from tests.container_world import World, forked_by, kill, leaving_nothing, quiet, until, zygote_of
 
-pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(300)]
 
 _SLEEPS = ("sleep", "1000")
 _REAL = needs.which("crun")

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.root,
     pytest.mark.crun,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     needs.root,
     needs.nft,
 ]

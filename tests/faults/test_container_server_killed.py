@@ -22,7 +22,7 @@ from ephemera.testing.serving import Server, serving
 from tests import needs
 from tests.container_world import Traces, World, kill, leaving_nothing, quiet, until
 
-pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [*needs.containers, pytest.mark.faults, pytest.mark.timeout(300)]
 
 #: How many random lives are lived; each takes a few seconds.
 _ROUNDS = int(os.environ.get("EPHEMERA_FAULT_ROUNDS", "4"))

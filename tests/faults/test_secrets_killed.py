@@ -18,7 +18,7 @@ import pytest
 from ephemera.testing.serving import Server, serving
 from tests.faults.mortality import FEW_ROUNDS, dying_at
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 _TIMEOUT_S = 30
 #: More than a platform writes before it serves.

@@ -21,7 +21,7 @@ from ephemera.testing.serving import Server
 from tests.faults.mortal_supervisor import is_settled
 from tests.faults.mortality import served, writes_to_die_at
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 _TIMEOUT_S = 60.0
 #: A job takes about ten, and one more for each renewal of the lease.
