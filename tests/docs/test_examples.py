@@ -52,7 +52,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     must_be_gone(tmp_path)
 
 
-@pytest.mark.timeout(180)  # a page is a dozen programs, one after the other
+@pytest.mark.timeout(400)  # a page is a dozen programs, one after the other
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_does_what_the_page_says(page: Page, terminal: Terminal) -> None:
     blocks = [block for block in page.blocks() if _run(block)]
