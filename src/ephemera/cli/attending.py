@@ -19,7 +19,7 @@ from typing import Any
 from ephemera.cli.following import BOOTED, OVER, Show, follow
 from ephemera.cli.screen import complain, note
 from ephemera.client import AsyncClient
-from ephemera.errors import BootFailed, EphemeraError, WaitTimeout, WrongState
+from ephemera.errors import BootFailed, EphemeraError, NotFound, WaitTimeout, WrongState
 from ephemera.wire.models import ExitEvent, Machine
 
 #: The exit status where the time that was given is over, as that of `timeout`.
@@ -161,16 +161,20 @@ async def _end_when_told(client: AsyncClient, app: str, machine: str, told: _Tol
 
 
 async def _stop(client: AsyncClient, app: str, machine: str, **how: Any) -> None:
-    try:
-        await client.machines.stop(app, machine, **how)
-    except WrongState:  # it does not run yet, or is being destroyed
-        await _booted(client, app, machine)
-        await client.machines.stop(app, machine, **how)
+    """Have a machine stopped. One that has ended by then is fine: whoever follows it is told."""
+    with contextlib.suppress(NotFound):
+        try:
+            await client.machines.stop(app, machine, **how)
+        except WrongState:  # it does not run yet, or is being destroyed
+            if await _booted(client, app, machine) == "started":
+                await client.machines.stop(app, machine, **how)
 
 
-async def _booted(client: AsyncClient, app: str, machine: str) -> None:
+async def _booted(client: AsyncClient, app: str, machine: str) -> str:
+    """Return the state of a machine once it is known whether it could be started."""
     try:
-        await client.machines.wait(app, machine, BOOTED)
+        reached = await client.machines.wait(app, machine, BOOTED)
+        return reached.state or (await client.machines.get(app, machine)).state
     except WaitTimeout as error:
         error.hint = (
             "what has not started cannot be stopped: `ephemera machine destroy --force"

@@ -11,7 +11,7 @@ import pytest
 
 from ephemera.cli.attending import TIMED_OUT, End, LeftAlone, run_to_end
 from ephemera.client import AsyncClient
-from ephemera.errors import BootFailed, NotFound, WaitTimeout, WrongState
+from ephemera.errors import ApiError, BootFailed, NotFound, WaitTimeout, WrongState
 from ephemera.wire.models import LogPage, Machine, WaitResult
 
 
@@ -162,6 +162,23 @@ def test_a_machine_that_is_not_up_yet_is_stopped_when_it_is() -> None:
         return world.stops
 
     assert asyncio.run(scenario())[0] == "early"
+
+
+@pytest.mark.parametrize("error", [WrongState, NotFound])
+def test_one_that_has_ended_just_before_it_is_stopped_has_ended(error: type[ApiError]) -> None:
+    class Ended(World):
+        async def stop(self, *words: Any, **how: Any) -> None:
+            await super().stop(*words, **how)
+            raise error("it is gone", status=412)
+
+    async def scenario() -> tuple[World, End]:
+        world = Ended({None: exited(exit_code=7)})
+        run = asyncio.create_task(world.run(remove=True))
+        await told(world, 1)
+        return world, await run
+
+    world, end = asyncio.run(scenario())
+    assert (end.status, world.stops) == (7, [None])
 
 
 def test_a_machine_that_never_is_up_is_said_to_be_there_still() -> None:
