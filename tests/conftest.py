@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from httpx2 import _config as http
@@ -17,3 +18,5 @@ http.DEFAULT_TIMEOUT_CONFIG.read = 50.0
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Modes that tests give to files, and those of files that programs make, would be others.
+os.umask(0o022)
