@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ephemera.deploy.build import ignoring
@@ -41,8 +42,9 @@ def copy(request: BuildRequest, place: Path, tell: Tell) -> tuple[int, int]:
             continue
         warn_of_link(found, request.folder, tell)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(found.path, target, follow_symlinks=False)
-        size, count = size + found.size, count + 1
+        with suppress(FileNotFoundError):  # it has gone since it was listed
+            shutil.copy2(found.path, target, follow_symlinks=False)
+            size, count = size + found.size, count + 1
     if request.collect:
         _collect(request, place, tell)
     return size, count

@@ -107,7 +107,11 @@ def _add(tar: tarfile.TarFile, entry: Entry, moment: int) -> None:
         info.size = len(entry.content)
         tar.addfile(info, io.BytesIO(entry.content))
     else:
-        with entry.content.open("rb") as file:
+        try:
+            file = entry.content.open("rb")
+        except FileNotFoundError:  # it has gone since it was listed: a project is worked at
+            return
+        with file:
             info.size = os.fstat(file.fileno()).st_size
             tar.addfile(info, file)
 

@@ -13,6 +13,7 @@ not to do it each time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ephemera.deploy.build.bytecode import Compiler
@@ -41,10 +42,11 @@ def entries(
     yield _path_file(folder, venv)
     for found in files(folder, ignored):
         warn_of_link(found, folder, tell)
-        entry = _entry(found)
-        yield entry
-        if found.name.endswith(".py") and not found.is_link:
-            yield from compiler.entries(entry)
+        with suppress(FileNotFoundError):  # it has gone since it was listed
+            entry = _entry(found)
+            if found.name.endswith(".py") and not found.is_link:
+                yield from compiler.entries(entry)
+            yield entry
 
 
 def _entry(found: Found) -> Entry:

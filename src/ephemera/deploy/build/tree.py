@@ -99,7 +99,10 @@ def _in(folder: Path, prefix: str) -> Iterator[Found]:
     with os.scandir(folder) as entries:
         names = sorted(entries, key=lambda entry: entry.name)
     for entry in names:
-        about = entry.stat(follow_symlinks=False)
+        try:
+            about = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # a database's journal, or what an editor had for a moment
+            continue
         found = Found(prefix + entry.name, Path(entry.path), about.st_mode, about.st_size)
         if found.is_folder or found.is_file or found.is_link:
             yield found
