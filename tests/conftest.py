@@ -10,8 +10,8 @@ from httpx2 import _config as http
 from tests.registry import registry as registry
 from tests.skips import pytest_runtest_makereport as pytest_runtest_makereport
 
-# Who says nothing else waits 5 s for an answer, which a busy computer may take to find the time.
-http.DEFAULT_TIMEOUT_CONFIG.read = 50.0
+# Who says nothing else waits 5 s for a server, which a busy computer may take to find the time.
+http.DEFAULT_TIMEOUT_CONFIG.read = http.DEFAULT_TIMEOUT_CONFIG.write = 50.0
 
 # A shell starts what it does not wait for with these ignored, `nohup` the last of them. Programs
 # that tests start and interrupt would inherit that.
