@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 #: Tries as often as usual, and waits for nothing.
 QUICK = Patience(tries=3, first_pause_s=0.01, longest_pause_s=0.05)
-TIMEOUT_S = 40.0
+TIMEOUT_S = 100.0
 
 
 class Heard(list[str]):

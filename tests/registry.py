@@ -35,7 +35,7 @@ USER, PASSWORD = "ephemera", "secret"
 _HTPASSWD = f"{USER}:$2b$04$at.qvaALDuim7je4OjiSmOKWidljmlr1/8IQ.NDdHbgh/fXAqv5CO\n"
 _LISTENING = b"listening on "
 #: Long enough for a slow computer, and never waited for where all is well.
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _PAUSE_S = 0.01
 
 

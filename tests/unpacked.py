@@ -12,7 +12,7 @@ from ephemera.platform.images import unpacking
 from ephemera.platform.images.unpacking import Unpacked
 from tests import images
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 100.0
 
 
 def unpack(data: bytes, folder: Path, *, piece_bytes: int = 65536) -> Unpacked:

@@ -22,7 +22,7 @@ from tests.slow_registry import SlowRegistry, slow_registry
 pytestmark = [pytest.mark.root, pytest.mark.crun, needs.root, needs.crun]
 
 #: Long enough for a slow computer, and never waited for where all is well.
-TIMEOUT_S = 40.0
+TIMEOUT_S = 100.0
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ ONE, OTHER = "fdaa:1:2::/48", "fdaa:1:3::/48"
 WORLD = "192.0.2.1"
 REFUSED = "refused:"
 #: Long enough for a slow computer, and never waited for where all is well.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 #: AWS and most others, AWS for containers, Alibaba, Azure.
 CREDENTIALS = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16")
 

@@ -171,7 +171,7 @@ class TestStop:
                 asked = [threads.submit(_status, http, path) for path in held]
                 # Answered after those above were read by the server.
                 _all_apps(server)
-                assert server.stop(timeout=30) == 0
+                assert server.stop(timeout=50) == 0
                 assert {one.result() for one in asked} <= {408, 503, 0, 200}
                 server.restart()
                 assert app.state(machine) == "started"
@@ -214,7 +214,7 @@ class TestStop:
                 if crash:
                     server.kill()
                     server.restart()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         # Those that watch the server for its end cannot be waited for.
         while left := _marked(home):
             assert time.monotonic() < deadline, left

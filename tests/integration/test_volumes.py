@@ -116,7 +116,7 @@ def test_a_raw_volume_is_refused_by_name(app: AppUnderTest) -> None:
 def test_a_server_stops_at_once_while_it_copies(server: Server, app: AppUnderTest) -> None:
     source = _filled(server, app)
     forks = [_made(app, source_volume_id=source) for _ in range(3)]
-    assert server.stop(timeout=30) == 0
+    assert server.stop(timeout=50) == 0
     server.restart()
     _until(lambda: {one["state"] for one in app.get("/volumes")} == {"created"})
     assert all(len(list(_data(server, fork).iterdir())) == _FILES for fork in forks)

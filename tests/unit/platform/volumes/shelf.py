@@ -21,7 +21,7 @@ from ephemera.platform.volumes.states import State, Status
 
 REGIONS = ("iad", "ams")
 #: Copies of a few bytes take milliseconds; this long only where something is wrong.
-_PATIENCE_S = 45
+_PATIENCE_S = 100
 #: Where volumes, snapshots and unfinished copies are, below the folder of all.
 _PLACES = ("*/*", "*/snapshots/*", "new-*")
 
