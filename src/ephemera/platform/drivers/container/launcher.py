@@ -27,6 +27,7 @@ from ephemera.platform.drivers.container.cgroups import Cgroup
 from ephemera.platform.drivers.container.init import Init
 from ephemera.platform.drivers.container.launch import WAKE, Launch
 from ephemera.platform.drivers.container.places import Places
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.body import Streams
 from ephemera.platform.drivers.monitoring.program import TO_DEFAULT, NotStarted, ends_in_time
 
@@ -53,10 +54,10 @@ class Waiting:
         self._wake = wake
 
     def is_there(self) -> bool:
-        """Whether nobody has killed it."""
+        """Whether nobody has killed it, be it that it has had no processor since."""
         with suppress(ChildProcessError):
             ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            return ended is None
+            return ended is None and not kernel.is_ending(self.pid)
         return False
 
     def go(self) -> None:

@@ -11,6 +11,7 @@ from signal import SIGCONT, SIGSTOP, Signals
 import pytest
 
 from ephemera.platform.drivers.container.launcher import Waiting
+from ephemera.platform.drivers.monitoring import kernel
 from ephemera.platform.drivers.monitoring.program import NotStarted
 from tests import needs
 from tests.written_calls import Written
@@ -45,3 +46,16 @@ def test_who_is_stopped_on_the_way_is_not_waited_for(
         os.close(wait)
     with pytest.raises(ProcessLookupError):
         os.kill(coming.pid, 0)
+
+
+def test_who_waits_is_there_until_it_is_dead_or_was_killed(
+    coming: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting(coming.pid, Written(), -1)
+    assert waiting.is_there()
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, "is_ending", lambda pid: pid == coming.pid)
+        assert not waiting.is_there()
+    coming.kill()
+    coming.wait()
+    assert not waiting.is_there()
