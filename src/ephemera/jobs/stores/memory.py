@@ -49,7 +49,8 @@ class MemoryStore:
         """Do nothing: there is nothing to let go of."""
 
     def forget_connections(self) -> None:
-        """Do nothing: the child has its own copy."""
+        """Let go of the lock: the child has its own copy, and nobody else who may be at it."""
+        self._lock = threading.RLock()
 
     # jobs
 
