@@ -55,6 +55,30 @@ def test_what_differs_otherwise_is_noticed(terminal: Terminal, printed: str, sho
         terminal.replay(Step(f"echo '{printed}'", shown))
 
 
+LOG = [
+    "2026-11-23T16:59:41Z runner[64b77cb7eeb7da] local [info]Machine started in 39ms",
+    "2026-11-23T16:59:41Z app[64b77cb7eeb7da] local [info]half of it",
+    "2026-11-23T16:59:41Z runner[64b77cb7eeb7da] local [info]machine exited",
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (0, 2, 1)])
+def test_writers_of_a_log_may_have_written_one_before_the_other(
+    terminal: Terminal, order: tuple[int, ...]
+) -> None:
+    printed = "\n".join(LOG[number] for number in order)
+    assert terminal.replay(Step(f"echo '{printed}'", "\n".join(LOG))) == 0
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0), (0, 1), (0, 1, 2, 2)])
+def test_what_one_writer_of_a_log_wrote_is_in_order_and_whole(
+    terminal: Terminal, order: tuple[int, ...]
+) -> None:
+    printed = "\n".join(LOG[number] for number in order)
+    with pytest.raises(AssertionError, match="the page shows"):
+        terminal.replay(Step(f"echo '{printed}'", "\n".join(LOG)))
+
+
 def test_an_id_stays_the_same_for_a_whole_page(terminal: Terminal) -> None:
     terminal.replay(Step(f"echo {JOB}", SHOWN))
     terminal.replay(Step(f"echo job {SHOWN}", f"job {SHOWN}"))

@@ -2,7 +2,8 @@
 
 What differs from run to run is told by its form: ids, addresses, times and durations may be any,
 but the same id on a page must be the same id in fact, and a command that names an id of the page
-is run with the one that stands for it. `...` stands for anything, also for nothing.
+is run with the one that stands for it. `...` stands for anything, also for nothing. Lines of a log
+by several writers are in any order: each has its own process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 #: What the pages call the folder that the reader works in, and the reader's state folder.
@@ -38,6 +40,10 @@ _FORMS = {
     r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ UTC": r"\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d+ UTC",
     r"\s+": r"\s+",
 }
+#: A line of a log, and who wrote it.
+_LOG_LINE = re.compile(r"\S+Z (\w+)\[\w+\] ")
+#: More of them have too many orders.
+_LOG_LINES_MAX = 5
 _VARIABLE = re.compile("|".join(f"({form})" for form in _FORMS))
 
 
@@ -117,7 +123,8 @@ class Terminal:
 
     def _compare(self, step: Step, said: str) -> None:
         names: dict[str, str] = {}
-        expected = re.fullmatch(self._pattern(step.output.strip(), names), said.strip(), re.DOTALL)
+        pattern = re.compile(self._pattern(step.output.strip(), names), re.DOTALL)
+        expected = next(filter(None, map(pattern.fullmatch, _orders(said.strip()))), None)
         assert expected, f"$ {step.command}\nthe page shows\n{step.output}\nit printed\n{said}"
         self.ids |= {shown: expected[group] for shown, group in names.items()}
 
@@ -141,3 +148,24 @@ class Terminal:
             return f"(?P={names[shown]})"
         names[shown] = f"id{len(names)}"
         return f"(?P<{names[shown]}>{list(_FORMS.values())[which - 1]})"
+
+
+def _orders(said: str) -> Iterator[str]:
+    """Yield what was printed, and where it is a short log, also as it may have been as well."""
+    yield said
+    lines = said.splitlines()
+    if len(lines) <= _LOG_LINES_MAX and all(map(_LOG_LINE.match, lines)):
+        own = _by_writer(lines)
+        for order in permutations(lines):
+            if _by_writer(order) == own:
+                yield "\n".join(order)
+
+
+def _by_writer(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Return what each writer of a log has written, in its order."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        writer = _LOG_LINE.match(line)
+        assert writer
+        found.setdefault(writer[1], []).append(line)
+    return found
