@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from hashlib import sha256
@@ -58,6 +59,13 @@ class Traces:
         """Return its end of the cable to its router, which is there for as long as that is."""
         return [name for _, name in socket.if_nameindex() if name == self._link]
 
+    def rules(self) -> list[str]:
+        """Return its table of rules by which machines get out."""
+        listed = subprocess.run(
+            ["nft", "list", "tables"], capture_output=True, text=True, check=True
+        )
+        return [one for one in listed.stdout.splitlines() if one.endswith(f"ephemera_{self._link}")]
+
     def processes(self) -> set[int]:
         """Return its living processes: zygotes, monitors, and all below them."""
         ours = {one.pid for one in kernel.processes() if self._is_ours(one.pid)}
@@ -68,17 +76,20 @@ class Traces:
         return {
             "cgroups": self.cgroups(),
             "links": self.links(),
+            "rules": self.rules(),
             "mounts": self.mounts(),
             "processes": {pid: _shown(pid) for pid in self.processes()},
         }
 
-    async def vanish(self) -> None:
-        """Return when nothing of it is left.
+    async def vanish(self, but: str = "") -> None:
+        """Return when nothing of it is left, beside what has this name in `seen`.
 
         Raises:
             AssertionError: something is still there after a while.
         """
-        await until(lambda: not any(self.seen().values()), self.seen)
+        await until(
+            lambda: not any(found for what, found in self.seen().items() if what != but), self.seen
+        )
 
     def _is_ours(self, pid: int) -> bool:
         """Whether a process is in one of its cgroups, or was told of its home."""

@@ -55,14 +55,17 @@ def test_a_quiet_platform_that_is_closed_leaves_nothing(world: World) -> None:
     asyncio.run(check())
 
 
-def test_a_machine_that_ends_after_its_platform_leaves_nothing(world: World) -> None:
+def test_a_machine_that_ends_after_its_platform_leaves_rules_alone_and_the_next_nothing(
+    world: World,
+) -> None:
     async def check() -> None:
         async with world.driver() as driver:
             handle = await _started(world, driver)
         kill(world.init())
-        await world.traces.vanish()
+        await world.traces.vanish(but="rules")
         async with world.driver() as driver:
             assert (await driver.wait(handle)).exit_code == 137
+        await world.traces.vanish()
 
     asyncio.run(check())
 

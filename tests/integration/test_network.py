@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ephemera.errors import BootFailed
-from ephemera.platform.network import namespaces, netlink
+from ephemera.platform.network import namespaces, netlink, router
 from ephemera.platform.network.names import Named
 from ephemera.platform.network.resolver import Resolver
 from ephemera.platform.network.router import Network
@@ -257,7 +257,7 @@ def test_a_server_that_starts_takes_the_router_that_its_monitors_live_in(
         monitor = scene.router().hold()
         elsewhere = Place(namespaces.fresh(), scene.stack).hold()
         before = os.fstat(scene.network.router_fd()).st_ino
-        await scene.network.close()
+        await scene.network.close(stays=True)
         one.serve(one.ipv6, 80)
         assert one.ask(WORLD, 80) == "192.0.2.2", "machines do not miss the server"
         await scene.network.open([elsewhere.pid, os.getpid(), 2**22, monitor.pid])
@@ -279,13 +279,39 @@ def test_an_uplink_that_somebody_removed_is_laid_again(play: Callable[[Act], Non
         one = await scene.machine()
         one.serve(one.ipv6, 80)
         monitor = scene.router().hold()
-        await scene.network.close()
+        await scene.network.close(stays=True)
         [uplink] = [name for name in links_here() if name.startswith("eph")]
         scene.host.run("ip", "link", "delete", uplink)
         assert REFUSED in one.ask(WORLD, 80)
         await scene.network.open([monitor.pid])
         assert one.ask(WORLD, 80) == "192.0.2.2"
         assert REFUSED not in scene.host.ask(one.ipv6, 80)
+
+    play(act)
+
+
+@pytest.mark.parametrize("patience_s", [60.0, 0.0])
+def test_what_the_host_allows_goes_where_monitors_take_a_moment_to_end(
+    play: Callable[[Act], None], monkeypatch: pytest.MonkeyPatch, patience_s: float
+) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.machine()
+        monitor = scene.router().hold()
+        looks = namespaces.has_others
+
+        def looks_while_it_ends(namespace: int) -> bool:
+            found = looks(namespace)
+            monitor.kill()
+            monitor.wait()
+            return found
+
+        with monkeypatch.context() as patched:
+            patched.setattr(namespaces, "has_others", looks_while_it_ends)
+            patched.setattr(router, "_LEFT_WITHIN_S", patience_s)
+            await scene.network.close()
+        is_there = "ephemera" in scene.host.run("nft", "list", "tables")
+        assert is_there == (patience_s == 0), "what takes too long may be a machine that runs"
+        await scene.network.open([])
 
     play(act)
 
@@ -369,7 +395,7 @@ def test_a_host_whose_firewall_forwards_nothing_lets_machines_out(
         scene.host.run("iptables", "-P", "FORWARD", "DROP")
         assert (await scene.machine()).ask(WORLD, 80) == "192.0.2.2"
         monitor = scene.router().hold()
-        await scene.network.close()
+        await scene.network.close(stays=True)
         assert "eph" in scene.host.run("iptables", "-S", "FORWARD"), "a machine may still run"
         await scene.network.open([monitor.pid])
         monitor.kill()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from ephemera.platform.network import netlink
 
 _CLONE_NEWNET = 0x40000000
+_LOOK_S = 0.01
 _libc = ctypes.CDLL(None, use_errno=True)
 
 T = TypeVar("T")
@@ -75,6 +77,16 @@ def has_others(namespace: int) -> bool:
     with os.scandir("/proc") as entries:
         pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
     return any(_is_in(pid, namespace) for pid in pids if pid != os.getpid())
+
+
+def is_left_within(seconds: float, namespace: int) -> bool:
+    """Wait until no process but this one is in a network namespace; whether that came in time."""
+    until = time.monotonic() + seconds
+    while has_others(namespace):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_S)
+    return True
 
 
 def _is_in(pid: int, namespace: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ephemera.errors import BootFailed, DriverError
 from ephemera.platform.network import netlink, numbers, rules
 from ephemera.platform.network.forwarding import Forwarding
-from ephemera.platform.network.namespaces import has_others
+from ephemera.platform.network.namespaces import is_left_within
 from ephemera.platform.network.numbers import Numbers
 from ephemera.platform.network.switchboard import Switchboard
 from ephemera.platform.network.uplink import Uplink
@@ -29,6 +29,8 @@ _PRIVATE = "fdaa::/16"
 _NEIGHBOURS = 16384
 #: How many sockets are made ahead at a time.
 _SOCKETS_AHEAD = 16
+#: Who waits to be a monitor ends within some hundredths of a second when the server does.
+_LEFT_WITHIN_S = 5.0
 
 
 class Plug(NamedTuple):
@@ -98,11 +100,15 @@ class Network:
                     hint="the container driver needs root, `nft`, and network namespaces",
                 ) from error
 
-    async def close(self) -> None:
-        """Let go of the router, which lives on while monitors live in it. Repeating is safe."""
+    async def close(self, *, stays: bool = False) -> None:
+        """Let go of the router, which lives on while monitors live in it. Repeating is safe.
+
+        Args:
+            stays: Whether some go on. Else they are ending, and waited for.
+        """
         async with self._changing:
             if self._switchboard.is_open:
-                await asyncio.to_thread(self._close)
+                await asyncio.to_thread(self._close, stays=stays)
 
     def router_fd(self) -> int:
         """Return an open file of the router's network namespace, which this object keeps."""
@@ -253,8 +259,8 @@ class Network:
             self._forwarding.allow(self._uplink.router4)
         self._crowded = _make_room_for_neighbours()
 
-    def _close(self) -> None:
-        inhabited = has_others(self._switchboard.namespace)
+    def _close(self, *, stays: bool) -> None:
+        inhabited = stays or not is_left_within(_LEFT_WITHIN_S, self._switchboard.namespace)
         self._let_go()
         if not inhabited:
             self._forwarding.forget()

@@ -133,7 +133,8 @@ class ContainerDriver(MonitoredDriver):
         """Let go of everything without touching a machine: they outlive the server."""
         await super().close()
         self._tree.remove()
-        await self.network.close()
+        living = await asyncio.to_thread(survivors.monitors, str(self._machines))
+        await self.network.close(stays=bool(living))
         await self.images.close()
 
     async def start(self, spec: BootSpec, say: Say) -> str:
