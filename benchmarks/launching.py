@@ -9,11 +9,25 @@ from functools import partial
 from typing import Any
 
 from benchmarks.idle import children, name, pss_mb
+from benchmarks.measuring import Stopwatch
 from ephemera import AsyncClient
 from ephemera.testing.serving import Server
 
 #: Requests of the client that are under way at a time.
 _AT_ONCE = 16
+#: In how many parts launches are counted that are sustained, with what they are compared with in
+#: between: a rate of one go is that of the computer's mood.
+PARTS = 5
+
+
+def of_one_part(count: int) -> int:
+    """Return how many of so many launches are those of one part."""
+    return max(1, count // PARTS)
+
+
+def rate(server: Server, app: str, config: dict[str, Any], count: int, watch: Stopwatch) -> None:
+    """Create machines and see each stopped; the sample is how many that were per second."""
+    watch.samples.append(count / asyncio.run(launch(server, app, config, count, "stopped")))
 
 
 async def launch(server: Server, app: str, config: dict[str, Any], count: int, state: str) -> float:

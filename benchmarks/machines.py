@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from pathlib import Path
 
+from benchmarks import launching
 from benchmarks.measuring import Result, Stopwatch, interleaved, spawn
-from ephemera import AsyncClient, Client
+from ephemera import Client
 from ephemera.platform.settings import Settings
 from ephemera.testing.serving import serving
 
@@ -51,38 +51,31 @@ def create_to_exit(folder: Path, rounds: int) -> list[Result]:
 
 def launches(folder: Path, rounds: int) -> list[Result]:
     """Create machines as fast as one client may, and count those that have ended, per second."""
+    each = launching.of_one_part(rounds)
     with serving(folder, settings=Settings()) as server:
-        seconds = asyncio.run(_launch(server.endpoint.url, server.token, rounds))
-        begun = time.perf_counter()
-        for _ in range(rounds):
-            spawn(_TRUE)
-        floor = rounds / (time.perf_counter() - begun)
+        with Client(server.endpoint.url, server.token) as client:
+            client.apps.create(_APP)
+
+        def bare(watch: Stopwatch) -> None:
+            begun = time.perf_counter()
+            for _ in range(each):
+                spawn(_TRUE)
+            watch.samples.append(each / (time.perf_counter() - begun))
+
+        ours, floor = interleaved(
+            launching.PARTS,
+            lambda watch: launching.rate(server, _APP, _CONFIG, each, watch),
+            bare,
+        )
     return [
         Result(
             "launches sustained, process",
-            rounds / seconds,
+            ours.median,
             "per s",
             300,
             rounds,
             "bare spawn + wait",
-            floor,
+            floor.median,
             at_least=True,
         )
     ]
-
-
-async def _launch(url: str, token: str, count: int) -> float:
-    places = asyncio.Semaphore(16)
-    async with AsyncClient(url, token) as client:
-        await client.apps.create(_APP)
-
-        async def one() -> None:
-            async with places:
-                machine = await client.machines.create(_APP, config=_CONFIG)
-                await client.machines.wait(_APP, machine.id, "stopped")
-
-        begun = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(count):
-                group.create_task(one())
-        return time.perf_counter() - begun

@@ -47,7 +47,7 @@ class Result:
 
 
 class Stopwatch:
-    """Collects milliseconds."""
+    """Collects samples: milliseconds, where it runs."""
 
     def __init__(self) -> None:
         self.samples: list[float] = []
