@@ -7,12 +7,11 @@ import ipaddress
 import json
 import secrets
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.answering import answering
 
 _ISSUER = "test-issuer"
 _SERVICE = "test-registry"
@@ -159,16 +160,9 @@ def token_service(folder: Path, user: str, password: str) -> Iterator[TokenServi
     authority.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     chain = base64.b64encode(signed.public_bytes(serialization.Encoding.DER)).decode()
     service = TokenService(user, password, authority, key, chain)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
-    service.url = f"http://127.0.0.1:{server.server_port}/token"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with answering(_handler(service)) as port:
+        service.url = f"http://127.0.0.1:{port}/token"
         yield service
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(service: TokenService) -> type[BaseHTTPRequestHandler]:

@@ -13,9 +13,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from ephemera.wire.ids import new_machine_name
+from tests.answering import answering
 from tests.images import Blob, Built
 
 #: What the first word of somebody begins with who would like to speak TLS.
@@ -67,17 +68,12 @@ def slow_registry(image: Built, *, silent: bool = False) -> Iterator[SlowRegistr
         silent: Stop before the first word, and not in the middle of a layer.
     """
     slow = SlowRegistry(image, silent=silent)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(slow))
-    slow.reference = f"127.0.0.1:{server.server_port}/{new_machine_name()}:latest"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield slow
-    finally:
-        slow.go_on()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(_handler(slow)) as port:
+        slow.reference = f"127.0.0.1:{port}/{new_machine_name()}:latest"
+        try:
+            yield slow
+        finally:
+            slow.go_on()
 
 
 def _handler(slow: SlowRegistry) -> type[BaseHTTPRequestHandler]:

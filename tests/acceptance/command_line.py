@@ -48,10 +48,13 @@ class CommandLine:
         return done
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Start a command, and see to it that it does not outlive the block."""
+    def running(
+        self, *arguments: str, folder: Path | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Start a command in a folder, and see to it that it does not outlive the block."""
         process = subprocess.Popen(
             [sys.executable, "-m", "ephemera", *arguments],
+            cwd=folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 from types import SimpleNamespace
@@ -108,23 +107,9 @@ class Project:
         assert status == code, said
         return CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator[Popen[str]]:
+    def running(self, *arguments: str) -> AbstractContextManager[Popen[str]]:
         """Start a command in the folder, and see to it that it does not outlive the block."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ephemera", *arguments],
-            cwd=self.folder,
-            env=self._ephemera.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        return self._ephemera.running(*arguments, folder=self.folder)
 
     def answer(self) -> str:
         """Return what the application answers through the proxy."""

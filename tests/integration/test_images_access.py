@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from ephemera.errors import ImageUnavailable
 from ephemera.oci.trust import may_be_plain, split_host
 from tests import images, needs
+from tests.answering import answering
 from tests.pulling import TIMEOUT_S, Pulls
 from tests.registry import PASSWORD, USER, Registry, running_registry
 
@@ -183,17 +183,10 @@ def frontend(registry: Registry) -> Iterator[Frontend]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    front.address = f"127.0.0.1:{server.server_port}"
-    front.elsewhere = f"http://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with answering(Handler) as port:
+        front.address = f"127.0.0.1:{port}"
+        front.elsewhere = f"http://localhost:{port}"
         yield front
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def logged_in_at(folder: Path, address: str) -> None:
