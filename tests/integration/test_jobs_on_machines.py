@@ -227,10 +227,12 @@ def has_reached(job: Job, stage: Stage) -> bool:
 SUPERVISE = """
 import asyncio, signal
 from ephemera.jobs import run_supervisor
+from ephemera.jobs.runtime import runtime
 
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    runtime.store()  # one that begins where its database is away just then ends with an error
     print("up", flush=True)
     await run_supervisor(stop)
 
@@ -239,7 +241,7 @@ asyncio.run(main())
 
 
 def start_supervisor() -> subprocess.Popen[bytes]:
-    """Return a process that supervises, once it ends properly when it is told to."""
+    """Return a process that supervises, once it has its store and ends when it is told to."""
     process = subprocess.Popen([sys.executable, "-c", SUPERVISE], stdout=subprocess.PIPE)
     assert process.stdout
     with process.stdout as said:
