@@ -23,14 +23,14 @@ def turn_over(path: Path) -> int:
         How many files were begun: 0 where it is small yet, is not ours, or cannot be moved.
     """
     with suppress(FileNotFoundError):
-        if path.stat().st_size > _BYTES_MAX and (ours := _written_to(path)):
+        file = path.stat()
+        if file.st_size > _BYTES_MAX and (ours := _written_to(file)):
             return _replace(path, ours)
     return 0
 
 
-def _written_to(path: Path) -> list[int]:
+def _written_to(file: os.stat_result) -> list[int]:
     """Return the standard streams of this process that are that file."""
-    file = path.stat()
     return [one for one in _STANDARD if _is_open(one) and os.path.samestat(os.fstat(one), file)]
 
 

@@ -27,6 +27,13 @@ def _second(first: BootFolder) -> BootFolder:
     return first._replace(boot=2)
 
 
+def _held(boot: BootFolder) -> int:
+    """Return the lock of a boot, held as its monitor does until it is closed."""
+    lock = os.open(boot.lock, os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def test_what_earlier_boots_left_goes_and_nothing_of_this_one(ended: BootFolder) -> None:
     Path(ended.root, "deep", "folder").mkdir(parents=True)
     Path(_second(ended).root, "deep").mkdir(parents=True)
@@ -39,8 +46,7 @@ def test_a_monitor_that_has_told_of_the_end_and_holds_its_lock_still_is_waited_f
     ended: BootFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clearing, "_PATIENCE_S", 60.0)
-    monitor = os.open(ended.lock, os.O_RDWR)
-    fcntl.flock(monitor, fcntl.LOCK_EX)
+    monitor = _held(ended)
     clears = threading.Thread(target=clear_earlier, args=(_second(ended),))
     clears.start()
     assert boots(ended.machine) == [1, 2]
@@ -53,8 +59,7 @@ def test_a_monitor_that_does_not_let_go_keeps_what_its_boot_left(
     ended: BootFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clearing, "_PATIENCE_S", 0.0)
-    monitor = os.open(ended.lock, os.O_RDWR)
-    fcntl.flock(monitor, fcntl.LOCK_EX)
+    monitor = _held(ended)
     clear_earlier(_second(ended))
     assert boots(ended.machine) == [1, 2]
     os.close(monitor)
